@@ -1,0 +1,91 @@
+/* model.h: networks, built in C or read from files. Options are the run file's, as YAML text:
+ * "units: 128, activation: relu". */
+#ifndef LOCKSTEP_MODEL_H
+#define LOCKSTEP_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/comm.h"
+#include "lockstep/data.h"
+#include "lockstep/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ls_model;
+
+/* An empty Sequential model; name NULL: "sequential". The caller's, freed with ls_model_free. Not
+ * collective, like all functions here that do not say so. */
+LS_API ls_status ls_model_create(struct ls_model **model, const char *name);
+LS_API void ls_model_free(struct ls_model *model);
+
+/* Appends a layer: its Keras name, its options (NULL: none). The first is usually
+ * "Input" with "shape: [28, 28]". LS_BAD_INPUT with the option in the message; the model is then as
+ * before. */
+LS_API ls_status ls_layer_add(struct ls_model *model, const char *kind, const char *options);
+
+/* A model from a file: a run file (.yaml; its `model` and `compile`, untrained weights of its
+ * seed), Keras' JSON, a Keras .h5, a checkpoint, or a run directory (its newest checkpoint). */
+LS_API ls_status ls_model_read(struct ls_model **model, const char *path);
+
+/* "optimizer: {Adam: {learning_rate: 0.01}}, loss: mse, metrics: [mae]" */
+LS_API ls_status ls_model_compile(struct ls_model *model, const char *options);
+
+/* Options of training: the run file's `fit` as text ("epochs: 5, batch_size: 32, seed: 1"), data,
+ * and who is told. */
+struct ls_fit {
+    const char *options; /* NULL: all defaults */
+    int64_t replicas;    /* 0: the number of ranks */
+    struct ls_data *train;
+    struct ls_data *validation; /* or NULL */
+    /* After each epoch on every rank; logs by name ("loss", "val_accuracy"). A status other than
+     * LS_OK ends the training with it; it must be the same on all ranks. NULL: nobody. */
+    ls_status (*on_epoch)(void *user, int64_t epoch, const char *const *names, const double *values,
+                          size_t count);
+    void *user;
+};
+
+/* Trains; the weights go on from where they are (the first call initializes them from the seed).
+ * Collective over comm: same model, options and data on all ranks. */
+LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
+                              const struct ls_fit *fit);
+
+/* Loss and metrics over all samples: names and values, count of them in *count (room for `room`).
+ * Names belong to the model. Collective. */
+LS_API ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm,
+                                   struct ls_data *data, const char **names, double *values,
+                                   size_t room, size_t *count);
+
+/* Predicts `samples` rows: x is [samples][input shape], out [samples][output shape], float32,
+ * row-major; for models of one input and one output. Re-entrant, not collective. */
+LS_API ls_status ls_model_predict(const struct ls_model *model, const float *x, int64_t samples,
+                                  float *out);
+
+/* Elements a sample of input or output `index`; 0 when there is none or the model is not complete.
+ */
+LS_API size_t ls_model_input_size(struct ls_model *model, size_t index);
+LS_API size_t ls_model_output_size(struct ls_model *model, size_t index);
+
+/* The table that Keras' summary() prints, in new memory, freed with ls_text_free. */
+LS_API ls_status ls_model_summary(struct ls_model *model, char **text);
+LS_API void ls_text_free(char *text);
+
+/* A Keras whole-model .h5 with the weights as they are. Call on one rank. */
+LS_API ls_status ls_model_save(struct ls_model *model, const char *path);
+
+/* Weights by layer and name ("dense", "kernel"): copies count floats out or in; count must be the
+ * variable's. */
+LS_API ls_status ls_model_get_weights(struct ls_model *model, const char *layer,
+                                      const char *variable, float *values, size_t count);
+LS_API ls_status ls_model_set_weights(struct ls_model *model, const char *layer,
+                                      const char *variable, const float *values, size_t count);
+
+/* A 64-bit hash of all weights' bits. */
+LS_API ls_status ls_model_hash(struct ls_model *model, uint64_t *hash);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,120 @@
+/* Kinds: everything that a run file can name (a layer, a loss, an optimizer, a metric, an
+ * initializer, ...) is one kind: a table with its Keras name and its options. A registry is the
+ * list of the kinds of one noun. Parsing, defaults, writing, help and `lockstep list` are done here
+ * once for all of them, from the tables. */
+#ifndef BASE_KIND_H
+#define BASE_KIND_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/tree.h"
+
+struct ls_registry;
+
+enum ls_option_type {
+    LS_OPTION_BOOL,   /* bool */
+    LS_OPTION_INT,    /* int64_t; null: LS_NULL_INT */
+    LS_OPTION_FLOAT,  /* double; null: NaN */
+    LS_OPTION_TEXT,   /* char *, owned; null: NULL */
+    LS_OPTION_CHOICE, /* int: the index in choices; null: -1 */
+    LS_OPTION_INTS,   /* struct ls_ints: one integer or a list; null: count 0 */
+    LS_OPTION_FLOATS, /* struct ls_floats: one number or a (nested) list, flattened; null: count 0
+                       */
+    LS_OPTION_KIND,   /* struct ls_instance of `registry`; null: kind NULL */
+};
+
+#define LS_NULL_INT INT64_MIN
+
+enum { LS_INTS_MAX = 8 };
+
+struct ls_ints {
+    int64_t value[LS_INTS_MAX];
+    size_t count;
+    bool scalar; /* written as one integer */
+};
+
+struct ls_floats {
+    double *value; /* owned */
+    size_t count;
+    bool scalar;
+};
+
+/* A kind with its options' values. {0} is none. */
+struct ls_instance {
+    const struct ls_kind *kind;
+    void *options; /* the kind's option struct, owned; NULL when the kind has none */
+};
+
+/* One row of a kind's option table; the table ends with a row whose name is NULL. */
+struct ls_option {
+    const char *name;
+    enum ls_option_type type;
+    size_t offset;       /* offsetof(struct the_options, field) */
+    const char *initial; /* the default as it is written in YAML; NULL: the option is required */
+    double min, max;     /* range of numbers, of each for lists; both 0: any */
+    bool open_min, open_max;            /* the range excludes min / max themselves */
+    bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
+    const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
+    const struct ls_registry *registry; /* LS_OPTION_KIND */
+    const char *alias; /* another spelling that is read (alpha for negative_slope), or NULL */
+    bool unwritten;    /* ours alone: not written into Keras' config when it has its default */
+    const char *unit;  /* "samples", "seconds", or NULL */
+    const char *help;  /* one line */
+};
+
+struct ls_kind {
+    const char *name;           /* Keras' class name: "Dense", "MeanSquaredError" */
+    const char *const *aliases; /* other names that are read: "mse", ...; ends with NULL; or NULL.
+                                   Keras' snake_case of the name is always read. */
+    const char *summary;        /* one line for `lockstep list` */
+    const struct ls_option *options; /* or NULL */
+    size_t options_size;             /* bytes of the option struct */
+};
+
+/* The kinds of one noun, NULL at the end; each row points to a struct that begins with its
+ * struct ls_kind. */
+struct ls_registry {
+    const char *noun; /* "layer", "loss": for messages */
+    const struct ls_kind *const *kinds;
+};
+
+/* By name, alias or snake_case; NULL when there is none. */
+const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const char *name);
+/* The same, or LS_BAD_INPUT at place with the nearest name and the list of the known. */
+ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
+                          const char *name, const struct ls_kind **kind);
+
+/* The options of a kind from a map (NULL or LS_TREE_NULL: all defaults). Unknown keys are refused
+ * with the nearest right one, except those in `ignore` (names, ends with NULL, or NULL). Ranges and
+ * types are checked. The new options are owned by the instance; on failure it is {0}. */
+ls_status ls_instance_create(struct ls_instance *instance, const struct ls_kind *kind,
+                             const struct ls_tree *options, const char *const *ignore);
+
+/* An instance as it stands in a run file or a Keras config: `name`, `{name: {option: value}}`,
+ * `{class_name: Name, config: {...}}` (Keras' JSON; keys module, registered_name, build_config
+ * beside it are ignored, and so are unknown... none: unknown options in config are refused), or
+ * null. */
+ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
+                            const struct ls_tree *tree);
+
+/* All options as a Keras config: added to map under their names, in the table's order; sub-kinds as
+ * {"class_name", "config"}; null where null. Returns LS_FAILED when memory ran out. */
+ls_status ls_instance_write(const struct ls_instance *instance, struct ls_tree *map);
+
+ls_status ls_instance_copy(struct ls_instance *copy, const struct ls_instance *instance);
+void ls_instance_release(struct ls_instance *instance);
+
+/* The help of a kind: an aligned table of options with type, default, range, help. */
+void ls_kind_format_help(struct ls_text *text, const struct ls_kind *kind);
+
+/* An option struct that belongs to no registry (the run file's `fit:`, a command's options): the
+ * same tables. `struct ls_kind` with the table serves as the description. */
+ls_status ls_options_parse(void *options, const struct ls_kind *kind, const struct ls_tree *map,
+                           const char *const *ignore);
+void ls_options_release(void *options, const struct ls_kind *kind);
+
+#endif

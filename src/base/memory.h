@@ -1,0 +1,37 @@
+/* Memory: every allocation of the library goes through here, so that a test can make the n-th fail.
+ */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum { LS_ALIGNMENT = 64 };        /* bytes: a cache line, and the widest vector */
+enum { LS_ALIGNMENT_FLOATS = 16 }; /* the same in floats */
+
+/* Zeroed memory for count items, aligned to LS_ALIGNMENT, in *memory (a pointer to any pointer);
+ * LS_FAILED with a message, and *memory NULL, when there is none or the product overflows. */
+ls_status ls_allocate(void *memory, size_t count, size_t item_bytes);
+
+/* Grows or shrinks to count items; on failure the old block stays. */
+ls_status ls_reallocate(void *memory, size_t count, size_t item_bytes);
+
+ls_status ls_duplicate(char **copy, const char *text);
+
+/* Formatted text in new memory. */
+ls_status ls_format(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Frees what any of the above gave; NULL is allowed. */
+void ls_release(void *memory);
+
+/* For tests: the n-th allocation from now on fails (0: none). */
+void ls_memory_fail_at(long n);
+
+/* n rounded up to a multiple of step. */
+static inline size_t ls_round_up(size_t n, size_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* The combine: the sum of all replicas' gradients in the fixed tree, the same bits for any number
+ * of ranks, placed anyhow. See "The combine" in README.md.
+ *
+ * A rank folds its replicas' gradients with a fold: it asks for a free slot (a gradient arena plus
+ * `doubles` doubles), writes one replica's values into it, and pushes it; slots that belong
+ * together are added as soon as both are there. After the last replica the combine adds over the
+ * ranks, and every rank reads the same sum. One cycle a step: (slot, push) x replicas, finish,
+ * read, and again.
+ */
+#ifndef COMM_COMBINE_H
+#define COMM_COMBINE_H
+
+#include "comm/comm.h"
+#include "comm/partition.h"
+
+struct ls_combine;
+
+struct ls_combine_options {
+    size_t floats;    /* elements of the gradient arena */
+    size_t doubles;   /* summed beside it in the same tree: losses, metrics, flags */
+    int64_t replicas; /* of the run; >= size */
+    bool resident;    /* all local replicas' slots exist at once (plans with cross-replica points):
+                         ls_combine_slot(i) may be asked for in any order before the pushes */
+};
+
+/* Collective. The arenas lie in memory that the node's ranks share where they can. LS_USAGE when
+ * there are more ranks than replicas. */
+ls_status ls_combine_create(struct ls_combine **combine, struct ls_comm *comm,
+                            const struct ls_combine_options *options);
+void ls_combine_free(struct ls_combine *combine);
+
+/* The replicas of this rank. */
+struct ls_range ls_combine_replicas(const struct ls_combine *combine);
+
+struct ls_slot {
+    float *floats;   /* whatever was in it; the replica writes all of it (or zeroes it) */
+    double *doubles; /* likewise */
+};
+
+/* Where replica `replica` (of this rank's range, in order) writes; valid until it is pushed. */
+struct ls_slot ls_combine_slot(struct ls_combine *combine, int64_t replica);
+/* The replica's slot is written. An empty slice is zeros, and pushed like any other. */
+void ls_combine_push(struct ls_combine *combine, int64_t replica);
+
+/* Collective: completes the tree over all ranks. The result is the same memory for all ranks of a
+ * node: read only, valid until the next ls_combine_finish begins on any rank, that is until this
+ * rank pushes its last replica of the next step. */
+struct ls_sum {
+    const float *floats;
+    const double *doubles;
+};
+ls_status ls_combine_finish(struct ls_combine *combine, struct ls_sum *sum);
+
+/* A cross-replica point: the tree sum of `count` doubles of every replica. values[local
+ * replica][count] in, the sum out in sums[count]. Collective. count is at most what
+ * ls_combine_reserve_points said (which is collective too, once, before the first step). */
+ls_status ls_combine_reserve_points(struct ls_combine *combine, size_t count);
+ls_status ls_combine_point(struct ls_combine *combine, double *sums, const double *values,
+                           size_t count);
+
+/* The tree sum over blocks that ranks hold in contiguous ranges ls_part(blocks, size, rank): values
+ * [local block][count] in, sums[count] out on every rank. For evaluation. Collective. */
+ls_status ls_comm_sum_blocks(struct ls_comm *comm, double *sums, const double *values,
+                             int64_t blocks, size_t count);
+
+/* Whether all ranks hold the same value; where not, LS_FAILED on all with a message that names the
+ * ranks (and their hosts) that differ from the majority: "`what` differs on rank 2 (host b)".
+ * Collective. */
+ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what);
+
+/* What one rank pays, for `lockstep check` and the first line: partial sums a rank publishes at
+ * most, and bytes of arenas. */
+size_t ls_combine_partials(int64_t replicas, int size);
+
+#endif

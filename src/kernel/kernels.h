@@ -1,0 +1,168 @@
+/* The loops of our own, compiled once per instruction set from one source (kernel/loops.inc) and
+ * chosen at start. All of them work on float32, row-major; outputs first, then inputs, then
+ * dimensions. Unless a line says otherwise an output may be the same memory as an input (in place),
+ * never a part of it, and pointers need no alignment (though the arenas are aligned to 64 bytes).
+ * Every set gives the same bits: no fused multiply-add, SLEEF's deterministic functions, fixed
+ * lanes of 16 in sums. None allocates or fails. */
+#ifndef KERNEL_KERNELS_H
+#define KERNEL_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "base/status.h"
+#include "kernel/activation.h"
+
+/* Options of an optimizer's update; which fields count is said at each loop. */
+struct ls_update {
+    float learning_rate;
+    float momentum;       /* SGD, RMSprop */
+    bool nesterov;        /* SGD */
+    float rho;            /* RMSprop */
+    bool centered;        /* RMSprop */
+    float beta_1, beta_2; /* Adam */
+    float epsilon;
+    bool amsgrad;     /* Adam */
+    float correction; /* Adam: sqrt(1 - beta_2^t) / (1 - beta_1^t), computed in double */
+};
+
+/* What numbers a batch's rows are read from. */
+enum ls_number_type {
+    LS_NUMBER_UINT8,
+    LS_NUMBER_INT8,
+    LS_NUMBER_UINT16,
+    LS_NUMBER_INT16,
+    LS_NUMBER_INT32,
+    LS_NUMBER_INT64,
+    LS_NUMBER_FLOAT,
+    LS_NUMBER_DOUBLE
+};
+size_t ls_number_bytes(enum ls_number_type type);
+
+struct ls_kernels {
+    const char *name; /* "baseline", "avx2", "avx512" */
+
+    /* -- element-wise ------------------------------------------------------------------------ */
+    void (*fill)(float *out, float value, size_t n);
+    void (*add)(float *out, const float *a, const float *b, size_t n); /* a + b */
+    void (*subtract)(float *out, const float *a, const float *b, size_t n);
+    void (*multiply)(float *out, const float *a, const float *b, size_t n);
+    void (*scale)(float *out, const float *a, float factor, size_t n); /* a * factor */
+    void (*axpy)(float *out, float factor, const float *a, size_t n);  /* out += factor * a */
+    void (*affine)(float *out, const float *a, float factor, float offset, size_t n);
+    /* out[r][c] = (a[r][c] - mean[c]) * factor[c] */
+    void (*normalize_columns)(float *out, const float *a, const float *mean, const float *factor,
+                              size_t rows, size_t columns);
+    /* Rows of numbers of a type to float: exact for what float32 holds, else rounded. */
+    void (*convert)(float *out, const void *in, enum ls_number_type type, size_t n);
+    /* The index of the first element that is NaN or infinite, or n. */
+    size_t (*find_nonfinite)(const float *a, size_t n);
+
+    /* -- activations ------------------------------------------------------------------------- */
+    /* out = f(in). For softmax and log_softmax n is rows * columns and rows are of `columns`
+     * elements; for the others columns does not count. */
+    void (*activate)(float *out, const float *in, const struct ls_activation *f, size_t n,
+                     size_t columns);
+    /* in_grad = out_grad * f'. `saved` is f's output, or its input, as ls_activation_saves says.
+     * in_grad may be out_grad. */
+    void (*activate_backward)(float *in_grad, const float *out_grad, const float *saved,
+                              const struct ls_activation *f, size_t n, size_t columns);
+    /* Dense's epilogue in one pass: x[r][c] = f(x[r][c] + bias[c]); bias may be NULL. When before
+     * is not NULL the values before f are kept there (rows * columns). Works for softmax too. */
+    void (*bias_activate)(float *x, float *before, const float *bias, const struct ls_activation *f,
+                          size_t rows, size_t columns);
+    /* out[c] (+)= sum over r of a[r][c], rows in order, so the bits depend on rows alone. */
+    void (*column_sums)(float *out, const float *a, size_t rows, size_t columns, bool accumulate);
+
+    /* -- random ------------------------------------------------------------------------------ */
+    /* Dropout (Srivastava et al., JMLR 15, 2014), inverted: out = keep ? in / (1 - rate) : 0. The
+     * element e of row r is dropped when the uniform number e of (key; counter words: e / 4,
+     * low and high word of samples[r], stream) is below rate. Backward is the same call on the
+     * gradient. rate in [0, 1). `stream` numbers the layer's call and the epoch. */
+    void (*dropout)(float *out, const float *in, float rate, struct ls_random_key key,
+                    uint32_t stream, const int64_t *samples, size_t rows, size_t columns);
+
+    /* -- sums (double, fixed lanes; see ls_sum_blocks) ------------------------------------------
+     */
+    double (*sum)(const float *a, size_t n);
+    double (*sum_squares)(const float *a, size_t n);
+    double (*sum_absolute)(const float *a, size_t n);
+
+    /* -- losses: per-sample values, and the gradient of each value ------------------------------
+     */
+    /* Sparse cross-entropy of logits: value[r] = log sum exp(z[r]) - z[r][class], grad = softmax(z)
+     * - onehot (grad may be NULL, or z itself). Classes are floats with whole values in
+     * [0, columns); they were checked when they were read. */
+    void (*softmax_crossentropy)(float *value, float *grad, const float *logits,
+                                 const float *classes, size_t rows, size_t columns);
+    /* The same against target distributions t[r][c]: value = -sum t log softmax(z); grad =
+     * softmax(z)
+     * * sum t - t. */
+    void (*softmax_crossentropy_dense)(float *value, float *grad, const float *logits,
+                                       const float *targets, size_t rows, size_t columns);
+    /* Element-wise: value = max(z,0) - z y + log(1 + exp(-|z|)); grad = sigmoid(z) - y. */
+    void (*sigmoid_crossentropy)(float *value, float *grad, const float *logits,
+                                 const float *targets, size_t n);
+    /* out[r] = the index of the largest element of the row, the first of equals (as a float). */
+    void (*argmax_rows)(float *out, const float *a, size_t rows, size_t columns);
+
+    /* -- optimizers: Keras 3's formulas (shared reference, section 9) ---------------------------
+     */
+    /* momentum_slot NULL: w -= lr g. Else m = mu m - lr g; w += m, or with nesterov
+     * w += mu m - lr g. */
+    void (*sgd)(float *w, float *momentum_slot, const float *g, const struct ls_update *u,
+                size_t n);
+    /* m += (g-m)(1-b1); v += (g^2-v)(1-b2); w -= m lr correction / (sqrt(v) + eps); with amsgrad
+     * v_hat = max(v_hat, v) in place of v (v_hat NULL without). */
+    void (*adam)(float *w, float *m, float *v, float *v_hat, const float *g,
+                 const struct ls_update *u, size_t n);
+    /* v = rho v + (1-rho) g^2; d = v [- a^2, a = rho a + (1-rho) g] + eps; inc = lr g / sqrt(d);
+     * momentum > 0: m = mu m + inc, w -= m, else w -= inc. Slots that are not used are NULL. */
+    void (*rmsprop)(float *w, float *v, float *m, float *a, const float *g,
+                    const struct ls_update *u, size_t n);
+};
+
+/* The chosen set. Valid after ls_kernels_init. */
+extern const struct ls_kernels *ls_k;
+
+/* What is asked for; 0 or NULL: the default. */
+struct ls_kernel_options {
+    int threads; /* of OpenBLAS and oneDNN; default 1 */
+};
+
+/* Loads OpenBLAS for this CPU, chooses the set (`LOCKSTEP_KERNELS` by hand: baseline, avx2, avx512,
+ * and with it OpenBLAS' core and oneDNN's instruction set), sets the threads. May be called again
+ * (only the threads change). LS_FAILED when OpenBLAS cannot be loaded, LS_USAGE when the set is
+ * unknown or the CPU lacks it. Changes OPENBLAS_CORETYPE and OPENBLAS_NUM_THREADS in the
+ * environment only while OpenBLAS loads, and puts them back. */
+ls_status ls_kernels_init(const struct ls_kernel_options *options);
+int ls_kernels_threads(void);
+
+/* For `lockstep version` and the run's identity. */
+struct ls_kernel_identity {
+    char set[16];          /* "avx512" */
+    char blas_core[32];    /* "SkylakeX" */
+    char blas_version[32]; /* "0.3.21" */
+    char onednn_version[32];
+    char onednn_isa[32];
+    char sleef_version[32];
+    char cpu[64];   /* model name */
+    uint64_t probe; /* hash of what the kernels compute on fixed inputs of several shapes */
+};
+void ls_kernels_identity(struct ls_kernel_identity *identity);
+/* The probe over shapes of the plan's own: rows x in x out triples of its GEMMs. */
+uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count);
+
+/* Sum, or sum of squares or magnitudes, of a variable in the one order that does not depend on who
+ * computes it: double sums over blocks of LS_SUM_BLOCK elements (each in 16 fixed lanes), then the
+ * fixed tree over the blocks (ls_tree_sum). */
+enum { LS_SUM_BLOCK = 4096 };
+enum ls_sum { LS_SUM, LS_SUM_SQUARES, LS_SUM_ABSOLUTE };
+double ls_sum_blocks(const float *a, size_t n, enum ls_sum what);
+/* sum(lo, hi) = sum(lo, mid) + sum(mid, hi), mid - lo the largest power of two below hi - lo; 0 for
+ * none. */
+double ls_tree_sum(const double *values, size_t n);
+
+#endif

@@ -1,0 +1,161 @@
+/* What a kind of layer is. One file a family; each ends in one table per kind; layer/registry.c has
+ * one row for it. layer/dense.c is the one to copy.
+ *
+ * A layer is created once with its options; `build` declares its variables from the input shapes of
+ * its first call. Each call of it in the graph (a shared layer has several) gets its shapes from
+ * `shape`. A layer knows no rank, no batch position and no optimizer: it computes on the rows of
+ * one replica's slice. */
+#ifndef LAYER_LAYER_H
+#define LAYER_LAYER_H
+
+#include "base/kind.h"
+#include "base/random.h"
+#include "base/shape.h"
+#include "kernel/activation.h"
+
+/* A weight. Its place in the arenas is the model's business. */
+struct ls_variable {
+    const char *name;      /* "kernel": Keras' variable name */
+    struct ls_shape shape; /* its whole shape; rank 0: a scalar */
+    bool trainable;        /* by its nature (the layer's `trainable` comes on top) */
+    const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
+    const struct ls_instance *regularizer; /* of ls_regularizers; NULL or kind NULL: none */
+    size_t offset;                         /* in floats, in the weights arena (set by the model) */
+};
+
+enum { LS_VARIABLES_MAX = 8, LS_TENSORS_MAX = 32 };
+
+struct ls_layer {
+    const struct ls_layer_kind *kind;
+    void *options; /* the kind's option struct */
+    char *name;    /* unique in the model */
+    bool trainable;
+    const struct ls_tree *place; /* where it stands in the run file, for messages; or NULL */
+    uint32_t number;             /* in the model, from 0: the stream of its random numbers */
+
+    /* set by build */
+    bool built;
+    struct ls_variable variable[LS_VARIABLES_MAX];
+    size_t variables;
+    void *state; /* the kind's own, from ls_allocate, freed by the model */
+
+    /* A layer that ends in an activation function has it here (set by build), so that a loss can
+     * take the logits: when the plan defers it, forward leaves it out and backward starts before
+     * it. */
+    bool has_activation;
+    struct ls_activation activation;
+};
+
+/* The shapes of one call. */
+struct ls_call_shapes {
+    size_t inputs, outputs;
+    struct ls_shape in[LS_TENSORS_MAX], out[LS_TENSORS_MAX];
+};
+
+/* What the plan gives a call besides tensors; set by `shape`, in bytes for `rows` samples:
+ * saved_floats_per_row of memory that stays from forward to backward, and work_floats (fixed) +
+ * work_floats_per_row that it may scribble in during one forward or backward. */
+struct ls_call_needs {
+    size_t saved_floats_per_row, work_floats_per_row, work_floats;
+};
+
+/* One execution: rows of one replica. Tensors are [rows][shape]. */
+struct ls_call {
+    const struct ls_layer *layer;
+    const struct ls_call_shapes *shapes;
+    int64_t rows; /* may be 0 */
+    bool training;
+    bool defer_activation; /* see struct ls_layer */
+    const float *const *in;
+    float *const *out; /* forward writes; backward reads */
+    const float *const *out_grad;
+    float *const *in_grad;      /* backward writes; an entry is NULL when nobody wants it */
+    const float *const *weight; /* one per variable */
+    float *const *weight_grad;  /* backward writes, or adds when accumulate; NULL where the
+                                   variable is not trainable */
+    bool accumulate;            /* an earlier call of the layer wrote weight_grad already */
+    float *saved, *work;
+    uint64_t seed; /* of the run */
+    uint32_t epoch;
+    uint32_t stream;        /* number of this call in the graph */
+    const int64_t *samples; /* rows: the sample's index in the data set */
+    size_t phase;           /* 0 .. points; a phase ends at a cross-replica point */
+    double *point;          /* in phase p: written; in phase p + 1: the sum over replicas */
+};
+
+enum ls_layer_flags {
+    LS_LAYER_VIEW = 1,      /* out is in with another shape: forward and backward do nothing, the
+                               plan lets both be the same memory (Flatten, Reshape, Identity) */
+    LS_LAYER_IN_PLACE = 2,  /* out may be the memory of in[0], in_grad[0] that of out_grad */
+    LS_LAYER_READS_IN = 4,  /* backward reads in */
+    LS_LAYER_READS_OUT = 8, /* backward reads out */
+    LS_LAYER_TRAINING = 16, /* does something in training only: else it is a view (Dropout) */
+    LS_LAYER_INPUT = 32,    /* InputLayer */
+};
+
+struct ls_layer_kind {
+    struct ls_kind kind;
+    unsigned flags;
+    /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
+    ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
+    /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed
+     * before. NULL: one input, one output of the same shape. */
+    ls_status (*shape)(const struct ls_layer *layer, struct ls_call_shapes *shapes,
+                       struct ls_call_needs *needs);
+    void (*forward)(const struct ls_call *call);
+    void (*backward)(const struct ls_call *call);
+    size_t forward_points, backward_points; /* cross-replica points; and doubles at each: */
+    size_t (*point_doubles)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
+    /* More keys of the Keras config than the option table's (NULL: none), for the writer. */
+    ls_status (*write)(const struct ls_layer *layer, struct ls_tree *config);
+    /* Option values that only the registry-wide tests need: YAML maps that together exercise every
+     * option, and the input shape for them ("[3]" or "[4, 3]"); ends with {NULL}. */
+    const struct ls_layer_example {
+        const char *options, *input;
+        double scale; /* inputs are drawn from [-scale, scale]; 0: 1 */
+    } * examples;
+};
+
+extern const struct ls_registry ls_layers;
+static inline const struct ls_layer_kind *ls_layer_kind_of(const struct ls_kind *kind)
+{
+    return (const struct ls_layer_kind *)kind; /* kind is its first member */
+}
+
+/* A failure at the layer's place: "run.yaml:12: layers[2] Dense: ...", or "dense_1 (Dense): ..."
+ * where there is no file. */
+ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* -- activations, as an option of a layer ---------------------------------------------------------
+ * The registry of activation names; an option row is {LS_OPTION_KIND, .registry = &ls_activations}
+ * with a struct ls_instance field. */
+extern const struct ls_registry ls_activations;
+struct ls_activation ls_activation_of(const struct ls_instance *instance); /* kind NULL: linear */
+
+/* -- initializers: one row each in layer/initializer.c --------------------------------------------
+ */
+struct ls_initializer_kind {
+    struct ls_kind kind;
+    /* Fills values (of the variable's shape) as a function of (key, counter words, element) alone.
+     * `number` numbers the variable in the model. */
+    ls_status (*fill)(const void *options, float *values, const struct ls_shape *shape,
+                      struct ls_random_key key, uint32_t number);
+};
+extern const struct ls_registry ls_initializers;
+/* Fills one variable from its initializer; `seed` is the run's (an initializer's own seed takes its
+ * place). NULL or kind NULL: zeros. */
+ls_status ls_initialize(const struct ls_instance *initializer, float *values,
+                        const struct ls_shape *shape, uint64_t seed, uint32_t number);
+
+/* -- regularizers: one row each in layer/regularizer.c
+ * --------------------------------------------- */
+struct ls_regularizer_kind {
+    struct ls_kind kind;
+    double (*penalty)(const void *options, const float *weights, size_t n);
+    /* grad += d penalty / d weights; grad may be NULL then nothing. */
+    void (*add_gradient)(const void *options, float *grad, const float *weights, size_t n);
+};
+extern const struct ls_registry ls_regularizers;
+
+#endif

@@ -1,0 +1,44 @@
+/* What a kind of loss is. It returns per-sample values and gradients; weighting, reduction and the
+ * choice of logits are the library's. One file a family; loss/registry.c has one row a kind.
+ * loss/regression.c is the one to copy. */
+#ifndef LOSS_LOSS_H
+#define LOSS_LOSS_H
+
+#include "base/kind.h"
+#include "base/shape.h"
+
+/* How a loss, metric or data set lays out targets. */
+enum ls_target_form {
+    LS_TARGET_SAME,  /* the shape of the prediction */
+    LS_TARGET_CLASS, /* an integer class instead of the prediction's last axis */
+};
+
+/* One evaluation on rows of one replica. Positions are the elements of all axes but the last
+ * (rows * inner), each with `columns` numbers. */
+struct ls_loss_call {
+    const void *options;
+    int64_t positions, columns;
+    const float *prediction; /* [positions][columns]; logits when from_logits */
+    const float *target;     /* [positions][columns], or [positions] for LS_TARGET_CLASS */
+    bool from_logits;        /* the option, or logits taken from a deferred activation */
+    float *value;            /* out: [positions] */
+    float *grad;             /* out: d value[p] / d prediction[p][c]; NULL: not wanted. May not
+                                overlap prediction. */
+    float *work;             /* [positions][columns] floats to scribble in */
+};
+
+struct ls_loss_kind {
+    struct ls_kind kind;
+    enum ls_target_form target;
+    /* The activation whose logits the loss takes when the output is its direct result (Keras with
+     * TensorFlow does): LS_ACTIVATION_SOFTMAX, _SIGMOID; LS_ACTIVATION_LINEAR: none. */
+    int logits_of;
+    size_t from_logits_offset; /* of the bool option from_logits in options, or SIZE_MAX */
+    void (*compute)(const struct ls_loss_call *call);
+    /* Examples of options for the registry-wide tests; ends with NULL. */
+    const char *const *examples;
+};
+
+extern const struct ls_registry ls_losses;
+
+#endif

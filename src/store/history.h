@@ -1,0 +1,25 @@
+/* history.h5, and the append-only log of steps that it is rebuilt from. On one rank. */
+#ifndef STORE_HISTORY_H
+#define STORE_HISTORY_H
+
+#include "store/checkpoint.h"
+
+struct ls_history_step {
+    int64_t step; /* from 1: after this step */
+    double loss, learning_rate;
+};
+
+struct ls_history;
+
+/* Opens RUNDIR/steps.log (each record with a checksum), drops a torn end and all records after
+ * `step` (0: all; the checkpoint's on resume). */
+ls_status ls_history_open(struct ls_history **history, const char *directory, int64_t step);
+/* Appends in memory; written out by ls_history_flush and when the buffer is full. */
+ls_status ls_history_append(struct ls_history *history, const struct ls_history_step *record);
+ls_status ls_history_flush(struct ls_history *history);
+/* Writes history.h5 anew (temporary, fsync, rename): /epoch from `epochs`, one 1-D dataset a
+ * column; /step from the log: step, loss, learning_rate. */
+ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs);
+void ls_history_close(struct ls_history *history);
+
+#endif
