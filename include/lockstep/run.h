@@ -1,0 +1,170 @@
+/* run.h: what each command of the program does, for programs of one's own. */
+#ifndef LOCKSTEP_RUN_H
+#define LOCKSTEP_RUN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lockstep/comm.h"
+#include "lockstep/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* -- what a run tells while it goes on. Called on rank 0 only.
+ * --------------------------------------- */
+
+struct ls_run_start {
+    const char *directory; /* of the run, as it was given */
+    int nodes, ranks, threads;
+    int64_t replicas, batch_size;
+    int64_t samples, validation_samples, steps; /* steps an epoch */
+    int64_t epochs, epoch, step; /* of all; where this start begins: epoch from 0, step in it */
+    const char *kernels;         /* kernel set */
+    const char *resumed_from;    /* checkpoint, or NULL */
+};
+
+struct ls_run_progress {
+    int64_t epoch, epochs; /* from 0 */
+    int64_t step, steps;   /* steps done of this epoch */
+    double seconds;        /* since the epoch began in this process */
+    int64_t steps_here;    /* steps done in these seconds (fewer than step after a resume) */
+    double samples_per_second;
+    const char *const *names; /* loss and metrics so far; at the end val_ too */
+    const double *values;
+    size_t count;
+    bool epoch_done;
+};
+
+struct ls_run_observer {
+    void (*start)(void *user, const struct ls_run_start *start);
+    void (*progress)(void *user,
+                     const struct ls_run_progress *progress);       /* after each step: be quick */
+    void (*checkpoint)(void *user, const char *path, int64_t step); /* published */
+    void *user;
+};
+
+/* -- train
+ * -------------------------------------------------------------------------------------------- */
+
+struct ls_run_train {
+    const char *run; /* RUN.yaml, or a run directory */
+    bool resume;
+    const char *data;          /* --data: in place of data.train; NULL: as the run file says */
+    const char *directory;     /* -o; NULL: the run file's name without .yaml */
+    const char *const *set;    /* "a.b=c", in order; ends with NULL; or NULL */
+    const char *const *accept; /* keys whose change a resume accepts; ends with NULL; or NULL */
+    int64_t replicas;          /* 0: as the run file or the checkpoint says, else the ranks */
+    const volatile sig_atomic_t
+        *stop; /* becomes non-zero when the process is asked to stop; or NULL */
+    const struct ls_run_observer *observer; /* or NULL */
+};
+
+/* The final evaluation is in the last progress call. LS_INTERRUPTED: stopped and saved.
+ * Collective. */
+LS_API ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *train);
+
+/* -- evaluate, predict
+ * ---------------------------------------------------------------------------------- */
+
+struct ls_run_evaluate {
+    const char *model; /* a checkpoint, a Keras .h5, a run directory */
+    const char *data;  /* FILE:SPLIT; NULL: the run's validation data */
+    const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
+    int threads;
+};
+struct ls_evaluation {
+    int64_t samples;
+    size_t count;
+    char **names; /* "loss", then each metric by its Keras name */
+    double *values;
+};
+/* Collective; the result is the same on all ranks, the caller's. */
+LS_API ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *options,
+                                 struct ls_evaluation *evaluation);
+LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
+
+struct ls_run_predict {
+    const char *model, *data;
+    const char *out;   /* F.h5 or F.csv */
+    bool classes;      /* the class in place of the numbers (its name, where known) */
+    const char *layer; /* the output of this layer in place of the model's; or NULL */
+    int threads;
+};
+LS_API ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *options,
+                                int64_t *samples);
+
+/* -- summary, list, version
+ * ----------------------------------------------------------------------------- */
+
+/* Text in new memory, freed with ls_text_free (model.h). */
+LS_API ls_status ls_run_summary(const char *model, char **text);
+/* noun: "layers", "losses", ...; name NULL: one line a kind, else the help of that kind. */
+LS_API ls_status ls_run_list(const char *noun, const char *name, char **text);
+LS_API ls_status ls_run_version(char **text);
+
+/* -- status, stop, diff
+ * ----------------------------------------------------------------------------------- */
+
+enum ls_run_state {
+    LS_RUN_NONE,
+    LS_RUN_RUNNING,
+    LS_RUN_FINISHED,
+    LS_RUN_STOPPED,
+    LS_RUN_FAILED,
+    LS_RUN_DEAD /* says that it runs, but its processes are gone or silent */
+};
+struct ls_run_status {
+    enum ls_run_state state;
+    char host[256]; /* of rank 0 */
+    int ranks, nodes;
+    int64_t pid;
+    int64_t epoch, epochs, step, steps; /* step of steps, over the whole run */
+    char checkpoint[512];               /* the newest whole one; empty: none */
+    double checkpoint_age_seconds;
+    char best_name[64]; /* val_loss, or loss */
+    double best_value;
+    int64_t best_epoch; /* from 1 */
+    char message[512];  /* why it failed */
+};
+LS_API ls_status ls_run_status(const char *directory, struct ls_run_status *status);
+LS_API const char *ls_run_state_name(enum ls_run_state state);
+
+/* Asks the job that runs in the directory, from any host that sees it, to save and end. */
+LS_API ls_status ls_run_stop(const char *directory);
+
+/* Where two checkpoints, histories or run directories first differ. *same, and in *text
+ * (ls_text_free) what differs, a line each; at most `lines`. */
+LS_API ls_status ls_run_diff(const char *a, const char *b, size_t lines, bool *same, char **text);
+
+/* -- import
+ * ------------------------------------------------------------------------------------------------
+ */
+
+typedef void ls_import_progress(void *user, int64_t done, int64_t total); /* bytes or rows */
+
+struct ls_import {
+    const char *const *files; /* ends with NULL */
+    const char *out;          /* F.h5 */
+    const char *split;        /* idx: the split's name ("train"); csv: "0.8,0.2" or a name */
+    const char *target;       /* csv: the target column's name; NULL: none */
+    uint64_t seed;            /* of the csv's split */
+    bool append;              /* add splits to a file that is there */
+    ls_import_progress *progress;
+    void *user;
+    const volatile sig_atomic_t *stop;
+};
+/* idx: files are pairs of images and labels (of the same count), .gz too: with two files one split
+ * (named by `split`), with four files train and test. Written to a temporary and renamed: whole or
+ * not there. LS_BAD_INPUT names file, line and column, or byte. Not collective: one process. */
+LS_API ls_status ls_import_idx(const struct ls_import *import);
+LS_API ls_status ls_import_csv(const struct ls_import *import);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
