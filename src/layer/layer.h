@@ -31,6 +31,7 @@ struct ls_layer {
     char *name;    /* unique in the model */
     bool trainable;
     const struct ls_tree *place; /* where it stands in the run file, for messages; or NULL */
+    struct ls_tree *own_place;   /* the same tree where the layer owns it, else NULL */
     uint32_t number;             /* in the model, from 0: the stream of its random numbers */
 
     /* set by build */

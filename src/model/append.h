@@ -1,0 +1,24 @@
+/* Making layers from options: shared by the run file's reader, Keras' reader and ls_layer_add. */
+#ifndef MODEL_APPEND_H
+#define MODEL_APPEND_H
+
+#include "model/graph.h"
+
+/* Options that every layer has besides its kind's; ends with NULL. */
+extern const char *const ls_layer_common_options[];
+
+/* A layer that is not yet in the model, with a name that is free there. `options` (NULL: none) must
+ * outlive it. */
+ls_status ls_layer_create(const struct ls_model *model, struct ls_layer **layer,
+                          const struct ls_kind *kind, const struct ls_tree *options);
+
+/* Appends a layer to a Sequential model, and makes its result the output. `options` must outlive the
+ * model. */
+ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
+                          const struct ls_tree *options);
+
+/* Copies a (nested) list of numbers into a variable; the count must be the variable's. */
+ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable *variable,
+                          const struct ls_tree *numbers);
+
+#endif
