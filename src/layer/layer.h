@@ -96,7 +96,8 @@ enum ls_layer_flags {
 
 struct ls_layer_kind {
     struct ls_kind kind;
-    unsigned flags;
+    unsigned flags; /* of every layer of the kind, or */
+    unsigned (*flags_of)(const struct ls_layer *layer); /* where they depend on the options */
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
     /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed

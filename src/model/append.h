@@ -12,8 +12,8 @@ extern const char *const ls_layer_common_options[];
 ls_status ls_layer_create(const struct ls_model *model, struct ls_layer **layer,
                           const struct ls_kind *kind, const struct ls_tree *options);
 
-/* Appends a layer to a Sequential model, and makes its result the output. `options` must outlive the
- * model. */
+/* Appends a layer to a Sequential model, and makes its result the output. `options` must outlive
+ * the model. */
 ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
                           const struct ls_tree *options);
 

@@ -174,7 +174,8 @@ ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
                           "shape of a sample",
                           kind->name);
     if (input && model->layers > 0)
-        return ls_fail_at(options, LS_BAD_INPUT, "a Sequential model has one Input, its first layer");
+        return ls_fail_at(options, LS_BAD_INPUT,
+                          "a Sequential model has one Input, its first layer");
     LS_TRY(grow(&model->layer, model->layers, sizeof *model->layer));
     LS_TRY(ls_layer_create(model, &layer, kind, options));
     model->layer[model->layers++] = layer;
@@ -201,7 +202,8 @@ out:
     return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", kind_name);
 }
 
-/* -- completing ------------------------------------------------------------------------------------ */
+/* -- completing
+ * ------------------------------------------------------------------------------------ */
 
 static const struct ls_shape *edge_shape(const struct ls_model *model, struct ls_edge edge)
 {

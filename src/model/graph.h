@@ -33,6 +33,7 @@ struct ls_model {
 
     /* set by ls_model_build */
     bool built;
+    bool initialized;        /* the weights have values */
     size_t trainable_floats; /* the arena's first part: gradients and slots have this size */
     size_t floats;           /* the whole arena: trainable, then the rest */
     float *weights;          /* the arena, LS_ALIGNMENT; each variable begins aligned; the
@@ -53,9 +54,9 @@ size_t ls_model_variables(const struct ls_model *model); /* how many */
 struct ls_variable_at ls_model_variable(const struct ls_model *model, size_t index);
 size_t ls_variable_count(const struct ls_variable *variable);
 
-/* From the run file's `model:` (a list of layers, or a map; paths relative to directory). */
-ls_status ls_model_from_tree(struct ls_model **model, const struct ls_tree *tree,
-                             const char *directory);
+/* From the run file's `model:` (a list of layers, or a map), complete but without values. The
+ * layers' places point into the tree, which must outlive the model. */
+ls_status ls_model_from_tree(struct ls_model **model, const struct ls_tree *tree);
 /* From Keras' JSON (model_config, to_json) as a tree. */
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config);
 /* Keras' config: {"class_name": "Sequential", "config": {...}}, the form that Keras 3 writes into

@@ -1,0 +1,138 @@
+/* Initial weights: a function of the seed alone, then what the run file sets by hand. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "model/append.h"
+
+/* Walks a nested list of numbers; returns how many there are, and stores those that fit. */
+static ls_status collect(const struct ls_tree *tree, float *values, size_t room, size_t *count)
+{
+    if (tree->type == LS_TREE_LIST) {
+        for (const struct ls_tree *item = tree->child; item; item = item->next)
+            LS_TRY(collect(item, values, room, count));
+        return LS_OK;
+    }
+    double number;
+    LS_TRY(ls_tree_double(tree, &number));
+    if (*count < room)
+        values[*count] = (float)number;
+    (*count)++;
+    return LS_OK;
+}
+
+ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable *variable,
+                          const struct ls_tree *numbers)
+{
+    size_t count = 0, wanted = ls_variable_count(variable);
+    LS_TRY(collect(numbers, model->weights + variable->offset, wanted, &count));
+    if (count != wanted)
+        return ls_fail_at(numbers, LS_BAD_INPUT, "%s has %zu numbers, %zu were given",
+                          variable->name, wanted, count);
+    return LS_OK;
+}
+
+static const struct ls_variable *find_variable(const struct ls_layer *layer, const char *name)
+{
+    for (size_t v = 0; v < layer->variables; v++)
+        if (strcmp(layer->variable[v].name, name) == 0)
+            return &layer->variable[v];
+    return NULL;
+}
+
+/* `weights: {kernel: [[1], [1]], bias: [-1.5]}` of a layer in the run file. */
+static ls_status set_by_hand(const struct ls_model *model, const struct ls_layer *layer)
+{
+    const struct ls_tree *weights = layer->place ? ls_tree_find(layer->place, "weights") : NULL;
+    if (!weights || ls_tree_is_null(weights))
+        return LS_OK;
+    if (weights->type != LS_TREE_MAP)
+        return ls_fail_at(weights, LS_BAD_INPUT, "expected a map of weights by name");
+    for (const struct ls_tree *entry = weights->child; entry; entry = entry->next) {
+        const struct ls_variable *variable = find_variable(layer, entry->key);
+        if (!variable)
+            return ls_fail_at(entry, LS_BAD_INPUT, "the layer has no weight '%s'", entry->key);
+        LS_TRY(ls_variable_set(model, variable, entry));
+    }
+    return LS_OK;
+}
+
+ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
+{
+    LS_TRY(ls_model_build(model));
+    size_t count = ls_model_variables(model);
+    for (size_t i = 0; i < count; i++) {
+        struct ls_variable_at at = ls_model_variable(model, i);
+        ls_status status =
+            ls_initialize(at.variable->initializer, model->weights + at.variable->offset,
+                          &at.variable->shape, seed, at.number);
+        if (status != LS_OK)
+            return ls_fail_within(status, "%s/%s", at.layer->name, at.variable->name);
+    }
+    for (size_t i = 0; i < model->layers; i++)
+        LS_TRY(set_by_hand(model, model->layer[i]));
+    model->initialized = true;
+    return LS_OK;
+}
+
+ls_status ls_model_hash(struct ls_model *model, uint64_t *hash)
+{
+    LS_TRY(ls_model_build(model));
+    *hash = ls_hash64(model->weights, model->floats * sizeof(float), 0);
+    return LS_OK;
+}
+
+static ls_status find_weights(struct ls_model *model, const char *layer_name, const char *name,
+                              size_t count, float **values)
+{
+    LS_TRY(ls_model_build(model));
+    for (size_t i = 0; i < model->layers; i++) {
+        if (strcmp(model->layer[i]->name, layer_name) != 0)
+            continue;
+        const struct ls_variable *variable = find_variable(model->layer[i], name);
+        if (!variable)
+            return ls_fail(LS_USAGE, "layer '%s' has no weight '%s'", layer_name, name);
+        if (ls_variable_count(variable) != count)
+            return ls_fail(LS_USAGE, "%s/%s has %zu numbers, not %zu", layer_name, name,
+                           ls_variable_count(variable), count);
+        *values = model->weights + variable->offset;
+        return LS_OK;
+    }
+    return ls_fail(LS_USAGE, "the model has no layer '%s'", layer_name);
+}
+
+ls_status ls_model_get_weights(struct ls_model *model, const char *layer, const char *variable,
+                               float *values, size_t count)
+{
+    float *found;
+    LS_TRY(find_weights(model, layer, variable, count, &found));
+    memcpy(values, found, count * sizeof *values);
+    return LS_OK;
+}
+
+ls_status ls_model_set_weights(struct ls_model *model, const char *layer, const char *variable,
+                               const float *values, size_t count)
+{
+    float *found;
+    if (!model->initialized)
+        LS_TRY(ls_model_initialize(model, 0));
+    LS_TRY(find_weights(model, layer, variable, count, &found));
+    memcpy(found, values, count * sizeof *values);
+    return LS_OK;
+}
+
+size_t ls_model_input_size(struct ls_model *model, size_t index)
+{
+    if (ls_model_build(model) != LS_OK || index >= model->inputs)
+        return 0;
+    struct ls_edge edge = model->input[index];
+    return (size_t)ls_shape_count(&model->call[edge.call].shapes.out[edge.output]);
+}
+
+size_t ls_model_output_size(struct ls_model *model, size_t index)
+{
+    if (ls_model_build(model) != LS_OK || index >= model->outputs)
+        return 0;
+    struct ls_edge edge = model->output[index];
+    return (size_t)ls_shape_count(&model->call[edge.call].shapes.out[edge.output]);
+}

@@ -1,0 +1,69 @@
+/* The plan: a model's calls laid out in time and memory. Compiling it fixes every buffer; running
+ * it allocates nothing. A plan is read only while it runs, so that several threads or replicas may
+ * run it, each with a run of its own. */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "model/graph.h"
+
+struct ls_plan;
+struct ls_plan_run;
+
+/* Evaluation and prediction take samples in blocks of this many: a block's bits do not depend on
+ * who computes it. */
+enum { LS_BLOCK_ROWS = 256 };
+
+struct ls_plan_options {
+    const struct ls_model *model; /* complete; must outlive the plan */
+    int64_t rows;                 /* the largest slice */
+    bool training;                /* lays out the backward pass too */
+    const bool *defer;            /* by output: leave its last activation to the loss; NULL: none */
+    const struct ls_edge *outputs; /* results to keep in place of the model's; NULL */
+    size_t output_count;
+    /* Between forward and backward, for the rows of one replica: reads ls_plan_output, writes
+     * ls_plan_output_grad. Needed when training. */
+    void (*loss)(void *user, struct ls_plan_run *run);
+};
+
+ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *options);
+void ls_plan_free(struct ls_plan *plan);
+
+/* The pieces between cross-replica points: one where there are none. Piece by piece: every local
+ * replica, then the point. */
+size_t ls_plan_segments(const struct ls_plan *plan);
+/* Doubles of the point that ends a segment (0 for the last one), and of the largest. */
+size_t ls_plan_point_doubles(const struct ls_plan *plan, size_t segment);
+size_t ls_plan_point_doubles_most(const struct ls_plan *plan);
+size_t ls_plan_bytes(const struct ls_plan *plan); /* of one run's activations */
+
+/* The memory and place of one replica (or of one after the other, where there are no points). */
+struct ls_plan_run {
+    const struct ls_plan *plan;
+    float *block;         /* activations, owned */
+    const float *weights; /* arena */
+    float *gradient;      /* arena; every trainable variable is written; NULL: not training */
+    float *const *input;  /* by input: [rows][shape]; scribbled on */
+    int64_t rows;
+    const int64_t *samples; /* rows, or NULL when not training */
+    uint64_t seed;
+    uint32_t epoch;
+    double *point; /* what a segment left, and what the next one finds; owned */
+    void *user;    /* for the loss */
+};
+
+ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);
+void ls_plan_run_free(struct ls_plan_run *run);
+
+/* Runs a segment; rows may be 0. */
+void ls_plan_execute(struct ls_plan_run *run, size_t segment);
+
+/* [rows][shape] of an output: valid during the loss, and, when not training, until the next run. */
+const float *ls_plan_output(const struct ls_plan_run *run, size_t output);
+float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output);
+
+/* After a forward pass that gave NaN or infinity: runs it again call by call and returns the first
+ * layer whose result is not finite, or NULL. The inputs must be fresh; plans without points only.
+ */
+const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run);
+
+#endif

@@ -1,0 +1,64 @@
+/* The plan's inside, shared by what compiles it and what runs it. */
+#ifndef MODEL_PLAN_LAYOUT_H
+#define MODEL_PLAN_LAYOUT_H
+
+#include "model/plan.h"
+
+/* A buffer that is wanted from time `from` to time `to`, both included; placed at `offset`. */
+struct ls_interval {
+    size_t floats, offset;
+    int64_t from, to;
+};
+
+/* Places intervals so that those that are wanted at the same time do not overlap; returns the
+ * floats that all of them need. Offsets are multiples of LS_ALIGNMENT_FLOATS. LS_FAILED without
+ * memory. */
+ls_status ls_intervals_place(struct ls_interval *interval, size_t count, size_t *floats);
+
+enum ls_plan_action { LS_PLAN_FORWARD, LS_PLAN_LOSS, LS_PLAN_BACKWARD };
+
+struct ls_plan_item {
+    enum ls_plan_action action;
+    size_t call; /* in the model's calls */
+    size_t phase;
+};
+
+/* Where a tensor lies is the number of an interval. The first ones are the run's inputs, whose
+ * memory is not the plan's. */
+enum { LS_PLAN_NONE = -1 };
+
+struct ls_plan_call {
+    int value[LS_TENSORS_MAX]; /* interval of each output's values */
+    int grad[LS_TENSORS_MAX];  /* of their gradients; LS_PLAN_NONE where nobody wants them */
+    bool wants_grad;           /* some variable at or before this call trains */
+    bool view;                 /* forward and backward have nothing to do */
+    bool defer;                /* its activation is left to the loss */
+    bool again;                /* an earlier backward call of the layer wrote the gradients */
+    int saved;                 /* interval, or LS_PLAN_NONE */
+    uint32_t stream;
+};
+
+struct ls_plan {
+    const struct ls_model *model;
+    int64_t rows;
+    bool training;
+    void (*loss)(void *user, struct ls_plan_run *run);
+    struct ls_plan_call *call; /* as many as the model's */
+    size_t calls;              /* up to the last one that is wanted */
+    struct ls_interval *interval;
+    size_t intervals, room;
+    int work; /* interval of the scratch memory, or LS_PLAN_NONE */
+    struct ls_edge *output;
+    size_t outputs;
+    struct ls_plan_item *item;
+    size_t items;
+    size_t *segment; /* first item of each segment, and the end */
+    size_t *point;   /* doubles of the point that ends it */
+    size_t segments;
+    size_t floats; /* of a run's block */
+};
+
+/* The flags of a layer in this plan (a layer that works in training only is a view elsewhere). */
+unsigned ls_plan_flags(const struct ls_plan *plan, const struct ls_layer *layer);
+
+#endif

@@ -1,0 +1,157 @@
+/* Running a plan. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernel/kernels.h"
+#include "model/plan_layout.h"
+
+ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan)
+{
+    struct ls_plan_run *made = NULL;
+    *run = NULL;
+    LS_TRY(ls_allocate(&made, 1, sizeof *made));
+    made->plan = plan;
+    ls_status status = ls_allocate(&made->block, plan->floats + 1, sizeof(float));
+    if (status == LS_OK)
+        status = ls_allocate(&made->point, ls_plan_point_doubles_most(plan) + 1, sizeof(double));
+    if (status == LS_OK)
+        *run = made;
+    else
+        ls_plan_run_free(made);
+    return status;
+}
+
+void ls_plan_run_free(struct ls_plan_run *run)
+{
+    if (!run)
+        return;
+    ls_release(run->block);
+    ls_release(run->point);
+    ls_release(run);
+}
+
+static float *place(const struct ls_plan_run *run, int interval)
+{
+    if (interval == LS_PLAN_NONE)
+        return NULL;
+    if ((size_t)interval < run->plan->model->inputs)
+        return run->input[interval];
+    return run->block + run->plan->interval[interval].offset;
+}
+
+/* The pointers of one call. */
+struct bound_call {
+    struct ls_call call;
+    const float *in[LS_TENSORS_MAX], *out_grad[LS_TENSORS_MAX];
+    float *out[LS_TENSORS_MAX], *in_grad[LS_TENSORS_MAX];
+    const float *weight[LS_VARIABLES_MAX];
+    float *weight_grad[LS_VARIABLES_MAX];
+};
+
+static void bind_tensors(struct bound_call *bound, const struct ls_plan_run *run, size_t c)
+{
+    const struct ls_plan *plan = run->plan;
+    const struct ls_graph_call *graph = &plan->model->call[c];
+    for (size_t i = 0; i < graph->shapes.inputs; i++) {
+        struct ls_edge edge = graph->in[i];
+        bound->in[i] = place(run, plan->call[edge.call].value[edge.output]);
+        bound->in_grad[i] = place(run, plan->call[edge.call].grad[edge.output]);
+    }
+    for (size_t o = 0; o < graph->shapes.outputs; o++) {
+        bound->out[o] = place(run, plan->call[c].value[o]);
+        bound->out_grad[o] = place(run, plan->call[c].grad[o]);
+    }
+}
+
+static void bind_weights(struct bound_call *bound, const struct ls_plan_run *run,
+                         const struct ls_layer *layer)
+{
+    for (size_t v = 0; v < layer->variables; v++) {
+        const struct ls_variable *variable = &layer->variable[v];
+        bool trains = run->gradient && layer->trainable && variable->trainable;
+        bound->weight[v] = run->weights + variable->offset;
+        bound->weight_grad[v] = trains ? run->gradient + variable->offset : NULL;
+    }
+}
+
+static void bind(struct bound_call *bound, const struct ls_plan_run *run,
+                 const struct ls_plan_item *item)
+{
+    const struct ls_plan *plan = run->plan;
+    const struct ls_plan_call *mine = &plan->call[item->call];
+    const struct ls_graph_call *graph = &plan->model->call[item->call];
+    const struct ls_layer *layer = plan->model->layer[graph->layer];
+    bind_tensors(bound, run, item->call);
+    bind_weights(bound, run, layer);
+    bound->call = (struct ls_call){
+        .layer = layer,
+        .shapes = &graph->shapes,
+        .rows = run->rows,
+        .training = plan->training,
+        .defer_activation = mine->defer,
+        .in = bound->in,
+        .out = bound->out,
+        .out_grad = bound->out_grad,
+        .in_grad = bound->in_grad,
+        .weight = bound->weight,
+        .weight_grad = bound->weight_grad,
+        .accumulate = mine->again,
+        .saved = place(run, mine->saved),
+        .work = place(run, plan->work),
+        .seed = run->seed,
+        .epoch = run->epoch,
+        .stream = mine->stream,
+        .samples = run->samples,
+        .phase = item->phase,
+        .point = run->point,
+    };
+}
+
+static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
+{
+    struct bound_call bound;
+    if (item->action == LS_PLAN_LOSS) {
+        run->plan->loss(run->user, run);
+        return;
+    }
+    bind(&bound, run, item);
+    if (item->action == LS_PLAN_FORWARD)
+        bound.call.layer->kind->forward(&bound.call);
+    else
+        bound.call.layer->kind->backward(&bound.call);
+}
+
+void ls_plan_execute(struct ls_plan_run *run, size_t segment)
+{
+    const struct ls_plan *plan = run->plan;
+    for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++)
+        execute_item(run, &plan->item[i]);
+}
+
+const float *ls_plan_output(const struct ls_plan_run *run, size_t output)
+{
+    struct ls_edge edge = run->plan->output[output];
+    return place(run, run->plan->call[edge.call].value[edge.output]);
+}
+
+float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output)
+{
+    struct ls_edge edge = run->plan->output[output];
+    return place(run, run->plan->call[edge.call].grad[edge.output]);
+}
+
+const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run)
+{
+    const struct ls_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->items && plan->item[i].action == LS_PLAN_FORWARD; i++) {
+        struct bound_call bound;
+        execute_item(run, &plan->item[i]);
+        bind(&bound, run, &plan->item[i]);
+        for (size_t o = 0; o < bound.call.shapes->outputs; o++) {
+            size_t n = (size_t)(ls_shape_count(&bound.call.shapes->out[o]) * run->rows);
+            if (ls_k->find_nonfinite(bound.out[o], n) < n)
+                return bound.call.layer;
+        }
+    }
+    return NULL;
+}
