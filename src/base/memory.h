@@ -14,7 +14,7 @@ enum { LS_ALIGNMENT_FLOATS = 16 }; /* the same in floats */
  * LS_FAILED with a message, and *memory NULL, when there is none or the product overflows. */
 ls_status ls_allocate(void *memory, size_t count, size_t item_bytes);
 
-/* Grows or shrinks to count items; on failure the old block stays. */
+/* Grows or shrinks to count items; what is added is zeroed. On failure the old block stays. */
 ls_status ls_reallocate(void *memory, size_t count, size_t item_bytes);
 
 ls_status ls_duplicate(char **copy, const char *text);

@@ -29,7 +29,8 @@ const char *ls_nearest(const char *name, const char *const *candidates);
  * bytes. */
 void ls_snake_case(char *out, size_t room, const char *name);
 
-/* The whole of a file; 65 MiB at most for text. LS_NO_INPUT with the path in the message. */
+/* The whole of a file; 64 MiB at most for text (LS_BAD_INPUT). LS_NO_INPUT with the path in the
+ * message. The text starts as nothing, and is nothing again on failure. */
 ls_status ls_file_read_text(const char *path, struct ls_text *text);
 
 /* path, or directory/path when path is relative; in new memory. */
