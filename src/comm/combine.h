@@ -23,10 +23,12 @@ struct ls_combine_options {
                          ls_combine_slot(i) may be asked for in any order before the pushes */
 };
 
-/* Collective. The arenas lie in memory that the node's ranks share where they can. LS_USAGE when
- * there are more ranks than replicas. */
+/* Collective, after ls_kernels_init. The arenas lie in memory that the node's ranks share where
+ * they can (where not, ls_comm_fallback says why). LS_USAGE when there are more ranks than
+ * replicas. */
 ls_status ls_combine_create(struct ls_combine **combine, struct ls_comm *comm,
                             const struct ls_combine_options *options);
+/* Not collective; before the comm's ls_comm_free. NULL is allowed. */
 void ls_combine_free(struct ls_combine *combine);
 
 /* The replicas of this rank. */
@@ -42,14 +44,14 @@ struct ls_slot ls_combine_slot(struct ls_combine *combine, int64_t replica);
 /* The replica's slot is written. An empty slice is zeros, and pushed like any other. */
 void ls_combine_push(struct ls_combine *combine, int64_t replica);
 
-/* Collective: completes the tree over all ranks. The result is the same memory for all ranks of a
- * node: read only, valid until the next ls_combine_finish begins on any rank, that is until this
- * rank pushes its last replica of the next step. */
-struct ls_sum {
+/* Collective: completes the tree over all ranks. The result may be the same memory for all ranks of
+ * a node, and for a rank alone its first slot: read only, valid until this rank next asks for a
+ * slot. (Named apart from enum ls_sum of kernel/kernels.h.) */
+struct ls_combined {
     const float *floats;
     const double *doubles;
 };
-ls_status ls_combine_finish(struct ls_combine *combine, struct ls_sum *sum);
+ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum);
 
 /* A cross-replica point: the tree sum of `count` doubles of every replica. values[local
  * replica][count] in, the sum out in sums[count]. Collective. count is at most what
@@ -69,7 +71,8 @@ ls_status ls_comm_sum_blocks(struct ls_comm *comm, double *sums, const double *v
 ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what);
 
 /* What one rank pays, for `lockstep check` and the first line: partial sums a rank publishes at
- * most, and bytes of arenas. */
+ * most, and bytes of its arenas at most (a node pays for one sum beside them). */
 size_t ls_combine_partials(int64_t replicas, int size);
+size_t ls_combine_bytes(const struct ls_combine_options *options, int size);
 
 #endif

@@ -30,6 +30,7 @@ const char *ls_comm_fallback(const struct ls_comm *comm);
 struct ls_comm_test {
     int ranks_per_node; /* 0: as they are */
     bool no_shared_memory;
+    bool no_proc; /* shared memory is passed over a socket, as where /proc does not let us */
 };
 ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *parent, int ranks,
                               const struct ls_comm_test *test); /* NULL on ranks >= ranks */
@@ -40,6 +41,8 @@ ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *paren
 /* The status of the lowest rank that has none LS_OK, with its message on every rank; LS_OK when all
  * are. What everybody must call after anything that one rank alone may fail at. */
 ls_status ls_comm_agree(struct ls_comm *comm, ls_status mine);
+
+/* A failure of MPI in those that return no status is kept, and returned by the next that does. */
 
 /* Bytes of rank `root` to all. */
 void ls_comm_broadcast(struct ls_comm *comm, void *bytes, size_t length, int root);
