@@ -17,6 +17,10 @@ ls_status ls_layer_create(const struct ls_model *model, struct ls_layer **layer,
 ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
                           const struct ls_tree *options);
 
+/* LS_BAD_INPUT, with the nearest right one, when a map has a key that is not in known (ends with
+ * NULL). */
+ls_status ls_keys_check(const struct ls_tree *map, const char *const *known);
+
 /* Copies a (nested) list of numbers into a variable; the count must be the variable's. */
 ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable *variable,
                           const struct ls_tree *numbers);

@@ -48,22 +48,34 @@ static ls_status parse_input(struct ls_model *model, const struct ls_tree *input
     return ls_model_append(model, kind, input);
 }
 
-static ls_status parse_map(struct ls_model *model, const struct ls_tree *tree)
+ls_status ls_keys_check(const struct ls_tree *map, const char *const *known)
 {
-    static const char *const known[] = {"name", "input", "layers", NULL};
-    const struct ls_tree *layers = ls_tree_find(tree, "layers");
-    const struct ls_tree *input = ls_tree_find(tree, "input");
-    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next) {
+    struct ls_text names = {0};
+    for (const struct ls_tree *entry = map->child; entry; entry = entry->next) {
         bool found = false;
         for (size_t i = 0; known[i]; i++)
             found |= strcmp(entry->key, known[i]) == 0;
         if (found)
             continue;
         const char *near = ls_nearest(entry->key, known);
-        return ls_fail_at(tree, LS_BAD_INPUT, "unknown option '%s'%s%s%s", entry->key,
-                          near ? " (did you mean '" : "; known: name, input, layers",
-                          near ? near : "", near ? "'?)" : "");
+        if (near)
+            return ls_fail_at(map, LS_BAD_INPUT, "unknown key '%s' (did you mean '%s'?)",
+                              entry->key, near);
+        for (size_t i = 0; known[i]; i++)
+            ls_text_append(&names, "%s%s", i ? ", " : "", known[i]);
+        ls_fail_at(map, LS_BAD_INPUT, "unknown key '%s'; known: %s", entry->key, names.data);
+        ls_text_release(&names);
+        return LS_BAD_INPUT;
     }
+    return LS_OK;
+}
+
+static ls_status parse_map(struct ls_model *model, const struct ls_tree *tree)
+{
+    static const char *const known[] = {"name", "input", "layers", NULL};
+    const struct ls_tree *layers = ls_tree_find(tree, "layers");
+    const struct ls_tree *input = ls_tree_find(tree, "input");
+    LS_TRY(ls_keys_check(tree, known));
     if (!layers)
         return ls_fail_at(tree, LS_BAD_INPUT, "the model has no `layers`");
     if (input)

@@ -1,4 +1,5 @@
 /* The table that Keras' summary() prints (Keras 3's layout), for ls_model_summary. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"

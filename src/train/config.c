@@ -1,0 +1,281 @@
+#include "train/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/append.h"
+
+/* -- reading
+ * ---------------------------------------------------------------------------------------- */
+
+static ls_status read_text(struct ls_comm *comm, const char *path, char **text)
+{
+    struct ls_text file = {0};
+    ls_status status = LS_OK;
+    *text = NULL;
+    if (ls_comm_rank(comm) == 0) {
+        status = ls_file_read_text(path, &file);
+        if (status == LS_OK)
+            status = ls_duplicate(text, file.data ? file.data : "");
+    }
+    status = ls_comm_agree(comm, status);
+    if (status == LS_OK)
+        status = ls_comm_broadcast_text(comm, text, 0);
+    ls_text_release(&file);
+    return status;
+}
+
+static ls_status apply_set(struct ls_tree *tree, const char *const *set)
+{
+    for (size_t i = 0; set && set[i]; i++) {
+        const char *equals = strchr(set[i], '=');
+        char *key = NULL;
+        if (!equals || equals == set[i])
+            return ls_fail(LS_USAGE, "--set %s: expected KEY=VALUE, as in fit.epochs=3", set[i]);
+        LS_TRY(ls_format(&key, "%.*s", (int)(equals - set[i]), set[i]));
+        ls_status status = ls_tree_set_path(tree, key, equals + 1);
+        ls_release(key);
+        if (status != LS_OK)
+            return ls_fail_within(status, "--set %s", set[i]);
+    }
+    return LS_OK;
+}
+
+/* -- paths
+ * ------------------------------------------------------------------------------------------ */
+
+static ls_status replace_text(struct ls_tree *scalar, char *text)
+{
+    ls_release(scalar->text);
+    scalar->text = text;
+    return LS_OK;
+}
+
+/* "FILE:SPLIT" or a path: variables expanded, FILE absolute. */
+static ls_status resolve_path(struct ls_tree *scalar, const char *directory, bool split)
+{
+    char *expanded = NULL, *joined = NULL, *absolute = NULL, *whole = NULL;
+    ls_status status = ls_expand_variables(&expanded, scalar->text);
+    if (status != LS_OK)
+        return ls_fail_at(scalar, status, "%s", ls_message());
+    char *colon = split ? strrchr(expanded, ':') : NULL;
+    if (colon)
+        *colon = '\0';
+    LS_TRY_OUT(ls_path_join(&joined, directory, expanded));
+    LS_TRY_OUT(ls_path_absolute(&absolute, joined));
+    LS_TRY_OUT(ls_format(&whole, "%s%s%s", absolute, colon ? ":" : "", colon ? colon + 1 : ""));
+    status = replace_text(scalar, whole);
+out:
+    ls_release(expanded);
+    ls_release(joined);
+    ls_release(absolute);
+    return status;
+}
+
+/* A source of data: text, a list of such, or a map with `file`. */
+static ls_status resolve_source(struct ls_tree *source, const char *directory)
+{
+    if (!source)
+        return LS_OK;
+    if (source->type == LS_TREE_SCALAR)
+        return resolve_path(source, directory, true);
+    for (struct ls_tree *entry = source->child; entry; entry = entry->next) {
+        if (source->type == LS_TREE_LIST)
+            LS_TRY(resolve_source(entry, directory));
+        else if (strcmp(entry->key, "file") == 0 && entry->type == LS_TREE_SCALAR)
+            LS_TRY(resolve_path(entry, directory, false));
+    }
+    return LS_OK;
+}
+
+static struct ls_tree *find(struct ls_tree *map, const char *key)
+{
+    return map ? (struct ls_tree *)ls_tree_find(map, key) : NULL;
+}
+
+static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
+{
+    char *directory = NULL;
+    const char *slash = strrchr(run_file, '/');
+    struct ls_tree *data = find(tree, "data"), *model = find(tree, "model");
+    LS_TRY(slash ? ls_format(&directory, "%.*s", (int)(slash - run_file) + 1, run_file)
+                 : ls_duplicate(&directory, "."));
+    ls_status status = resolve_source(find(data, "train"), directory);
+    if (status == LS_OK)
+        status = resolve_source(find(data, "validation"), directory);
+    if (status == LS_OK && model && model->type == LS_TREE_SCALAR)
+        status = resolve_path(model, directory, false);
+    ls_release(directory);
+    return status;
+}
+
+/* --data: in place of data.train, relative to the current directory. */
+static ls_status replace_data(struct ls_tree *tree, const char *source)
+{
+    struct ls_tree *data = find(tree, "data");
+    if (!source)
+        return LS_OK;
+    if (!data)
+        data = ls_tree_add(tree, "data", LS_TREE_MAP);
+    struct ls_tree *train = find(data, "train");
+    if (train)
+        ls_tree_remove(train);
+    train = data ? ls_tree_add_text(data, "train", source) : NULL;
+    if (!train)
+        return ls_fail(LS_FAILED, "out of memory");
+    return resolve_path(train, ".", true);
+}
+
+/* -- typing
+ * ----------------------------------------------------------------------------------------- */
+
+static ls_status check_map(const struct ls_tree *tree, const char *const *known)
+{
+    if (!tree || ls_tree_is_null(tree))
+        return LS_OK;
+    if (tree->type != LS_TREE_MAP)
+        return ls_fail_at(tree, LS_BAD_INPUT, "expected a map");
+    return ls_keys_check(tree, known);
+}
+
+static ls_status type_data(struct ls_config *config, const struct ls_tree *data)
+{
+    static const char *const known[] = {"train", "validation", "validation_split", NULL};
+    LS_TRY(check_map(data, known));
+    config->train = data ? ls_tree_find(data, "train") : NULL;
+    config->validation = data ? ls_tree_find(data, "validation") : NULL;
+    const struct ls_tree *split = data ? ls_tree_find(data, "validation_split") : NULL;
+    if (split && !ls_tree_is_null(split)) {
+        LS_TRY(ls_tree_double(split, &config->validation_split));
+        if (!(config->validation_split >= 0 && config->validation_split < 1))
+            return ls_fail_at(split, LS_BAD_INPUT, "a fraction of the samples, in [0, 1)");
+        if (config->validation && config->validation_split > 0)
+            return ls_fail_at(split, LS_BAD_INPUT,
+                              "`validation` and `validation_split` exclude each other");
+    }
+    return LS_OK;
+}
+
+static ls_status type_config(struct ls_config *config)
+{
+    static const char *const known[] = {"model", "compile", "data", "fit", "checkpoint", NULL};
+    const struct ls_tree *tree = config->tree;
+    if (tree->type != LS_TREE_MAP)
+        return ls_fail_at(tree, LS_BAD_INPUT,
+                          "expected a run file: a map with model, compile, "
+                          "data, fit");
+    LS_TRY(ls_keys_check(tree, known));
+    config->model = ls_tree_find(tree, "model");
+    config->compile = ls_tree_find(tree, "compile");
+    if (!config->model)
+        return ls_fail_at(tree, LS_BAD_INPUT, "there is no `model`");
+    LS_TRY(type_data(config, ls_tree_find(tree, "data")));
+    LS_TRY(ls_options_parse(&config->fit, &ls_fit_kind, ls_tree_find(tree, "fit"), NULL));
+    return ls_checkpoint_options_parse(&config->checkpoint, ls_tree_find(tree, "checkpoint"));
+}
+
+ls_status ls_config_read(struct ls_config *config, struct ls_comm *comm, const char *path,
+                         const char *const *set, const char *data)
+{
+    char *text = NULL;
+    ls_status status;
+    memset(config, 0, sizeof *config);
+    LS_TRY(read_text(comm, path, &text));
+    LS_TRY_OUT(ls_tree_parse_yaml(&config->tree, text, strlen(text), path));
+    LS_TRY_OUT(apply_set(config->tree, set));
+    LS_TRY_OUT(resolve_paths(config->tree, path));
+    LS_TRY_OUT(replace_data(config->tree, data));
+    LS_TRY_OUT(type_config(config));
+out:
+    ls_release(text);
+    if (status != LS_OK)
+        ls_config_release(config);
+    return status;
+}
+
+void ls_config_release(struct ls_config *config)
+{
+    ls_options_release(&config->fit, &ls_fit_kind);
+    ls_options_release(&config->checkpoint, &ls_checkpoint_kind);
+    ls_tree_free(config->tree);
+    memset(config, 0, sizeof *config);
+}
+
+/* -- comparing
+ * -------------------------------------------------------------------------------------- */
+
+static bool listed(const char *key, const char *const *list)
+{
+    for (size_t i = 0; list && list[i]; i++) {
+        size_t length = strlen(list[i]);
+        if (strncmp(key, list[i], length) == 0 && (key[length] == '\0' || key[length] == '.'))
+            return true;
+    }
+    return false;
+}
+
+static bool same_scalar(const struct ls_tree *a, const struct ls_tree *b)
+{
+    char *end_a, *end_b;
+    if (strcmp(a->text, b->text) == 0)
+        return true;
+    if (a->quoted || b->quoted || !*a->text || !*b->text)
+        return false;
+    double left = strtod(a->text, &end_a), right = strtod(b->text, &end_b);
+    return *end_a == '\0' && *end_b == '\0' && left == right;
+}
+
+static ls_status differ(const struct ls_tree *now, const struct ls_tree *before, const char *key)
+{
+    struct ls_text left = {0}, right = {0};
+    if (before)
+        ls_tree_format_json(&left, before);
+    if (now)
+        ls_tree_format_json(&right, now);
+    ls_status status =
+        ls_fail(LS_BAD_INPUT,
+                "the run was started with %s: %s, now it is %s (--accept %s takes the change)", key,
+                left.data ? left.data : "(nothing)", right.data ? right.data : "(nothing)", key);
+    ls_text_release(&left);
+    ls_text_release(&right);
+    return status;
+}
+
+static ls_status compare(const struct ls_tree *now, const struct ls_tree *before, const char *key,
+                         const char *const *accept)
+{
+    static const char *const free_keys[] = {"fit.epochs", "fit.verify", "fit.replicas",
+                                            "checkpoint", "data.train", "data.validation",
+                                            NULL};
+    if (listed(key, free_keys) || listed(key, accept))
+        return LS_OK;
+    if (!now || !before || now->type != before->type || now->count != before->count)
+        if (!(now && before && now->type == LS_TREE_MAP && before->type == LS_TREE_MAP))
+            return differ(now, before, key);
+    if (now->type == LS_TREE_SCALAR)
+        return same_scalar(now, before) ? LS_OK : differ(now, before, key);
+    const struct ls_tree *other = before->child;
+    int index = 0;
+    for (const struct ls_tree *entry = now->child; entry; entry = entry->next, index++) {
+        char *path = NULL;
+        const struct ls_tree *twin = entry->key ? ls_tree_find(before, entry->key) : other;
+        LS_TRY(entry->key ? ls_format(&path, "%s%s%s", key, *key ? "." : "", entry->key)
+                          : ls_format(&path, "%s.%d", key, index));
+        ls_status status = compare(entry, twin, path, accept);
+        ls_release(path);
+        if (status != LS_OK)
+            return status;
+        other = other ? other->next : NULL;
+    }
+    return LS_OK;
+}
+
+ls_status ls_config_same(const struct ls_tree *now, const struct ls_tree *before,
+                         const char *const *accept)
+{
+    LS_TRY(compare(now, before, "", accept));
+    /* the other way round finds keys that are gone */
+    ls_status status = compare(before, now, "", accept);
+    return status;
+}

@@ -1,0 +1,30 @@
+/* A run file, read and resolved. */
+#ifndef TRAIN_CONFIG_H
+#define TRAIN_CONFIG_H
+
+#include "comm/comm.h"
+#include "train/options.h"
+
+struct ls_config {
+    struct ls_tree *tree; /* the whole file, with --set, paths absolute */
+    const struct ls_tree *model, *compile, *train, *validation; /* in tree; NULL where absent */
+    double validation_split;                                    /* 0: none */
+    struct ls_fit_options fit;
+    struct ls_checkpoint_options checkpoint;
+};
+
+/* Reads a run file on rank 0, sends it to all, applies `set` ("a.b=c", ends with NULL, may be NULL)
+ * and `data` (in place of data.train; NULL: as it stands, relative to the current directory),
+ * expands variables, makes paths absolute, and types all but the model and compile parts.
+ * Collective; on failure nothing is kept. */
+ls_status ls_config_read(struct ls_config *config, struct ls_comm *comm, const char *path,
+                         const char *const *set, const char *data);
+void ls_config_release(struct ls_config *config);
+
+/* Compares a run's config with that of the run to be resumed: keys other than those that may differ
+ * (fit.epochs, fit.verify, checkpoint, data paths) and those in `accept` give LS_BAD_INPUT with the
+ * key and both values. */
+ls_status ls_config_same(const struct ls_tree *now, const struct ls_tree *before,
+                         const char *const *accept);
+
+#endif

@@ -1,0 +1,132 @@
+#include "train/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/order.h"
+
+/* In the order of enum ls_shuffle. */
+static const char *const shuffles[] = {"false", "true", "chunk", NULL};
+
+#define FIT(field) offsetof(struct ls_fit_options, field)
+static const struct ls_option fit_options[] = {
+    {.name = "batch_size",
+     .type = LS_OPTION_INT,
+     .offset = FIT(batch_size),
+     .initial = "32",
+     .min = 1,
+     .max = INT32_MAX,
+     .unit = "samples",
+     .help = "of all replicas together"},
+    {.name = "epochs",
+     .type = LS_OPTION_INT,
+     .offset = FIT(epochs),
+     .initial = "1",
+     .min = 0,
+     .max = INT32_MAX,
+     .help = "in total, also when a run is resumed"},
+    {.name = "shuffle",
+     .type = LS_OPTION_CHOICE,
+     .offset = FIT(shuffle),
+     .initial = "true",
+     .choices = shuffles,
+     .help = "true: all samples; chunk: chunks, then samples inside a window of chunks"},
+    {.name = "window",
+     .type = LS_OPTION_INT,
+     .offset = FIT(window),
+     .initial = "8",
+     .min = 1,
+     .max = 1 << 20,
+     .unit = "chunks",
+     .help = "of shuffle: chunk"},
+    {.name = "seed",
+     .type = LS_OPTION_INT,
+     .offset = FIT(seed),
+     .initial = "0",
+     .min = 0,
+     .max = 9007199254740992.0,
+     .help = "of initial weights, order of samples and dropout"},
+    {.name = "threads",
+     .type = LS_OPTION_INT,
+     .offset = FIT(threads),
+     .initial = "1",
+     .min = 1,
+     .max = 1024,
+     .help = "of the matrix kernels, a rank"},
+    {.name = "replicas",
+     .type = LS_OPTION_INT,
+     .offset = FIT(replicas),
+     .initial = "null",
+     .min = 1,
+     .max = 1 << 20,
+     .nullable = true,
+     .help = "slices of a batch; null: as many as the ranks it is first started on"},
+    {.name = "verify",
+     .type = LS_OPTION_INT,
+     .offset = FIT(verify),
+     .initial = "100",
+     .min = 0,
+     .max = INT32_MAX,
+     .unit = "steps",
+     .help = "how often the weights of all ranks are compared; 0: never"},
+    {0},
+};
+const struct ls_kind ls_fit_kind = {.name = "fit",
+                                    .summary = "how a model is trained",
+                                    .options = fit_options,
+                                    .options_size = sizeof(struct ls_fit_options)};
+
+#define CHECKPOINT(field) offsetof(struct ls_checkpoint_options, field)
+static const struct ls_option checkpoint_options[] = {
+    {.name = "every",
+     .type = LS_OPTION_TEXT,
+     .offset = CHECKPOINT(every),
+     .initial = "1 epoch",
+     .help = "N steps, N epochs or N minutes"},
+    {.name = "keep",
+     .type = LS_OPTION_INT,
+     .offset = CHECKPOINT(keep),
+     .initial = "3",
+     .min = 1,
+     .max = INT32_MAX,
+     .unit = "checkpoints",
+     .help = "how many of the newest stay"},
+    {0},
+};
+const struct ls_kind ls_checkpoint_kind = {.name = "checkpoint",
+                                           .summary = "when checkpoints are written",
+                                           .options = checkpoint_options,
+                                           .options_size = sizeof(struct ls_checkpoint_options)};
+
+static ls_status parse_every(struct ls_checkpoint_options *options, const struct ls_tree *map)
+{
+    static const char *const units[] = {"step", "epoch", "minute"};
+    const struct ls_tree *place = map ? ls_tree_find(map, "every") : NULL;
+    char *end = options->every;
+    options->count = strtod(options->every, &end);
+    while (*end == ' ')
+        end++;
+    for (int unit = LS_EVERY_STEPS; unit <= LS_EVERY_MINUTES; unit++) {
+        size_t length = strlen(units[unit]);
+        if (strncmp(end, units[unit], length) != 0)
+            continue;
+        bool whole = options->count == (double)(int64_t)options->count;
+        if ((end[length] == '\0' || strcmp(end + length, "s") == 0) && options->count > 0 &&
+            options->count < 1e9 && (whole || unit == LS_EVERY_MINUTES)) {
+            options->unit = (enum ls_every)unit;
+            return LS_OK;
+        }
+    }
+    return ls_fail_at(place, LS_BAD_INPUT,
+                      "expected 'N steps', 'N epochs' or 'N minutes', found '%s'", options->every);
+}
+
+ls_status ls_checkpoint_options_parse(struct ls_checkpoint_options *options,
+                                      const struct ls_tree *map)
+{
+    LS_TRY(ls_options_parse(options, &ls_checkpoint_kind, map, NULL));
+    ls_status status = parse_every(options, map);
+    if (status != LS_OK)
+        ls_options_release(options, &ls_checkpoint_kind);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* The run file's `fit`, `checkpoint` and `data` options. */
+#ifndef TRAIN_OPTIONS_H
+#define TRAIN_OPTIONS_H
+
+#include "base/kind.h"
+
+struct ls_fit_options {
+    int64_t batch_size; /* of all replicas together */
+    int64_t epochs;
+    int shuffle;    /* enum ls_shuffle */
+    int64_t window; /* chunks a window, for shuffle: chunk */
+    int64_t seed;
+    int64_t threads;  /* of OpenBLAS and oneDNN, a rank */
+    int64_t replicas; /* LS_NULL_INT: the number of ranks */
+    int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
+};
+extern const struct ls_kind ls_fit_kind;
+
+enum ls_every { LS_EVERY_STEPS, LS_EVERY_EPOCHS, LS_EVERY_MINUTES };
+struct ls_checkpoint_options {
+    char *every; /* "1 epoch", "500 steps", "10 minutes" */
+    int64_t keep;
+    enum ls_every unit; /* of `every`, set by ls_checkpoint_options_parse */
+    double count;
+};
+extern const struct ls_kind ls_checkpoint_kind;
+
+/* `map` may be NULL. The options own memory: ls_options_release with the kind. */
+ls_status ls_checkpoint_options_parse(struct ls_checkpoint_options *options,
+                                      const struct ls_tree *map);
+
+#endif
