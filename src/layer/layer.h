@@ -45,6 +45,10 @@ struct ls_layer {
      * it. */
     bool has_activation;
     struct ls_activation activation;
+
+    /* Penalizes out[0] of every call, its sum divided by the rows of the batch; set by build,
+     * applied by the plan, which asks for it after the forward pass. NULL: none. */
+    const struct ls_instance *activity_regularizer;
 };
 
 /* The shapes of one call. */
@@ -94,9 +98,18 @@ enum ls_layer_flags {
     LS_LAYER_INPUT = 32,    /* InputLayer */
 };
 
+/* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
+ * its weights were given); `add` adds rows of its input; `finish` writes the weights (one pointer a
+ * variable, as struct ls_call's) from the sums over all rows. */
+struct ls_layer_adapter {
+    size_t (*doubles)(const struct ls_layer *layer);
+    void (*add)(const struct ls_layer *layer, double *sums, const float *in, int64_t rows);
+    ls_status (*finish)(const struct ls_layer *layer, const double *sums, float *const *weight);
+};
+
 struct ls_layer_kind {
     struct ls_kind kind;
-    unsigned flags; /* of every layer of the kind, or */
+    unsigned flags;                                     /* of every layer of the kind, or */
     unsigned (*flags_of)(const struct ls_layer *layer); /* where they depend on the options */
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
@@ -108,7 +121,15 @@ struct ls_layer_kind {
     void (*backward)(const struct ls_call *call);
     size_t forward_points, backward_points; /* cross-replica points; and doubles at each: */
     size_t (*point_doubles)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
-    /* More keys of the Keras config than the option table's (NULL: none), for the writer. */
+    /* Learning weights from the data before the first step (Normalization without a mean), by sums
+     * that add up over rows, replicas and ranks. NULL: the kind has nothing to adapt; use
+     * ls_layer_needs_adapt and so on. */
+    const struct ls_layer_adapter *adapter;
+    /* Makes the option table's keys of what else Keras writes (InputLayer's batch_shape), in place,
+     * before a Keras config is parsed. NULL: nothing to do. */
+    ls_status (*read)(struct ls_tree *config);
+    /* Completes the Keras config, in which the option table's values stand already: adds or changes
+     * keys. The layer is built. NULL: nothing to do. */
     ls_status (*write)(const struct ls_layer *layer, struct ls_tree *config);
     /* Option values that only the registry-wide tests need: YAML maps that together exercise every
      * option, and the input shape for them ("[3]" or "[4, 3]"); ends with {NULL}. */
@@ -122,6 +143,18 @@ extern const struct ls_registry ls_layers;
 static inline const struct ls_layer_kind *ls_layer_kind_of(const struct ls_kind *kind)
 {
     return (const struct ls_layer_kind *)kind; /* kind is its first member */
+}
+
+/* Doubles of sums that a built layer must be adapted with before the first step; 0: none. */
+static inline size_t ls_layer_needs_adapt(const struct ls_layer *layer)
+{
+    return layer->kind->adapter ? layer->kind->adapter->doubles(layer) : 0;
+}
+
+/* LS_LAYER_* flags of a layer with its options. */
+static inline unsigned ls_layer_flags(const struct ls_layer *layer)
+{
+    return layer->kind->flags_of ? layer->kind->flags_of(layer) : layer->kind->flags;
 }
 
 /* A failure at the layer's place: "run.yaml:12: layers[2] Dense: ...", or "dense_1 (Dense): ..."
@@ -140,9 +173,12 @@ struct ls_activation ls_activation_of(const struct ls_instance *instance); /* ki
 struct ls_initializer_kind {
     struct ls_kind kind;
     /* Fills values (of the variable's shape) as a function of (key, counter words, element) alone.
-     * `number` numbers the variable in the model. */
+     * `number` numbers the variable in the model. LS_BAD_INPUT where the shape does not suit. */
     ls_status (*fill)(const void *options, float *values, const struct ls_shape *shape,
                       struct ls_random_key key, uint32_t number);
+    size_t seed_offset; /* of the int64_t option `seed` in options, or SIZE_MAX */
+    /* Options that together exercise the table, as YAML maps; ends with NULL. */
+    const char *const *examples;
 };
 extern const struct ls_registry ls_initializers;
 /* Fills one variable from its initializer; `seed` is the run's (an initializer's own seed takes its
@@ -155,9 +191,20 @@ ls_status ls_initialize(const struct ls_instance *initializer, float *values,
 struct ls_regularizer_kind {
     struct ls_kind kind;
     double (*penalty)(const void *options, const float *weights, size_t n);
-    /* grad += d penalty / d weights; grad may be NULL then nothing. */
-    void (*add_gradient)(const void *options, float *grad, const float *weights, size_t n);
+    /* grad += factor * d penalty / d weights. */
+    void (*add_gradient)(const void *options, float *grad, const float *weights, double factor,
+                         size_t n);
+    const char *const *examples; /* as struct ls_initializer_kind */
 };
 extern const struct ls_registry ls_regularizers;
+/* The same by instance; NULL or kind NULL: 0 and nothing. The sum over the n weights is in the
+ * order of ls_sum_blocks. `factor` is 1 for weights, 1 / rows of the batch for an activity. */
+double ls_penalty(const struct ls_instance *regularizer, const float *weights, size_t n);
+void ls_penalty_add_gradient(const struct ls_instance *regularizer, float *grad,
+                             const float *weights, double factor, size_t n);
+
+/* -- constraints: there are none yet; the options exist because Keras writes them as null ---------
+ */
+extern const struct ls_registry ls_constraints;
 
 #endif
