@@ -1,0 +1,24 @@
+/* Between Keras' configs and the run file's options: for layers here; the store does losses,
+ * optimizers and metrics with the same functions. */
+#ifndef MODEL_KERAS_H
+#define MODEL_KERAS_H
+
+#include "base/kind.h"
+
+/* Turns a config that Keras wrote, in place, into options as a run file has them: what options are
+ * not known to `kind` and change nothing (null, or the one value that Keras has when it is not in
+ * use) goes; sub-kinds lose module and registered_name; names registered under "lockstep>" lose
+ * that. LS_BAD_INPUT at its place for an option that we do not have and that does change something.
+ * Keys in `keep` (ends with NULL; or NULL) stay. kind NULL (not one of ours): only nulls go. */
+ls_status ls_keras_clean(struct ls_tree *config, const struct ls_kind *kind,
+                         const char *const *keep);
+
+/* The instance's options in Keras' terms, added to map: as ls_instance_write, and activations as
+ * Keras names them. */
+ls_status ls_keras_write(struct ls_tree *map, const struct ls_instance *instance);
+
+/* {"class_name": C, "config": {...}} (with or without module and the like) of one of registry's
+ * kinds, in place: cleaned; a function becomes its name. Anything else is left as it is. */
+ls_status ls_keras_clean_kind(struct ls_tree *node, const struct ls_registry *registry);
+
+#endif
