@@ -1,0 +1,149 @@
+#include "cli.h"
+
+struct options {
+    const char *out, *split, *target;
+    int64_t seed;
+    bool append, quiet;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+#define OUT_OPTION                                                                                 \
+    {                                                                                              \
+        .name = "out", .letter = 'o', .type = CLI_TEXT, .offset = AT(out), .argument = "F.h5",     \
+        .help = "the data file to write (required)"                                                \
+    }
+#define APPEND_OPTION                                                                              \
+    {                                                                                              \
+        .name = "append", .type = CLI_FLAG, .offset = AT(append),                                  \
+        .help = "add the splits to a file that is there"                                           \
+    }
+#define QUIET_OPTION                                                                               \
+    {                                                                                              \
+        .name = "quiet", .letter = 'q', .type = CLI_FLAG, .offset = AT(quiet),                     \
+        .help = "print nothing but errors"                                                         \
+    }
+
+static const struct cli_option idx_options[] = {
+    OUT_OPTION,
+    {.name = "split",
+     .type = CLI_TEXT,
+     .offset = AT(split),
+     .argument = "NAME",
+     .initial = "train; of four files train and test",
+     .help = "the name of the split"},
+    APPEND_OPTION,
+    QUIET_OPTION,
+    {.name = NULL},
+};
+
+static const struct cli_option csv_options[] = {
+    OUT_OPTION,
+    {.name = "target",
+     .type = CLI_TEXT,
+     .offset = AT(target),
+     .argument = "COLUMN",
+     .initial = "none",
+     .help = "the column to learn, by its name in the header"},
+    {.name = "split",
+     .type = CLI_TEXT,
+     .offset = AT(split),
+     .argument = "NAME|PARTS",
+     .initial = "train",
+     .help = "the name of the split, or parts as 0.8,0.2 for train and test"},
+    {.name = "seed",
+     .type = CLI_COUNT,
+     .offset = AT(seed),
+     .argument = "N",
+     .min = 0,
+     .max = INT64_MAX,
+     .initial = "0",
+     .help = "which rows go to which part"},
+    APPEND_OPTION,
+    QUIET_OPTION,
+    {.name = NULL},
+};
+
+static ls_status import_files(const struct cli_call *call,
+                              ls_status (*import)(const struct ls_import *import))
+{
+    const struct options *given = call->options;
+    if (given->out == NULL)
+        return cli_fail(LS_USAGE, "%s: missing option '--out' (F.h5)", call->name);
+    struct ls_progress *progress = NULL;
+    ls_status status = ls_progress_create(&progress, stdout, NULL);
+    if (status != LS_OK)
+        return cli_fail_library(status);
+    cli_catch_signals();
+    cli_listen(given->quiet);
+    cli_speak_around(progress);
+    const struct ls_import options = {
+        .files = call->operands,
+        .out = given->out,
+        .split = given->split,
+        .target = given->target,
+        .seed = (uint64_t)given->seed,
+        .append = given->append,
+        .progress = given->quiet ? NULL : ls_progress_import,
+        .user = progress,
+        .stop = cli_stop(),
+    };
+    status = import(&options);
+    if (status != LS_OK)
+        cli_fail_library(status);
+    cli_speak_around(NULL);
+    ls_progress_free(progress);
+    if (status == LS_OK && !given->quiet) {
+        printf("%s: written\n", given->out);
+        status = cli_finish_output();
+    }
+    return status;
+}
+
+static ls_status run_idx(const struct cli_call *call)
+{
+    return import_files(call, ls_import_idx);
+}
+
+static ls_status run_csv(const struct cli_call *call)
+{
+    return import_files(call, ls_import_csv);
+}
+
+static const char statuses[] = "  75  interrupted: nothing was written\n";
+
+static const struct cli_command idx = {
+    .name = "idx",
+    .operands = "IMAGES LABELS [TEST-IMAGES TEST-LABELS]",
+    .summary = "makes a data file of IDX files (MNIST and its kin), plain or .gz",
+    .options = idx_options,
+    .least = 2,
+    .most = 4,
+    .statuses = statuses,
+    .examples = "  lockstep import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
+                "      t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o mnist.h5\n"
+                "  lockstep import idx images labels -o digits.h5 --split validation --append\n",
+    .run = run_idx,
+};
+
+static const struct cli_command csv = {
+    .name = "csv",
+    .operands = "FILE...",
+    .summary = "makes a data file of CSV files with a header; words become classes",
+    .options = csv_options,
+    .least = 1,
+    .most = CLI_MANY,
+    .statuses = statuses,
+    .examples = "  lockstep import csv iris.csv --target species --split 0.8,0.2 -o iris.h5\n"
+                "  lockstep import csv new.csv -o new.h5 --split test\n",
+    .run = run_csv,
+};
+
+static const struct cli_command *const members[] = {&idx, &csv, NULL};
+
+const struct cli_command cli_import = {
+    .name = "import",
+    .summary = "makes data files of other formats",
+    .members = members,
+};
+_Static_assert(sizeof(struct options) <= CLI_OPTIONS_BYTES, "room for the options");
