@@ -60,12 +60,12 @@ struct ls_option {
     bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
     const struct ls_registry *registry; /* LS_OPTION_KIND */
-    const char *alias; /* another spelling that is read (alpha for negative_slope), or NULL */
+    const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */
     const char *refused; /* not NULL: every value but null and the default is refused with this
                             reason ("is not supported yet") after the option's name */
-    bool unwritten;    /* ours alone: not written into Keras' config when it has its default */
-    const char *unit;  /* "samples", "seconds", or NULL */
-    const char *help;  /* one line */
+    bool unwritten;      /* ours alone: not written into Keras' config when it has its default */
+    const char *unit;    /* "samples", "seconds", or NULL */
+    const char *help;    /* one line */
 };
 
 struct ls_kind {

@@ -73,6 +73,20 @@ void ls_text_release(struct ls_text *text)
     *text = (struct ls_text){0};
 }
 
+void ls_excerpt(char out[LS_EXCERPT], const char *text)
+{
+    size_t length = strnlen(text, LS_EXCERPT);
+    if (length < LS_EXCERPT) {
+        memcpy(out, text, length + 1);
+        return;
+    }
+    length = LS_EXCERPT - sizeof "...";
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--; /* not in the middle of a UTF-8 sequence */
+    memcpy(out, text, length);
+    memcpy(out + length, "...", sizeof "...");
+}
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;

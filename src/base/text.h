@@ -21,6 +21,10 @@ void ls_text_append_bytes(struct ls_text *text, const char *bytes, size_t length
 ls_status ls_text_status(const struct ls_text *text);
 void ls_text_release(struct ls_text *text);
 
+/* The beginning of a user's text for a message: all of it, or as much as fits and "...". */
+enum { LS_EXCERPT = 64 };
+void ls_excerpt(char out[LS_EXCERPT], const char *text);
+
 /* The candidate nearest to name (edit distance at most a third of its length, at least 1), or NULL.
  * candidates ends with NULL. */
 const char *ls_nearest(const char *name, const char *const *candidates);

@@ -17,10 +17,12 @@ struct ls_tree {
     char *key;              /* in a map: its key, else NULL */
     char *text;             /* of a scalar */
     bool quoted;            /* the scalar was quoted: it is text, whatever it looks like */
-    char *file;             /* where it was read, for messages; NULL: made by the program */
+    char *file;             /* where it was read, for messages; NULL: made by the program.
+                               Shared by the nodes: not to be set or freed by hand */
     int line;               /* from 1 */
     struct ls_tree *parent; /* owner, or NULL */
     struct ls_tree *child;  /* the first entry of a list or map, which owns it */
+    struct ls_tree *last;   /* its last entry */
     struct ls_tree *next;   /* the next entry of the same parent */
     size_t count;           /* entries of a list or map */
 };
@@ -49,12 +51,13 @@ ls_status ls_tree_copy(struct ls_tree **copy, const struct ls_tree *tree);
 /* Looking. NULL when there is none. */
 const struct ls_tree *ls_tree_find(const struct ls_tree *map, const char *key);
 /* "fit.epochs", "model.layers.2.units", "model.layers.dense_1.units": a step is a key, an index, or
- * the `name` option of an entry of a list; a list entry that is a map of one key (`- Dense: {..}`)
- * is looked through. */
+ * the `name` option of an entry of a list, or the name that Keras would give it (dense, dense_1);
+ * `- Dense: {..}` in a list, `optimizer: {Adam: {..}}` and Keras' {class_name, config} are looked
+ * through. */
 const struct ls_tree *ls_tree_find_path(const struct ls_tree *tree, const char *path);
 /* Sets the scalar (or whole YAML value) at a path, making the maps on the way: `--set a.b=c`.
- * The new nodes' file is "--set". A bare layer name (`- Flatten`) becomes a map when options are
- * set in it. */
+ * The new nodes' file is "--set". A bare name (`- Flatten`, `optimizer: adam`) becomes a map when
+ * options are set in it. On failure (LS_BAD_INPUT) the tree is as before. */
 ls_status ls_tree_set_path(struct ls_tree *tree, const char *path, const char *yaml);
 
 /* Making. Each returns the new node, owned by parent, appended to it (key NULL in a list), or NULL
@@ -74,9 +77,16 @@ struct ls_tree *ls_tree_add_copy(struct ls_tree *parent, const char *key,
 void ls_tree_remove(struct ls_tree *entry);
 
 /* Failing at a place: "run.yaml:12: layers[2] Dense: " and the message. The place is the file, the
- * line, and the way from the root without its first key; all that is known of them. */
+ * line (where there is a file), and the way from the root, whose first key is left out when two or
+ * more steps follow it ("layers[2] Dense", but "fit epochs"); all that is known of them. Keras'
+ * "config" is shown as its class. place NULL: ls_fail. */
 ls_status ls_fail_at(const struct ls_tree *place, ls_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with the line of something in place: of a key that has no business there. */
+ls_status ls_fail_at_line(const struct ls_tree *place, int line, ls_status status,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* LS_BAD_INPUT at tree: "expected a number, found 'abc'" (or null, a list, a map). */
+ls_status ls_fail_expected(const struct ls_tree *tree, const char *expected);
 
 /* Typing a scalar; a failure is LS_BAD_INPUT at its place ("expected a number, found 'abc'").
  * Integers: decimal, with sign, 1e3 and 64.0 too when whole. Numbers: all that strtod takes in
