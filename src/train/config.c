@@ -226,43 +226,43 @@ static bool same_scalar(const struct ls_tree *a, const struct ls_tree *b)
     return *end_a == '\0' && *end_b == '\0' && left == right;
 }
 
-static ls_status differ(const struct ls_tree *now, const struct ls_tree *before, const char *key)
+/* Two configs side by side; `forth` says that the first one is the present one. */
+struct comparison {
+    bool forth;
+    const char *const *accept;
+};
+
+static ls_status differ(const struct comparison *c, const struct ls_tree *a,
+                        const struct ls_tree *b, const char *key)
 {
-    struct ls_text left = {0}, right = {0};
-    if (before)
-        ls_tree_format_json(&left, before);
-    if (now)
-        ls_tree_format_json(&right, now);
+    struct ls_text now = {0}, before = {0};
+    if (c->forth ? a : b)
+        ls_tree_format_json(&now, c->forth ? a : b);
+    if (c->forth ? b : a)
+        ls_tree_format_json(&before, c->forth ? b : a);
     ls_status status =
         ls_fail(LS_BAD_INPUT,
                 "the run was started with %s: %s, now it is %s (--accept %s takes the change)", key,
-                left.data ? left.data : "(nothing)", right.data ? right.data : "(nothing)", key);
-    ls_text_release(&left);
-    ls_text_release(&right);
+                before.data ? before.data : "(nothing)", now.data ? now.data : "(nothing)", key);
+    ls_text_release(&now);
+    ls_text_release(&before);
     return status;
 }
 
-static ls_status compare(const struct ls_tree *now, const struct ls_tree *before, const char *key,
-                         const char *const *accept)
+static ls_status compare(const struct comparison *c, const struct ls_tree *a,
+                         const struct ls_tree *b, const char *key);
+
+static ls_status compare_entries(const struct comparison *c, const struct ls_tree *a,
+                                 const struct ls_tree *b, const char *key)
 {
-    static const char *const free_keys[] = {"fit.epochs", "fit.verify", "fit.replicas",
-                                            "checkpoint", "data.train", "data.validation",
-                                            NULL};
-    if (listed(key, free_keys) || listed(key, accept))
-        return LS_OK;
-    if (!now || !before || now->type != before->type || now->count != before->count)
-        if (!(now && before && now->type == LS_TREE_MAP && before->type == LS_TREE_MAP))
-            return differ(now, before, key);
-    if (now->type == LS_TREE_SCALAR)
-        return same_scalar(now, before) ? LS_OK : differ(now, before, key);
-    const struct ls_tree *other = before->child;
+    const struct ls_tree *other = b->child;
     int index = 0;
-    for (const struct ls_tree *entry = now->child; entry; entry = entry->next, index++) {
+    for (const struct ls_tree *entry = a->child; entry; entry = entry->next, index++) {
         char *path = NULL;
-        const struct ls_tree *twin = entry->key ? ls_tree_find(before, entry->key) : other;
+        const struct ls_tree *twin = entry->key ? ls_tree_find(b, entry->key) : other;
         LS_TRY(entry->key ? ls_format(&path, "%s%s%s", key, *key ? "." : "", entry->key)
                           : ls_format(&path, "%s.%d", key, index));
-        ls_status status = compare(entry, twin, path, accept);
+        ls_status status = compare(c, entry, twin, path);
         ls_release(path);
         if (status != LS_OK)
             return status;
@@ -271,11 +271,29 @@ static ls_status compare(const struct ls_tree *now, const struct ls_tree *before
     return LS_OK;
 }
 
+static ls_status compare(const struct comparison *c, const struct ls_tree *a,
+                         const struct ls_tree *b, const char *key)
+{
+    static const char *const free_keys[] = {"fit.epochs",      "fit.verify", "fit.replicas",
+                                            "fit.threads",     "checkpoint", "data.train",
+                                            "data.validation", NULL};
+    if (listed(key, free_keys) || listed(key, c->accept))
+        return LS_OK;
+    bool maps = a->type == LS_TREE_MAP && (!b || b->type == LS_TREE_MAP);
+    if (!b && !maps)
+        return differ(c, a, b, key);
+    if (b && (a->type != b->type || (a->type == LS_TREE_LIST && a->count != b->count)))
+        return differ(c, a, b, key);
+    if (a->type == LS_TREE_SCALAR)
+        return same_scalar(a, b) ? LS_OK : differ(c, a, b, key);
+    static const struct ls_tree nothing = {.type = LS_TREE_MAP};
+    return compare_entries(c, a, b ? b : &nothing, key);
+}
+
 ls_status ls_config_same(const struct ls_tree *now, const struct ls_tree *before,
                          const char *const *accept)
 {
-    LS_TRY(compare(now, before, "", accept));
+    LS_TRY(compare(&(struct comparison){true, accept}, now, before, ""));
     /* the other way round finds keys that are gone */
-    ls_status status = compare(before, now, "", accept);
-    return status;
+    return compare(&(struct comparison){false, accept}, before, now, "");
 }

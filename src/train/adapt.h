@@ -1,0 +1,12 @@
+/* Layers that learn weights from the data before the first step: Normalization without a mean. */
+#ifndef TRAIN_ADAPT_H
+#define TRAIN_ADAPT_H
+
+#include "comm/comm.h"
+#include "data/dataset.h"
+#include "model/graph.h"
+
+/* Adapts every such layer of a model that has its initial weights, in order. Collective. */
+ls_status ls_model_adapt(struct ls_model *model, struct ls_comm *comm, struct ls_data *data);
+
+#endif

@@ -1,0 +1,103 @@
+#include "train/evaluator.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/scan.h"
+
+struct ls_evaluator {
+    struct ls_comm *comm;
+    struct ls_model *model;
+    struct ls_data *data;
+    struct ls_objective *objective;
+    struct ls_scan *scan;
+    struct ls_measure_room room;
+    double *block_sums; /* [block of this rank][doubles] */
+    double *sums;       /* of all */
+};
+
+static ls_status make(struct ls_evaluator *e, const struct ls_tree *compile)
+{
+    LS_TRY(ls_objective_create(&e->objective, e->model, compile, e->data));
+    LS_TRY(ls_scan_create(&e->scan, &(struct ls_scan_options){.comm = e->comm,
+                                                              .model = e->model,
+                                                              .data = e->data,
+                                                              .objective = e->objective}));
+    LS_TRY(ls_measure_room_create(&e->room, e->objective, LS_BLOCK_ROWS));
+    size_t doubles = ls_objective_doubles(e->objective);
+    struct ls_range mine = ls_scan_mine(e->scan);
+    LS_TRY(
+        ls_allocate(&e->block_sums, (size_t)(mine.end - mine.begin) * doubles + 1, sizeof(double)));
+    return ls_allocate(&e->sums, doubles, sizeof(double));
+}
+
+ls_status ls_evaluator_create(struct ls_evaluator **evaluator, struct ls_comm *comm,
+                              struct ls_model *model, const struct ls_tree *compile,
+                              struct ls_data *data)
+{
+    struct ls_evaluator *made = NULL;
+    *evaluator = NULL;
+    ls_status status = ls_allocate(&made, 1, sizeof *made);
+    if (status == LS_OK) {
+        made->comm = comm;
+        made->model = model;
+        made->data = data;
+        status = make(made, compile);
+    }
+    status = ls_comm_agree(comm, status);
+    if (status == LS_OK)
+        *evaluator = made;
+    else
+        ls_evaluator_free(made);
+    return status;
+}
+
+void ls_evaluator_free(struct ls_evaluator *evaluator)
+{
+    if (!evaluator)
+        return;
+    ls_scan_free(evaluator->scan);
+    ls_objective_free(evaluator->objective);
+    ls_measure_room_release(&evaluator->room);
+    ls_release(evaluator->block_sums);
+    ls_release(evaluator->sums);
+    ls_release(evaluator);
+}
+
+const struct ls_objective *ls_evaluator_objective(const struct ls_evaluator *evaluator)
+{
+    return evaluator->objective;
+}
+
+static ls_status measure_block(void *user, const struct ls_plan_run *run,
+                               const struct ls_batch *batch, int64_t block)
+{
+    struct ls_evaluator *e = user;
+    const struct ls_columns *columns = ls_scan_columns(e->scan);
+    const float *target[LS_TENSORS_MAX];
+    size_t doubles = ls_objective_doubles(e->objective);
+    double *sums = e->block_sums + (size_t)(block - ls_scan_mine(e->scan).begin) * doubles;
+    memset(sums, 0, doubles * sizeof *sums);
+    for (size_t o = 0; o < columns->targets; o++)
+        target[o] = batch->column[columns->inputs + o];
+    struct ls_measure measure = {
+        .run = run,
+        .target = target,
+        .weight = columns->weighted ? batch->column[columns->uses - 1] : NULL,
+        .global_rows = batch->rows,
+        .sums = sums,
+        .room = &e->room,
+    };
+    ls_objective_measure(e->objective, &measure);
+    return LS_OK;
+}
+
+ls_status ls_evaluator_run(struct ls_evaluator *e, double *values)
+{
+    LS_TRY(ls_comm_agree(e->comm, ls_scan_run(e->scan, measure_block, e)));
+    LS_TRY(ls_comm_sum_blocks(e->comm, e->sums, e->block_sums, ls_scan_blocks(e->scan),
+                              ls_objective_doubles(e->objective)));
+    double loss = ls_objective_loss(e->objective, e->sums, ls_data_samples(e->data));
+    ls_objective_values(e->objective, e->sums, loss + ls_model_penalty(e->model), values);
+    return LS_OK;
+}

@@ -1,0 +1,22 @@
+/* Evaluation: samples in fixed blocks, dealt whole to ranks and added up by block number, so that
+ * the numbers do not depend on the number of ranks. */
+#ifndef TRAIN_EVALUATOR_H
+#define TRAIN_EVALUATOR_H
+
+#include "comm/combine.h"
+#include "train/objective.h"
+
+struct ls_evaluator;
+
+/* For a compiled model and data to measure it on. Collective; all must outlive it. */
+ls_status ls_evaluator_create(struct ls_evaluator **evaluator, struct ls_comm *comm,
+                              struct ls_model *model, const struct ls_tree *compile,
+                              struct ls_data *data);
+void ls_evaluator_free(struct ls_evaluator *evaluator);
+
+const struct ls_objective *ls_evaluator_objective(const struct ls_evaluator *evaluator);
+
+/* Loss and metrics with the weights as they are, in the order of ls_objective_names. Collective. */
+ls_status ls_evaluator_run(struct ls_evaluator *evaluator, double *values);
+
+#endif

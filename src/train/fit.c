@@ -1,0 +1,281 @@
+#include "train/fit.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "kernel/kernels.h"
+#include "train/evaluator.h"
+
+/* The sums of an epoch so far: seconds, samples, losses times samples, then the objective's. */
+enum { PART_SECONDS, PART_SAMPLES, PART_LOSS, PART_OBJECTIVE };
+
+struct ls_fit_run {
+    struct ls_fit_job job;
+    struct ls_stepper *stepper;
+    struct ls_evaluator *evaluator;
+    double *partial;
+    const char **name; /* loss, metrics, val_loss, val_metrics */
+    char **val_name;   /* owned */
+    double *value;
+    size_t names;  /* of each half */
+    int64_t saved; /* iteration of the last save, or -1 */
+    struct ls_fit_state state;
+    ls_status pending; /* of this rank's hooks, for the next step */
+};
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* -- making
+ * ------------------------------------------------------------------------------------------ */
+
+static ls_status name_values(struct ls_fit_run *run)
+{
+    const struct ls_objective *objective = ls_stepper_objective(run->stepper);
+    run->names = ls_objective_results(objective);
+    LS_TRY(ls_allocate(&run->name, 2 * run->names, sizeof *run->name));
+    LS_TRY(ls_allocate(&run->val_name, run->names, sizeof *run->val_name));
+    LS_TRY(ls_allocate(&run->value, 2 * run->names, sizeof *run->value));
+    for (size_t i = 0; i < run->names; i++) {
+        run->name[i] = ls_objective_names(objective)[i];
+        LS_TRY(ls_format(&run->val_name[i], "val_%s", run->name[i]));
+        run->name[run->names + i] = run->val_name[i];
+    }
+    run->state.partials = PART_OBJECTIVE + ls_objective_doubles(objective);
+    return ls_allocate(&run->partial, run->state.partials, sizeof *run->partial);
+}
+
+ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
+{
+    struct ls_fit_run *made = NULL;
+    *run = NULL;
+    ls_status status = ls_comm_agree(job->comm, ls_allocate(&made, 1, sizeof *made));
+    if (status != LS_OK) {
+        ls_release(made);
+        return status;
+    }
+    made->job = *job;
+    made->saved = -1;
+    LS_TRY_OUT(ls_stepper_create(&made->stepper, &(struct ls_stepper_options){
+                                                     .comm = job->comm,
+                                                     .model = job->model,
+                                                     .compile = job->compile,
+                                                     .data = job->train,
+                                                     .batch_size = job->fit->batch_size,
+                                                     .replicas = job->replicas,
+                                                     .seed = (uint64_t)job->fit->seed,
+                                                     .shuffle = (enum ls_shuffle)job->fit->shuffle,
+                                                 }));
+    if (job->validation)
+        LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
+                                       job->validation));
+    LS_TRY_OUT(ls_comm_agree(job->comm, name_values(made)));
+    made->state.job = &made->job;
+    made->state.steps = ls_stepper_steps(made->stepper);
+    made->state.names = made->name;
+    made->state.values = made->value;
+    made->state.partial = made->partial;
+    made->state.update = ls_stepper_update(made->stepper);
+    *run = made;
+    return LS_OK;
+out:
+    ls_fit_free(made);
+    return status;
+}
+
+void ls_fit_free(struct ls_fit_run *run)
+{
+    if (!run)
+        return;
+    ls_stepper_free(run->stepper);
+    ls_evaluator_free(run->evaluator);
+    for (size_t i = 0; run->val_name && i < run->names; i++)
+        ls_release(run->val_name[i]);
+    ls_release(run->val_name);
+    ls_release(run->name);
+    ls_release(run->value);
+    ls_release(run->partial);
+    ls_release(run);
+}
+
+struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run)
+{
+    return run->state.update;
+}
+
+const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run)
+{
+    return &run->state;
+}
+
+/* -- hooks
+ * ------------------------------------------------------------------------------------------- */
+
+/* Keeps the first failure of this rank; the next step tells it to all. */
+static void keep(struct ls_fit_run *run, ls_status status)
+{
+    if (run->pending == LS_OK)
+        run->pending = status;
+}
+
+static struct ls_request ask(const struct ls_fit_run *run)
+{
+    const struct ls_fit_hooks *hooks = run->job.hooks;
+    return hooks && hooks->request ? hooks->request(hooks->user) : (struct ls_request){0};
+}
+
+static void call_hook(struct ls_fit_run *run,
+                      ls_status (*hook)(void *user, const struct ls_fit_state *state))
+{
+    if (hook && run->pending == LS_OK)
+        keep(run, hook(run->job.hooks->user, &run->state));
+}
+
+/* Weights that are not finite are never saved; all ranks hold the same, so all find out here. */
+static ls_status check_weights(const struct ls_fit_run *run)
+{
+    const struct ls_model *model = run->job.model;
+    if (ls_k->find_nonfinite(model->weights, model->floats) == model->floats)
+        return LS_OK;
+    size_t at = ls_k->find_nonfinite(model->weights, model->floats);
+    for (size_t i = 0; i < ls_model_variables(model); i++) {
+        struct ls_variable_at v = ls_model_variable(model, i);
+        if (at >= v.variable->offset && at < v.variable->offset + ls_variable_count(v.variable))
+            return ls_fail(LS_FAILED,
+                           "after step %lld: weights of %s/%s are not finite (NaN or "
+                           "infinity): the training diverged",
+                           (long long)run->state.position.iteration, v.layer->name,
+                           v.variable->name);
+    }
+    return LS_OK;
+}
+
+static ls_status save(struct ls_fit_run *run)
+{
+    if (!run->job.hooks || !run->job.hooks->save || run->saved == run->state.position.iteration)
+        return LS_OK;
+    LS_TRY(check_weights(run));
+    run->saved = run->state.position.iteration;
+    call_hook(run, run->job.hooks->save);
+    return LS_OK;
+}
+
+/* -- the loop
+ * ---------------------------------------------------------------------------------------- */
+
+static void add_step(struct ls_fit_run *run, const struct ls_step_result *result)
+{
+    double *partial = run->partial;
+    partial[PART_SAMPLES] += (double)result->rows;
+    partial[PART_LOSS] += result->loss * (double)result->rows;
+    for (size_t i = PART_OBJECTIVE; i < run->state.partials; i++)
+        partial[i] += result->sums[i - PART_OBJECTIVE];
+    ls_objective_values(ls_stepper_objective(run->stepper), partial + PART_OBJECTIVE,
+                        partial[PART_LOSS] / partial[PART_SAMPLES], run->value);
+    run->state.count = run->names;
+}
+
+/* All ranks hold the same weights, or the run ends here and names who does not. */
+static ls_status verify(const struct ls_fit_run *run)
+{
+    const struct ls_model *model = run->job.model;
+    int64_t every = run->job.fit->verify, iteration = run->state.position.iteration;
+    uint64_t hash;
+    if (every == 0 || iteration % every != 0)
+        return LS_OK;
+    LS_TRY(check_weights(run));
+    if (ls_comm_size(run->job.comm) == 1)
+        return LS_OK;
+    LS_TRY(ls_model_hash((struct ls_model *)model, &hash));
+    ls_status status = ls_comm_same(run->job.comm, hash, "the weights' hash");
+    return status == LS_OK ? LS_OK
+                           : ls_fail_within(status, "after step %lld", (long long)iteration);
+}
+
+static bool save_is_due(const struct ls_fit_run *run, const struct ls_step_result *result)
+{
+    const struct ls_checkpoint_options *checkpoint = run->job.checkpoint;
+    int64_t iteration = run->state.position.iteration;
+    if (!checkpoint)
+        return false;
+    return result->asked.save ||
+           (checkpoint->unit == LS_EVERY_STEPS && iteration % (int64_t)checkpoint->count == 0);
+}
+
+static void clock_epoch(struct ls_fit_run *run, double began, double before)
+{
+    run->state.seconds_here = now() - began;
+    run->state.seconds = run->partial[PART_SECONDS] = before + run->state.seconds_here;
+}
+
+static ls_status finish_epoch(struct ls_fit_run *run, double began, double before)
+{
+    const struct ls_checkpoint_options *checkpoint = run->job.checkpoint;
+    run->state.position.step = 0;
+    run->state.position.epoch++;
+    if (run->evaluator) {
+        LS_TRY(ls_evaluator_run(run->evaluator, run->value + run->names));
+        run->state.count = 2 * run->names;
+    }
+    clock_epoch(run, began, before);
+    if (run->job.hooks)
+        call_hook(run, run->job.hooks->epoch);
+    memset(run->partial, 0, run->state.partials * sizeof *run->partial);
+    if (checkpoint && checkpoint->unit == LS_EVERY_EPOCHS &&
+        run->state.position.epoch % (int64_t)checkpoint->count == 0)
+        LS_TRY(save(run));
+    return LS_OK;
+}
+
+static ls_status run_epoch(struct ls_fit_run *run)
+{
+    struct ls_fit_state *state = &run->state;
+    double began = now(), before = run->partial[PART_SECONDS];
+    state->epoch = state->position.epoch;
+    state->steps_here = 0;
+    for (state->step = state->position.step; state->step < state->steps;) {
+        LS_TRY(ls_stepper_step(run->stepper, run->pending, ask(run), &state->last));
+        add_step(run, &state->last);
+        state->step++;
+        state->steps_here++;
+        state->position.step = state->step;
+        state->position.iteration++;
+        clock_epoch(run, began, before);
+        LS_TRY(verify(run));
+        if (run->job.hooks)
+            call_hook(run, run->job.hooks->step);
+        bool last = state->step == state->steps, due = save_is_due(run, &state->last);
+        if (last)
+            LS_TRY(finish_epoch(run, began, before));
+        if (due || state->last.asked.stop)
+            LS_TRY(save(run));
+        if (state->last.asked.stop && state->position.epoch < run->job.fit->epochs) {
+            LS_TRY(ls_comm_agree(run->job.comm, run->pending));
+            return ls_fail(LS_INTERRUPTED, "stopped");
+        }
+    }
+    return LS_OK;
+}
+
+ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const double *partial,
+                    size_t partials)
+{
+    run->state.position = position;
+    run->saved = position.iteration > 0 ? position.iteration : -1;
+    if (partial && partials != run->state.partials)
+        return ls_fail(LS_BAD_INPUT, "the checkpoint's partial sums are of other metrics");
+    if (partial)
+        memcpy(run->partial, partial, partials * sizeof *partial);
+    if (position.epoch < run->job.fit->epochs)
+        LS_TRY(ls_comm_agree(run->job.comm, ls_stepper_seek(run->stepper, position.epoch,
+                                                            position.step, position.iteration)));
+    while (run->state.position.epoch < run->job.fit->epochs)
+        LS_TRY(run_epoch(run));
+    LS_TRY(save(run));
+    return ls_comm_agree(run->job.comm, run->pending);
+}

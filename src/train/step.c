@@ -1,0 +1,394 @@
+#include "train/step.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernel/kernels.h"
+
+/* What is summed beside the gradients: what ranks have to tell each other, then the objective's. */
+enum { SUM_FAULT, SUM_STOP, SUM_SAVE, SUM_OBJECTIVE };
+
+struct ls_stepper {
+    struct ls_stepper_options options;
+    struct ls_objective *objective;
+    struct ls_columns columns;
+    struct ls_update_plan *update;
+    struct ls_combine *combine;
+    struct ls_range local; /* replicas of this rank */
+    struct ls_plan *plan;
+    struct ls_plan_run **run; /* one, or one a local replica where the plan has points */
+    size_t runs;
+    struct ls_loader *loader;
+    struct ls_measure_room room;
+    float **input;  /* by run and input */
+    double *points; /* by local replica */
+    double *point_sum;
+    bool penalized; /* some variable has a regularizer */
+
+    int64_t epoch, step, iteration;
+    const struct ls_batch *batch;
+    ls_status fault;                 /* of this rank in this step */
+    int64_t replica;                 /* the local one that runs, for the loss */
+    int64_t bad_replica, bad_sample; /* local replica and sample whose loss is not finite; or -1 */
+    double *sums;                    /* where the loss adds to */
+};
+
+/* -- the loss, called by the plan between forward and backward
+ * --------------------------------------- */
+
+static size_t first_row(const struct ls_stepper *s)
+{
+    return (size_t)s->batch->first[s->replica];
+}
+
+/* Column `use` of the running replica's rows. */
+static float *rows_of(const struct ls_stepper *s, size_t use)
+{
+    const struct ls_column *column = ls_data_column(s->options.data, s->columns.use[use].column);
+    return s->batch->column[use] + first_row(s) * (size_t)ls_shape_count(&column->shape);
+}
+
+static void note_nonfinite(struct ls_stepper *s, int64_t row)
+{
+    s->fault = LS_FAILED;
+    s->bad_replica = s->replica;
+    s->bad_sample = s->batch->samples[(int64_t)first_row(s) + row];
+}
+
+static void measure_loss(void *user, struct ls_plan_run *run)
+{
+    struct ls_stepper *s = user;
+    const float *target[LS_TENSORS_MAX];
+    for (size_t o = 0; o < s->columns.targets; o++)
+        target[o] = rows_of(s, s->columns.inputs + o);
+    struct ls_measure measure = {
+        .run = run,
+        .target = target,
+        .weight = s->columns.weighted ? rows_of(s, s->columns.uses - 1) : NULL,
+        .global_rows = s->batch->global_rows,
+        .gradient = true,
+        .sums = s->sums,
+        .room = &s->room,
+    };
+    ls_objective_measure(s->objective, &measure);
+    if (measure.bad_row >= 0 && s->fault == LS_OK)
+        note_nonfinite(s, measure.bad_row);
+}
+
+/* -- making
+ * ------------------------------------------------------------------------------------------ */
+
+static int64_t most_rows(const struct ls_stepper_options *options)
+{
+    return ls_part(options->batch_size, options->replicas, 0).end;
+}
+
+static ls_status make_loader(struct ls_stepper *s)
+{
+    const struct ls_stepper_options *options = &s->options;
+    struct ls_loader_options loader = {
+        .data = options->data,
+        .order = {.samples = ls_data_samples(options->data),
+                  .shuffle = options->shuffle,
+                  .chunk = ls_data_chunk(options->data),
+                  .window = ls_data_window(options->data),
+                  .seed = options->seed},
+        .batch_size = options->batch_size,
+        .replicas = options->replicas,
+        .local = s->local,
+        .use = s->columns.use,
+        .uses = s->columns.uses,
+    };
+    if (options->shuffle == LS_SHUFFLE_GLOBAL && !ls_data_random_access(options->data))
+        return ls_fail(LS_BAD_INPUT,
+                       "%s is stored in chunks and does not fit in memory, so that reading it in a "
+                       "global order would be very slow: set fit.shuffle to chunk",
+                       ls_data_name(options->data));
+    if (loader.order.shuffle == LS_SHUFFLE_CHUNK && loader.order.chunk < 1)
+        loader.order.chunk = loader.order.window = 1;
+    return ls_loader_create(&s->loader, &loader);
+}
+
+static ls_status make_runs(struct ls_stepper *s)
+{
+    size_t replicas = (size_t)(s->local.end - s->local.begin);
+    s->runs = ls_plan_segments(s->plan) > 1 ? replicas : 1;
+    LS_TRY(ls_allocate(&s->run, s->runs, sizeof *s->run));
+    LS_TRY(ls_allocate(&s->input, s->runs * s->columns.inputs + 1, sizeof *s->input));
+    for (size_t r = 0; r < s->runs; r++) {
+        LS_TRY(ls_plan_run_create(&s->run[r], s->plan));
+        s->run[r]->weights = s->options.model->weights;
+        s->run[r]->input = s->input + r * s->columns.inputs;
+        s->run[r]->seed = s->options.seed;
+        s->run[r]->user = s;
+    }
+    size_t most = ls_plan_point_doubles_most(s->plan);
+    LS_TRY(ls_allocate(&s->points, replicas * most + 1, sizeof *s->points));
+    return ls_allocate(&s->point_sum, most + 1, sizeof *s->point_sum);
+}
+
+/* What one rank makes by itself. */
+static ls_status make_own(struct ls_stepper *s)
+{
+    const struct ls_stepper_options *options = &s->options;
+    const struct ls_tree *compile = options->compile;
+    LS_TRY(ls_objective_create(&s->objective, options->model, compile, options->data));
+    LS_TRY(ls_columns_find(&s->columns, options->model, s->objective, options->data));
+    LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer")));
+    s->penalized = ls_update_plan_regularized(s->update);
+    LS_TRY(ls_measure_room_create(&s->room, s->objective, most_rows(options)));
+    return ls_plan_create(&s->plan,
+                          &(struct ls_plan_options){.model = options->model,
+                                                    .rows = most_rows(options),
+                                                    .training = true,
+                                                    .defer = ls_objective_defer(s->objective),
+                                                    .loss = measure_loss});
+}
+
+static ls_status make_shared(struct ls_stepper *s)
+{
+    const struct ls_stepper_options *options = &s->options;
+    LS_TRY(ls_combine_create(
+        &s->combine, options->comm,
+        &(struct ls_combine_options){.floats = options->model->trainable_floats,
+                                     .doubles = SUM_OBJECTIVE + ls_objective_doubles(s->objective),
+                                     .replicas = options->replicas,
+                                     .resident = ls_plan_segments(s->plan) > 1}));
+    s->local = ls_combine_replicas(s->combine);
+    if (ls_plan_segments(s->plan) > 1)
+        LS_TRY(ls_combine_reserve_points(s->combine, ls_plan_point_doubles_most(s->plan)));
+    ls_status status = make_runs(s);
+    if (status == LS_OK)
+        status = make_loader(s);
+    return ls_comm_agree(options->comm, status);
+}
+
+ls_status ls_stepper_create(struct ls_stepper **stepper, const struct ls_stepper_options *options)
+{
+    struct ls_stepper *made = NULL;
+    *stepper = NULL;
+    ls_status status = ls_allocate(&made, 1, sizeof *made);
+    if (status == LS_OK) {
+        made->options = *options;
+        status = make_own(made);
+    }
+    status = ls_comm_agree(options->comm, status);
+    if (status == LS_OK)
+        status = make_shared(made);
+    if (status == LS_OK)
+        *stepper = made;
+    else
+        ls_stepper_free(made);
+    return status;
+}
+
+void ls_stepper_free(struct ls_stepper *stepper)
+{
+    if (!stepper)
+        return;
+    ls_loader_free(stepper->loader);
+    for (size_t r = 0; stepper->run && r < stepper->runs; r++)
+        ls_plan_run_free(stepper->run[r]);
+    ls_plan_free(stepper->plan);
+    ls_combine_free(stepper->combine);
+    ls_update_plan_free(stepper->update);
+    ls_objective_free(stepper->objective);
+    ls_columns_release(&stepper->columns);
+    ls_measure_room_release(&stepper->room);
+    ls_release(stepper->run);
+    ls_release(stepper->input);
+    ls_release(stepper->points);
+    ls_release(stepper->point_sum);
+    ls_release(stepper);
+}
+
+const struct ls_objective *ls_stepper_objective(const struct ls_stepper *stepper)
+{
+    return stepper->objective;
+}
+
+struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper)
+{
+    return stepper->update;
+}
+
+int64_t ls_stepper_steps(const struct ls_stepper *stepper)
+{
+    return ls_order_steps(ls_data_samples(stepper->options.data), stepper->options.batch_size);
+}
+
+ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
+                          int64_t iteration)
+{
+    stepper->epoch = epoch;
+    stepper->step = step;
+    stepper->iteration = iteration;
+    return ls_loader_start(stepper->loader, epoch, step);
+}
+
+/* -- one step
+ * ---------------------------------------------------------------------------------------- */
+
+static size_t sum_doubles(const struct ls_stepper *s)
+{
+    return SUM_OBJECTIVE + ls_objective_doubles(s->objective);
+}
+
+static void clear_slot(const struct ls_stepper *s, const struct ls_slot *slot)
+{
+    memset(slot->floats, 0, s->options.model->trainable_floats * sizeof(float));
+}
+
+/* Points a run at local replica `replica`'s rows and slot. */
+static void aim(struct ls_stepper *s, struct ls_plan_run *run, int64_t replica,
+                const struct ls_slot *slot)
+{
+    s->replica = replica;
+    s->sums = slot->doubles + SUM_OBJECTIVE;
+    run->gradient = slot->floats;
+    run->rows = s->batch->first[replica + 1] - s->batch->first[replica];
+    run->samples = s->batch->samples + s->batch->first[replica];
+    run->epoch = (uint32_t)s->epoch;
+    run->global_rows = s->batch->global_rows;
+    for (size_t i = 0; i < s->columns.inputs; i++)
+        ((float **)run->input)[i] = rows_of(s, i);
+}
+
+/* What this rank tells the others travels in its last replica's slot. */
+static void tell(const struct ls_stepper *s, struct ls_request request, const struct ls_slot *slot)
+{
+    slot->doubles[SUM_FAULT] = s->fault != LS_OK;
+    slot->doubles[SUM_STOP] = request.stop;
+    slot->doubles[SUM_SAVE] = request.save;
+}
+
+/* One replica after the other: there are no points, so that one run's memory serves all. */
+static void run_in_turn(struct ls_stepper *s, struct ls_request request)
+{
+    for (int64_t r = s->local.begin; r < s->local.end; r++) {
+        struct ls_slot slot = ls_combine_slot(s->combine, r);
+        memset(slot.doubles, 0, sum_doubles(s) * sizeof(double));
+        if (s->batch)
+            aim(s, s->run[0], r - s->local.begin, &slot);
+        if (s->batch && s->run[0]->rows > 0)
+            ls_plan_execute(s->run[0], 0);
+        else
+            clear_slot(s, &slot);
+        if (r == s->local.end - 1)
+            tell(s, request, &slot);
+        ls_combine_push(s->combine, r);
+    }
+}
+
+/* A segment on every local replica; what each leaves for the point is gathered in s->points. */
+static void run_segment(struct ls_stepper *s, size_t segment, const double *sum)
+{
+    size_t before = segment ? ls_plan_point_doubles(s->plan, segment - 1) : 0;
+    size_t after = ls_plan_point_doubles(s->plan, segment);
+    for (int64_t r = 0; r < s->local.end - s->local.begin; r++) {
+        struct ls_slot slot = ls_combine_slot(s->combine, s->local.begin + r);
+        struct ls_plan_run *run = s->run[r];
+        memcpy(run->point, sum, before * sizeof *sum);
+        if (s->batch)
+            aim(s, run, r, &slot);
+        if (s->batch && run->rows > 0)
+            ls_plan_execute(run, segment);
+        else
+            memset(run->point, 0, after * sizeof *sum);
+        memcpy(s->points + (size_t)r * after, run->point, after * sizeof *sum);
+    }
+}
+
+/* All replicas segment by segment, with a cross-replica point after each but the last. A rank with
+ * a fault takes part too: the others wait for it there. */
+static ls_status run_together(struct ls_stepper *s, struct ls_request request)
+{
+    for (int64_t r = s->local.begin; r < s->local.end; r++) {
+        struct ls_slot slot = ls_combine_slot(s->combine, r);
+        memset(slot.doubles, 0, sum_doubles(s) * sizeof(double));
+        if (!s->batch ||
+            s->batch->first[r - s->local.begin + 1] == s->batch->first[r - s->local.begin])
+            clear_slot(s, &slot);
+    }
+    for (size_t segment = 0; segment < ls_plan_segments(s->plan); segment++) {
+        size_t doubles = ls_plan_point_doubles(s->plan, segment);
+        run_segment(s, segment, s->point_sum);
+        if (segment + 1 < ls_plan_segments(s->plan))
+            LS_TRY(ls_combine_point(s->combine, s->point_sum, s->points, doubles));
+    }
+    for (int64_t r = s->local.begin; r < s->local.end; r++) {
+        struct ls_slot slot = ls_combine_slot(s->combine, r);
+        if (r == s->local.end - 1)
+            tell(s, request, &slot);
+        ls_combine_push(s->combine, r);
+    }
+    return LS_OK;
+}
+
+/* The first layer whose result is not finite, by a second pass over the same samples. */
+static const struct ls_layer *find_layer(struct ls_stepper *s)
+{
+    struct ls_plan_run *run = s->run[0];
+    struct ls_slot slot = {0};
+    if (ls_plan_segments(s->plan) > 1 || ls_loader_start(s->loader, s->epoch, s->step) != LS_OK ||
+        ls_loader_next(s->loader, &s->batch) != LS_OK)
+        return NULL;
+    aim(s, run, s->bad_replica, &slot);
+    return ls_plan_find_nonfinite(run);
+}
+
+static ls_status name_nonfinite(struct ls_stepper *s)
+{
+    int64_t within;
+    const char *name = ls_data_locate(s->options.data, s->bad_sample, &within);
+    const struct ls_layer *layer = find_layer(s);
+    return ls_fail(LS_FAILED,
+                   "epoch %lld, step %lld: the loss is not finite (NaN or infinity) at sample %lld "
+                   "of %s, in replica %lld; first in %s%s%s",
+                   (long long)s->epoch + 1, (long long)s->step + 1, (long long)within, name,
+                   (long long)(s->local.begin + s->bad_replica),
+                   layer ? "the result of layer '" : "", layer ? layer->name : "the loss",
+                   layer ? "'" : "");
+}
+
+static void move_on(struct ls_stepper *s)
+{
+    s->iteration++;
+    if (++s->step == ls_stepper_steps(s)) {
+        s->step = 0;
+        s->epoch++;
+    }
+}
+
+ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_request request,
+                          struct ls_step_result *result)
+{
+    struct ls_combined sum;
+    s->bad_sample = -1;
+    s->fault = mine;
+    s->batch = NULL;
+    if (mine == LS_OK)
+        s->fault = ls_loader_next(s->loader, &s->batch);
+    if (s->fault != LS_OK)
+        s->batch = NULL;
+    if (ls_plan_segments(s->plan) > 1)
+        LS_TRY(run_together(s, request));
+    else
+        run_in_turn(s, request);
+    LS_TRY(ls_combine_finish(s->combine, &sum));
+    if (sum.doubles[SUM_FAULT] > 0) {
+        if (s->bad_sample >= 0)
+            s->fault = name_nonfinite(s);
+        return ls_comm_agree(s->options.comm, s->fault);
+    }
+    result->rows = s->batch->global_rows;
+    result->sums = sum.doubles + SUM_OBJECTIVE;
+    result->loss = ls_objective_loss(s->objective, result->sums, result->rows);
+    if (s->penalized)
+        result->loss += ls_model_penalty(s->options.model);
+    result->learning_rate = ls_update_plan_learning_rate(s->update, s->iteration);
+    result->asked = (struct ls_request){sum.doubles[SUM_STOP] > 0, sum.doubles[SUM_SAVE] > 0};
+    ls_update_plan_step(s->update, sum.floats, s->iteration);
+    move_on(s);
+    return LS_OK;
+}

@@ -1,0 +1,52 @@
+/* One training step: every local replica's slice forward and backward, the combine, the update. */
+#ifndef TRAIN_STEP_H
+#define TRAIN_STEP_H
+
+#include "comm/combine.h"
+#include "train/objective.h"
+#include "train/update.h"
+
+struct ls_stepper;
+
+struct ls_stepper_options {
+    struct ls_comm *comm;
+    struct ls_model *model;
+    const struct ls_tree *compile;
+    struct ls_data *data; /* to train on */
+    int64_t batch_size, replicas;
+    uint64_t seed;
+    enum ls_shuffle shuffle;
+};
+
+/* Collective. All that is given must outlive it. */
+ls_status ls_stepper_create(struct ls_stepper **stepper, const struct ls_stepper_options *options);
+void ls_stepper_free(struct ls_stepper *stepper);
+
+const struct ls_objective *ls_stepper_objective(const struct ls_stepper *stepper);
+struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper);
+int64_t ls_stepper_steps(const struct ls_stepper *stepper); /* an epoch */
+
+/* The next step will be `step` of `epoch`; `iteration` steps were done before it, ever. */
+ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
+                          int64_t iteration);
+
+/* What this rank asks of all at this step, and what some rank asked: seen by all at the same step.
+ */
+struct ls_request {
+    bool stop; /* save and leave */
+    bool save;
+};
+
+struct ls_step_result {
+    int64_t rows;               /* of the global batch */
+    double loss, learning_rate; /* loss with the regularizers' penalty */
+    const double *sums; /* of the objective, over the global batch; valid until the next step */
+    struct ls_request asked;
+};
+
+/* Collective. `mine` is this rank's status before the step: another than LS_OK ends the training on
+ * all ranks with its message. On failure the weights are as before the step. */
+ls_status ls_stepper_step(struct ls_stepper *stepper, ls_status mine, struct ls_request request,
+                          struct ls_step_result *result);
+
+#endif

@@ -1,0 +1,30 @@
+/* The update: the optimizer over the weights arena, from the summed gradient. The same bits on
+ * every rank. */
+#ifndef TRAIN_UPDATE_H
+#define TRAIN_UPDATE_H
+
+#include "model/graph.h"
+#include "optimizer/optimizer.h"
+
+struct ls_update_plan;
+
+/* `optimizer` of the compile tree (NULL: Keras' default, rmsprop). The model is built and outlives
+ * it. Slots are zero. */
+ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *model,
+                                const struct ls_tree *optimizer);
+void ls_update_plan_free(struct ls_update_plan *plan);
+
+/* One step: gradient is the arena's sum over replicas, read only; iteration counts the steps before
+ * this one. */
+void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int64_t iteration);
+double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration);
+
+/* Whether some trainable variable has a regularizer. */
+bool ls_update_plan_regularized(const struct ls_update_plan *plan);
+
+/* The slots, for checkpoints: arenas of model->trainable_floats. */
+size_t ls_update_plan_slots(const struct ls_update_plan *plan);
+const char *ls_update_plan_slot_name(const struct ls_update_plan *plan, size_t slot);
+float *ls_update_plan_slot(const struct ls_update_plan *plan, size_t slot);
+
+#endif
