@@ -5,11 +5,11 @@
 
 #include "base/kind.h"
 
-/* Turns a config that Keras wrote, in place, into options as a run file has them: what options are
- * not known to `kind` and change nothing (null, or the one value that Keras has when it is not in
- * use) goes; sub-kinds lose module and registered_name; names registered under "lockstep>" lose
- * that. LS_BAD_INPUT at its place for an option that we do not have and that does change something.
- * Keys in `keep` (ends with NULL; or NULL) stay. kind NULL (not one of ours): only nulls go. */
+/* Turns a config that Keras wrote, in place, into options as a run file has them: what `kind` does
+ * not know and what changes nothing (null, or the one value that Keras has when it is not in use)
+ * goes; sub-kinds lose module and registered_name; names registered under "lockstep>" lose that.
+ * What does change something stays, for the parser to refuse. Keys in `keep` (ends with NULL; or
+ * NULL) stay. kind NULL (not one of ours): only nulls go. LS_FAILED when memory ran out. */
 ls_status ls_keras_clean(struct ls_tree *config, const struct ls_kind *kind,
                          const char *const *keep);
 

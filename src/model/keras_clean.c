@@ -135,13 +135,10 @@ static ls_status clean_entry(struct ls_tree *entry, const struct ls_kind *kind)
         ls_tree_remove(entry);
         return LS_OK;
     }
-    if (!kind)
-        return LS_OK;
-    if (strcmp(entry->key, "dtype") == 0 && policy_name(entry)->type == LS_TREE_SCALAR)
-        return ls_fail_at(entry, LS_BAD_INPUT, "dtype '%s': layers compute in float32",
-                          policy_name(entry)->text);
-    return ls_fail_at(entry, LS_BAD_INPUT, "Keras' option '%s' of %s is not supported", entry->key,
-                      kind->name);
+    if (strcmp(entry->key, "dtype") == 0 && policy_name(entry) != entry &&
+        policy_name(entry)->type == LS_TREE_SCALAR)
+        return make_scalar(entry, policy_name(entry)->text);
+    return LS_OK;
 }
 
 ls_status ls_keras_clean(struct ls_tree *config, const struct ls_kind *kind,

@@ -7,7 +7,7 @@
 #include "model/keras.h"
 
 /* Activations that Keras does not have: written as functions registered in package "lockstep". */
-static const char *const our_activations[] = {"step", "sign", NULL};
+static const char *const our_activations[] = {"step", "sign", "gelu_tanh", NULL};
 
 static ls_status no_memory(void)
 {

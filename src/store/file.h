@@ -1,0 +1,43 @@
+/* Publishing files: a file is whole under its name, or not there. Written to a temporary beside it,
+ * synced, read back and compared, renamed, the directory synced. */
+#ifndef STORE_FILE_H
+#define STORE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/status.h"
+
+/* A file that is not yet published. Its temporary is made with O_EXCL and O_NOFOLLOW, has the
+ * process's id in its name, and is locked as long as it is open. */
+struct ls_draft {
+    int file; /* descriptor; -1: none */
+    char *path, *temporary;
+    struct ls_hasher *hasher; /* of what was written */
+    uint64_t bytes;
+};
+
+/* All fail with LS_CANNOT_WRITE, the path and the reason. */
+ls_status ls_draft_open(struct ls_draft *draft, const char *path);
+ls_status ls_draft_write(struct ls_draft *draft, const void *bytes, size_t count);
+/* To be followed by ls_draft_close all the same. */
+ls_status ls_draft_publish(struct ls_draft *draft);
+/* Removes the temporary when it was not published; a released or failed draft is allowed. */
+void ls_draft_close(struct ls_draft *draft);
+
+/* A whole file at once: run.yaml, status.json. */
+ls_status ls_file_publish(const char *path, const void *bytes, size_t count);
+
+/* Makes path another name of the file `existing` in the same directory tree (a copy where the file
+ * system has no hard links), replacing what was there. */
+ls_status ls_file_link(const char *existing, const char *path);
+
+/* Makes a directory if it is not there, and syncs the one that it is in. */
+ls_status ls_directory_make(const char *path);
+
+/* Removes temporaries that dead processes left in a directory; those of living ones stay. */
+void ls_file_sweep(const char *directory);
+
+#endif

@@ -1,0 +1,250 @@
+/* Reading HDF5 files that somebody else may have made. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "store/h5.h"
+
+enum { PARTS_MAX = 100000 };
+
+static ls_status bad(const struct ls_h5 *h5, const char *object, const char *why)
+{
+    return ls_fail(LS_BAD_INPUT, "%s: %s: %s", h5->path, object, why);
+}
+
+void ls_texts_release(struct ls_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        ls_release(texts->text[i]);
+    ls_release(texts->text);
+    *texts = (struct ls_texts){0};
+}
+
+ls_status ls_texts_add(struct ls_texts *texts, const char *text)
+{
+    LS_TRY(ls_reallocate(&texts->text, texts->count + 1, sizeof *texts->text));
+    LS_TRY(ls_duplicate(&texts->text[texts->count], text));
+    texts->count++;
+    return LS_OK;
+}
+
+ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
+{
+    struct stat info;
+    *h5 = (struct ls_h5){.file = -1};
+    if (stat(path, &info) != 0)
+        return ls_fail(LS_NO_INPUT, "cannot read '%s': %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return ls_fail(LS_NO_INPUT, "cannot read '%s': it is no file", path);
+    h5->path = path;
+    h5->bytes = (uint64_t)info.st_size;
+    ls_h5_quiet_begin(&h5->quiet);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    /* Files are replaced by renames, never changed in place: HDF5's locks, which some file systems
+     * refuse, have nothing to guard. */
+    H5Pset_file_locking(access, false, true);
+    h5->file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    if (h5->file >= 0)
+        return LS_OK;
+    ls_h5_close(h5);
+    return ls_fail(LS_BAD_INPUT, "%s: not a whole HDF5 file", path);
+}
+
+void ls_h5_close(struct ls_h5 *h5)
+{
+    if (h5->file >= 0)
+        H5Fclose(h5->file);
+    if (h5->path)
+        ls_h5_quiet_end(&h5->quiet);
+    *h5 = (struct ls_h5){.file = -1};
+}
+
+/* -- ways and objects
+ * ----------------------------------------------------------------------------------- */
+
+/* One step of the way: *found and a hard link, or a failure. */
+static ls_status check_link(const struct ls_h5 *h5, const char *way, bool *found)
+{
+    H5L_info_t info;
+    *found = H5Lexists(h5->file, way, H5P_DEFAULT) > 0;
+    if (!*found)
+        return LS_OK;
+    if (H5Lget_info(h5->file, way, &info, H5P_DEFAULT) < 0)
+        return bad(h5, way, "damaged");
+    if (info.type != H5L_TYPE_HARD)
+        return bad(h5, way, "a soft or external link, which is not followed");
+    return LS_OK;
+}
+
+ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found)
+{
+    char *way = NULL;
+    ls_status status = LS_OK;
+    *found = true;
+    LS_TRY(ls_duplicate(&way, object));
+    for (char *slash = strchr(way + 1, '/'); *found && status == LS_OK && slash;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (slash[-1] != '/' && slash[-1] != '\0')
+            status = check_link(h5, way, found);
+        *slash = '/';
+    }
+    if (*found && status == LS_OK && way[1] != '\0')
+        status = check_link(h5, way, found);
+    ls_release(way);
+    return status;
+}
+
+/* -- attributes
+ * ----------------------------------------------------------------------------------------- */
+
+/* An open attribute of strings or numbers. */
+struct attribute {
+    hid_t id, type, space;
+    size_t count; /* of values; 0 for a NULL dataspace */
+};
+
+static void attribute_close(struct attribute *attribute)
+{
+    if (attribute->space >= 0)
+        H5Sclose(attribute->space);
+    if (attribute->type >= 0)
+        H5Tclose(attribute->type);
+    if (attribute->id >= 0)
+        H5Aclose(attribute->id);
+}
+
+static ls_status attribute_open(const struct ls_h5 *h5, const char *object, const char *name,
+                                struct attribute *attribute, bool *found)
+{
+    *attribute = (struct attribute){-1, -1, -1, 0};
+    htri_t exists = H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT);
+    *found = exists > 0;
+    if (exists == 0)
+        return LS_OK;
+    if (exists < 0)
+        return bad(h5, object, "damaged");
+    attribute->id = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute->id >= 0) {
+        attribute->type = H5Aget_type(attribute->id);
+        attribute->space = H5Aget_space(attribute->id);
+    }
+    hssize_t count = attribute->space >= 0 ? H5Sget_simple_extent_npoints(attribute->space) : -1;
+    bool whole = attribute->type >= 0 && count >= 0;
+    /* Every value has its bytes in the file, of strings of any length a reference to them. */
+    if (!whole || (uint64_t)count > h5->bytes / H5Tget_size(attribute->type)) {
+        attribute_close(attribute);
+        return bad(h5, name, "damaged");
+    }
+    attribute->count = (size_t)count;
+    return LS_OK;
+}
+
+/* One string of fixed length, without its padding. */
+static ls_status add_fixed(struct ls_texts *texts, const char *bytes, size_t width, H5T_str_t pad)
+{
+    char *text = NULL;
+    size_t length = strnlen(bytes, width);
+    while (pad == H5T_STR_SPACEPAD && length > 0 && bytes[length - 1] == ' ')
+        length--;
+    LS_TRY(ls_format(&text, "%.*s", (int)length, bytes));
+    ls_status status = ls_texts_add(texts, text);
+    ls_release(text);
+    return status;
+}
+
+static ls_status add_strings(const struct ls_h5 *h5, const struct attribute *attribute,
+                             const char *name, struct ls_texts *texts)
+{
+    bool variable = H5Tis_variable_str(attribute->type) > 0;
+    size_t width = variable ? sizeof(char *) : H5Tget_size(attribute->type);
+    char *values = NULL;
+    ls_status status = LS_OK;
+    LS_TRY(ls_allocate(&values, attribute->count, width));
+    if (H5Aread(attribute->id, attribute->type, values) < 0) {
+        ls_release(values);
+        return bad(h5, name, "damaged");
+    }
+    for (size_t i = 0; i < attribute->count && status == LS_OK; i++) {
+        const char *text = values + i * width;
+        if (variable) {
+            memcpy(&text, values + i * width, sizeof text);
+            status = ls_texts_add(texts, text ? text : "");
+        } else {
+            status = add_fixed(texts, text, width, H5Tget_strpad(attribute->type));
+        }
+    }
+    if (variable)
+        H5Dvlen_reclaim(attribute->type, attribute->space, H5P_DEFAULT, values);
+    ls_release(values);
+    return status;
+}
+
+/* Adds what the attribute holds; an empty list may be of any type. */
+static ls_status add_texts(const struct ls_h5 *h5, const char *object, const char *name,
+                           struct ls_texts *texts, bool *found)
+{
+    struct attribute attribute;
+    LS_TRY(attribute_open(h5, object, name, &attribute, found));
+    if (!*found)
+        return LS_OK;
+    ls_status status = LS_OK;
+    if (attribute.count > 0 && H5Tget_class(attribute.type) != H5T_STRING)
+        status = bad(h5, name, "expected text");
+    else if (attribute.count > 0)
+        status = add_strings(h5, &attribute, name, texts);
+    attribute_close(&attribute);
+    return status;
+}
+
+ls_status ls_h5_read_text(const struct ls_h5 *h5, const char *object, const char *attribute,
+                          char **text)
+{
+    struct ls_texts texts = {0};
+    bool found = false;
+    *text = NULL;
+    ls_status status = add_texts(h5, object, attribute, &texts, &found);
+    if (status == LS_OK && found && texts.count != 1)
+        status = bad(h5, attribute, "expected one text");
+    if (status == LS_OK && found) {
+        *text = texts.text[0];
+        texts.text[0] = NULL;
+    }
+    ls_texts_release(&texts);
+    return status;
+}
+
+ls_status ls_h5_read_texts(const struct ls_h5 *h5, const char *object, const char *attribute,
+                           struct ls_texts *texts)
+{
+    bool found = false;
+    *texts = (struct ls_texts){0};
+    ls_status status = add_texts(h5, object, attribute, texts, &found);
+    bool more = status == LS_OK && !found;
+    for (int part = 0; more && part < PARTS_MAX; part++) {
+        char *name = NULL;
+        LS_TRY_OUT(ls_format(&name, "%s%d", attribute, part));
+        status = add_texts(h5, object, name, texts, &found);
+        ls_release(name);
+        more = status == LS_OK && found;
+    }
+out:
+    if (status != LS_OK)
+        ls_texts_release(texts);
+    return status;
+}
+
+ls_status ls_h5_read_int(const struct ls_h5 *h5, const char *object, const char *attribute,
+                         int64_t *value, bool *found)
+{
+    struct attribute open;
+    LS_TRY(attribute_open(h5, object, attribute, &open, found));
+    if (!*found)
+        return LS_OK;
+    bool read = open.count == 1 && H5Tget_class(open.type) == H5T_INTEGER &&
+                H5Aread(open.id, H5T_NATIVE_INT64, value) >= 0;
+    attribute_close(&open);
+    return read ? LS_OK : bad(h5, attribute, "expected an integer");
+}
