@@ -99,11 +99,12 @@ enum ls_layer_flags {
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
- * its weights were given); `add` adds rows of its input; `finish` writes the weights (one pointer a
- * variable, as struct ls_call's) from the sums over all rows. */
+ * its weights were given); `add` adds rows of its input, which has this shape; `finish` writes the
+ * weights (one pointer a variable, as struct ls_call's) from the sums over all rows. */
 struct ls_layer_adapter {
     size_t (*doubles)(const struct ls_layer *layer);
-    void (*add)(const struct ls_layer *layer, double *sums, const float *in, int64_t rows);
+    void (*add)(const struct ls_layer *layer, double *sums, const float *in, int64_t rows,
+                const struct ls_shape *shape);
     ls_status (*finish)(const struct ls_layer *layer, const double *sums, float *const *weight);
 };
 

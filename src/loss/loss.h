@@ -27,6 +27,33 @@ struct ls_loss_call {
     float *work;             /* [positions][columns] floats to scribble in */
 };
 
+/* How a batch's values become one number. */
+enum ls_reduction {
+    LS_REDUCTION_MEAN, /* Keras' sum_over_batch_size: their sum / their count, weighted or not */
+    LS_REDUCTION_SUM,
+};
+
+/* Every loss's option struct begins with it. */
+struct ls_loss_common {
+    char *name; /* or NULL */
+    int reduction;
+};
+
+/* Its rows in the option table of a loss. */
+extern const char *const ls_reduction_names[];
+#define LS_LOSS_COMMON_OPTIONS                                                                     \
+    {.name = "name",                                                                               \
+     .type = LS_OPTION_TEXT,                                                                       \
+     .offset = offsetof(struct ls_loss_common, name),                                              \
+     .initial = "null",                                                                            \
+     .unwritten = true,                                                                            \
+     .help = "name, for messages"},                                                                \
+    {                                                                                              \
+        .name = "reduction", .type = LS_OPTION_CHOICE,                                             \
+        .offset = offsetof(struct ls_loss_common, reduction), .initial = "sum_over_batch_size",    \
+        .choices = ls_reduction_names, .help = "the batch's values as one: mean or sum"            \
+    }
+
 struct ls_loss_kind {
     struct ls_kind kind;
     enum ls_target_form target;

@@ -18,6 +18,28 @@ struct ls_metric_call {
     float *work;                /* [positions][columns] */
 };
 
+/* Every metric's option struct begins with it. */
+struct ls_metric_common {
+    char *name; /* the log key; NULL: see ls_metric_key */
+    int dtype;
+};
+
+/* Its rows in the option table of a metric. */
+extern const char *const ls_metric_dtypes[];
+#define LS_METRIC_COMMON_OPTIONS                                                                   \
+    {.name = "name",                                                                               \
+     .type = LS_OPTION_TEXT,                                                                       \
+     .offset = offsetof(struct ls_metric_common, name),                                            \
+     .initial = "null",                                                                            \
+     .unwritten = true,                                                                            \
+     .help = "the key in logs and histories"},                                                     \
+    {                                                                                              \
+        .name = "dtype", .type = LS_OPTION_CHOICE,                                                 \
+        .offset = offsetof(struct ls_metric_common, dtype), .initial = "float32",                  \
+        .nullable = true, .unwritten = true, .choices = ls_metric_dtypes,                          \
+        .help = "float32 (sums are kept in double)"                                                \
+    }
+
 struct ls_metric_kind {
     struct ls_kind kind;
     enum ls_target_form target;
@@ -26,14 +48,20 @@ struct ls_metric_kind {
     void (*update)(const struct ls_metric_call *call);
     /* The metric of a total state; one number (`values` of a vector metric come with issue D). */
     double (*result)(const void *options, const double *state, int64_t columns);
+    /* Examples of options for the registry-wide tests; ends with NULL. */
+    const char *const *examples;
 };
 
 extern const struct ls_registry ls_metrics;
 
-/* "accuracy", "acc" and "crossentropy"/"ce" name no kind: Keras resolves them by the output and the
- * target. The kind for an output with `columns` last elements whose target has the form; NULL for
- * other names (look in the registry then). */
+/* "accuracy" and "acc" name no kind: Keras resolves them by the output and the target. The kind for
+ * an output with `columns` last elements whose target has the form; NULL for other names (look in
+ * the registry then). */
 const struct ls_metric_kind *ls_metric_resolve(const char *name, int64_t columns,
                                                enum ls_target_form target);
+
+/* The log key of a metric as it stands in a run file or a Keras config, in new memory: a bare name
+ * as it was written ("mae", "accuracy"); else the option `name`, or the snake_case of the class. */
+ls_status ls_metric_key(char **key, const struct ls_tree *tree, const struct ls_instance *metric);
 
 #endif

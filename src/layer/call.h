@@ -1,0 +1,26 @@
+/* What the layers' functions share. Private to the room. */
+#ifndef LAYER_CALL_H
+#define LAYER_CALL_H
+
+#include "layer/layer.h"
+
+/* Elements of in[0], all rows. */
+static inline size_t ls_call_elements(const struct ls_call *call)
+{
+    return (size_t)(call->rows * ls_shape_count(&call->shapes->in[0]));
+}
+
+static inline size_t ls_last_axis(const struct ls_shape *shape)
+{
+    return shape->rank ? (size_t)shape->size[shape->rank - 1] : 1;
+}
+
+/* What the backward pass of an activation reads: out, in or NULL. */
+static inline const float *ls_activation_saved(const struct ls_activation *f, const float *in,
+                                               const float *out)
+{
+    enum ls_activation_saves saves = ls_activation_saves(f);
+    return saves == LS_SAVES_OUTPUT ? out : saves == LS_SAVES_INPUT ? in : NULL;
+}
+
+#endif

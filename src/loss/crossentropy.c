@@ -1,0 +1,236 @@
+/* Cross-entropies. From logits they are the kernel room's loops; from probabilities Keras' formulas
+ * with their clipping to [E, 1 - E], which lets no gradient through outside. */
+#include "kernel/activation.h"
+#include "kernel/kernels.h"
+#include "layer/portable.h"
+#include "loss/loss.h"
+
+/* In float32, as Keras computes it: the upper bound is 1 - 2^-23. */
+static const float lower = 1e-7F, upper = 1.0F - 1e-7F;
+
+static float clip(float p)
+{
+    return p < lower ? lower : p > upper ? upper : p;
+}
+
+static bool passes(float p)
+{
+    return p >= lower && p <= upper;
+}
+
+#define LS_FROM_LOGITS_OPTION(type_)                                                               \
+    {                                                                                              \
+        .name = "from_logits", .type = LS_OPTION_BOOL, .offset = offsetof(type_, from_logits),     \
+        .initial = "false", .help = "predictions are logits, not probabilities"                    \
+    }
+#define LS_SMOOTHING_OPTIONS(type_)                                                                \
+    {.name = "label_smoothing",                                                                    \
+     .type = LS_OPTION_FLOAT,                                                                      \
+     .offset = offsetof(type_, label_smoothing),                                                   \
+     .initial = "0.0",                                                                             \
+     .min = 0,                                                                                     \
+     .max = 1,                                                                                     \
+     .help = "part of each target that is spread evenly"},                                         \
+    {                                                                                              \
+        .name = "axis", .type = LS_OPTION_INT, .offset = offsetof(type_, axis), .initial = "-1",   \
+        .refused = "is supported for the last axis only: -1", .help = "the last axis"              \
+    }
+
+/* -- SparseCategoricalCrossentropy ----------------------------------------------------------------
+ */
+
+struct sparse {
+    struct ls_loss_common common;
+    bool from_logits;
+    int64_t ignore_class;
+};
+
+static const struct ls_option sparse_options[] = {
+    LS_LOSS_COMMON_OPTIONS,
+    LS_FROM_LOGITS_OPTION(struct sparse),
+    {.name = "ignore_class",
+     .type = LS_OPTION_INT,
+     .offset = offsetof(struct sparse, ignore_class),
+     .initial = "null",
+     .refused = "is not supported yet",
+     .help = "null: not supported yet"},
+    {.name = NULL},
+};
+
+/* Keras takes the logarithms of the clipped probabilities as logits: a sum other than 1 is divided
+ * out. */
+static void sparse_of_probabilities(const struct ls_loss_call *call)
+{
+    for (int64_t p = 0; p < call->positions; p++) {
+        const float *row = call->prediction + p * call->columns;
+        int64_t class = (int64_t)call->target[p];
+        double sum = 0;
+        for (int64_t c = 0; c < call->columns; c++)
+            sum += clip(row[c]);
+        call->value[p] = (float)(ls_portable_log(sum) - ls_portable_log((double)clip(row[class])));
+        for (int64_t c = 0; call->grad && c < call->columns; c++) {
+            double slope = 1 / sum - (c == class ? 1 / (double)clip(row[c]) : 0);
+            call->grad[p * call->columns + c] = passes(row[c]) ? (float)slope : 0;
+        }
+    }
+}
+
+static void sparse(const struct ls_loss_call *call)
+{
+    if (call->from_logits)
+        ls_k->softmax_crossentropy(call->value, call->grad, call->prediction, call->target,
+                                   (size_t)call->positions, (size_t)call->columns);
+    else
+        sparse_of_probabilities(call);
+}
+
+static const char *const sparse_examples[] = {"{}", "from_logits: true", "ignore_class: null",
+                                              NULL};
+
+const struct ls_loss_kind ls_loss_sparse_categorical_crossentropy = {
+    .kind = {.name = "SparseCategoricalCrossentropy",
+             .summary = "-log of the probability of the target's class (an integer)",
+             .options = sparse_options,
+             .options_size = sizeof(struct sparse)},
+    .target = LS_TARGET_CLASS,
+    .logits_of = LS_ACTIVATION_SOFTMAX,
+    .from_logits_offset = offsetof(struct sparse, from_logits),
+    .compute = sparse,
+    .examples = sparse_examples,
+};
+
+/* -- CategoricalCrossentropy, BinaryCrossentropy: the same options
+ * ---------------------------------
+ */
+
+struct smoothed {
+    struct ls_loss_common common;
+    bool from_logits;
+    double label_smoothing;
+    int64_t axis;
+};
+
+static const struct ls_option smoothed_options[] = {
+    LS_LOSS_COMMON_OPTIONS,
+    LS_FROM_LOGITS_OPTION(struct smoothed),
+    LS_SMOOTHING_OPTIONS(struct smoothed),
+    {.name = NULL},
+};
+
+static const char *const smoothed_examples[] = {"{}", "from_logits: true, axis: -1",
+                                                "label_smoothing: 0.2",
+                                                "from_logits: true, label_smoothing: 0.1", NULL};
+
+/* The targets, mixed with `even`: in work where there is smoothing. */
+static const float *smooth(const struct ls_loss_call *call, double even)
+{
+    const struct smoothed *o = call->options;
+    if (o->label_smoothing == 0)
+        return call->target;
+    ls_k->affine(call->work, call->target, (float)(1 - o->label_smoothing),
+                 (float)(o->label_smoothing * even), (size_t)(call->positions * call->columns));
+    return call->work;
+}
+
+/* q = clip(p / sum p); value = -sum y log q. With h = d value / d q where the clip lets it through:
+ * d value / d p = (h - sum h q) / sum p. */
+static void categorical_of_probabilities(const struct ls_loss_call *call, const float *target)
+{
+    for (int64_t p = 0; p < call->positions; p++) {
+        const float *row = call->prediction + p * call->columns;
+        const float *y = target + p * call->columns;
+        double sum = 0, value = 0, inner = 0;
+        for (int64_t c = 0; c < call->columns; c++)
+            sum += row[c];
+        for (int64_t c = 0; c < call->columns; c++) {
+            float q = (float)(row[c] / sum);
+            value -= y[c] * ls_portable_log((double)clip(q));
+            inner -= passes(q) ? y[c] : 0;
+        }
+        call->value[p] = (float)value;
+        for (int64_t c = 0; call->grad && c < call->columns; c++) {
+            float q = (float)(row[c] / sum);
+            double h = passes(q) ? -(double)y[c] / q : 0;
+            call->grad[p * call->columns + c] = (float)((h - inner) / sum);
+        }
+    }
+}
+
+static void categorical(const struct ls_loss_call *call)
+{
+    const float *target = smooth(call, 1 / (double)call->columns);
+    if (call->from_logits)
+        ls_k->softmax_crossentropy_dense(call->value, call->grad, call->prediction, target,
+                                         (size_t)call->positions, (size_t)call->columns);
+    else
+        categorical_of_probabilities(call, target);
+}
+
+const struct ls_loss_kind ls_loss_categorical_crossentropy = {
+    .kind = {.name = "CategoricalCrossentropy",
+             .summary = "-sum of target log probability over the classes",
+             .options = smoothed_options,
+             .options_size = sizeof(struct smoothed)},
+    .target = LS_TARGET_SAME,
+    .logits_of = LS_ACTIVATION_SOFTMAX,
+    .from_logits_offset = offsetof(struct smoothed, from_logits),
+    .compute = categorical,
+    .examples = smoothed_examples,
+};
+
+/* -- BinaryCrossentropy ---------------------------------------------------------------------------
+ */
+
+static void binary_of_probabilities(const struct ls_loss_call *call, const float *target)
+{
+    double columns = (double)call->columns;
+    for (int64_t p = 0; p < call->positions; p++) {
+        const float *row = call->prediction + p * call->columns;
+        const float *y = target + p * call->columns;
+        double value = 0;
+        for (int64_t c = 0; c < call->columns; c++) {
+            double q = clip(row[c]);
+            value -= y[c] * ls_portable_log(q) + (1.0 - y[c]) * ls_portable_log(1 - q);
+        }
+        call->value[p] = (float)(value / columns);
+        for (int64_t c = 0; call->grad && c < call->columns; c++) {
+            double q = clip(row[c]), slope = (1.0 - y[c]) / (1 - q) - y[c] / q;
+            call->grad[p * call->columns + c] = passes(row[c]) ? (float)(slope / columns) : 0;
+        }
+    }
+}
+
+static void binary_of_logits(const struct ls_loss_call *call, const float *target)
+{
+    size_t columns = (size_t)call->columns, n = (size_t)call->positions * columns;
+    ls_k->sigmoid_crossentropy(call->work, call->grad, call->prediction, target, n);
+    for (int64_t p = 0; p < call->positions; p++)
+        call->value[p] =
+            (float)(ls_k->sum(call->work + (size_t)p * columns, columns) / (double)columns);
+    if (call->grad && columns > 1)
+        ls_k->scale(call->grad, call->grad, 1.0F / (float)columns, n);
+}
+
+static void binary(const struct ls_loss_call *call)
+{
+    const float *target = smooth(call, 0.5);
+    if (call->from_logits)
+        binary_of_logits(call, target);
+    else
+        binary_of_probabilities(call, target);
+}
+
+static const char *const binary_aliases[] = {"bce", "BCE", NULL};
+
+const struct ls_loss_kind ls_loss_binary_crossentropy = {
+    .kind = {.name = "BinaryCrossentropy",
+             .aliases = binary_aliases,
+             .summary = "mean of -log of the probability of the target, 0 or 1",
+             .options = smoothed_options,
+             .options_size = sizeof(struct smoothed)},
+    .target = LS_TARGET_SAME,
+    .logits_of = LS_ACTIVATION_SIGMOID,
+    .from_logits_offset = offsetof(struct smoothed, from_logits),
+    .compute = binary,
+    .examples = smoothed_examples,
+};

@@ -1,0 +1,26 @@
+/* The kinds of losses: one row each. */
+#include "loss/loss.h"
+
+#define LS_LOSSES(X)                                                                               \
+    X(ls_loss_sparse_categorical_crossentropy)                                                     \
+    X(ls_loss_categorical_crossentropy)                                                            \
+    X(ls_loss_binary_crossentropy)                                                                 \
+    X(ls_loss_mean_squared_error)                                                                  \
+    X(ls_loss_mean_absolute_error)                                                                 \
+    X(ls_loss_huber)
+
+#define X(kind) extern const struct ls_loss_kind kind;
+LS_LOSSES(X)
+#undef X
+
+static const struct ls_kind *const kinds[] = {
+#define X(row) &row.kind,
+    LS_LOSSES(X)
+#undef X
+        NULL};
+
+const struct ls_registry ls_losses = {.noun = "loss", .kinds = kinds};
+
+const char *const ls_reduction_names[] = {[LS_REDUCTION_MEAN] = "sum_over_batch_size",
+                                          [LS_REDUCTION_SUM] = "sum",
+                                          [LS_REDUCTION_SUM + 1] = NULL};
