@@ -9,21 +9,24 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance, by one row of the table. */
+/* Letters to add, drop or replace, or neighbours to exchange, by three rows of the table. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t row[NAME_MAX_LENGTH + 1];
+    size_t rows[3][NAME_MAX_LENGTH + 1];
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
     size_t length = strlen(b);
     for (size_t j = 0; j <= length; j++)
         row[j] = j;
     for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
+        size_t *oldest = before;
+        before = above;
+        above = row;
+        row = oldest;
         row[0] = i + 1;
         for (size_t j = 0; j < length; j++) {
-            size_t above = row[j + 1];
-            size_t replaced = diagonal + (a[i] != b[j]);
-            row[j + 1] = least(replaced, least(above, row[j]) + 1);
-            diagonal = above;
+            row[j + 1] = least(above[j] + (a[i] != b[j]), least(above[j + 1], row[j]) + 1);
+            if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+                row[j + 1] = least(row[j + 1], before[j - 1] + 1);
         }
     }
     return row[length];

@@ -60,10 +60,15 @@ static ls_status read_number(const struct parser *parser, const struct cli_optio
     bool blank = *text == '\0' || strchr(" \t\n\v\f\r", *text) != NULL;
     if (blank || *end != '\0')
         return refuse(parser, "option '--%s': '%s' is not a whole number", option->name, text);
-    if (errno == ERANGE || value < option->min || value > option->max)
-        return refuse(parser, "option '--%s': %s is out of range (%" PRId64 " to %" PRId64 "%s%s)",
-                      option->name, text, option->min, option->max, option->unit ? " " : "",
-                      option->unit ? option->unit : "");
+    if (errno == ERANGE || value < option->min || value > option->max) {
+        char range[64];
+        if (option->max == INT64_MAX)
+            snprintf(range, sizeof(range), "from %" PRId64, option->min);
+        else
+            snprintf(range, sizeof(range), "%" PRId64 " to %" PRId64, option->min, option->max);
+        return refuse(parser, "option '--%s': %s is out of range (%s%s%s)", option->name, text,
+                      range, option->unit ? " " : "", option->unit ? option->unit : "");
+    }
     *number = value;
     return LS_OK;
 }

@@ -12,12 +12,12 @@ void ls_line_step_time(struct ls_text *text, double seconds)
     static const struct {
         double least, factor;
         const char *unit;
-    } units[] = {{1.0, 1.0, "s"}, {1e-3, 1e3, "ms"}, {0.0, 1e6, "us"}};
+    } units[] = {{0.9995, 1.0, "s"}, {0.9995e-3, 1e3, "ms"}, {0.0, 1e6, "us"}};
     size_t i = 0;
     while (seconds < units[i].least)
         i++;
     double value = seconds * units[i].factor;
-    ls_text_append(text, "%.*f%s/step", value < 10.0 ? 1 : 0, value, units[i].unit);
+    ls_text_append(text, "%.*f%s/step", value < 9.95 ? 1 : 0, value, units[i].unit);
 }
 
 void ls_line_duration(struct ls_text *text, double seconds)
