@@ -15,17 +15,18 @@
 #include "base/status.h"
 #include "kernel/activation.h"
 
-/* Options of an optimizer's update; which fields count is said at each loop. */
+/* Options of an optimizer's update; which fields count is said at each loop. In double, because
+ * 1 - beta is taken in double before it is rounded, as Keras does: 1 - 0.999f is 5e-5 off. */
 struct ls_update {
-    float learning_rate;
-    float momentum;       /* SGD, RMSprop */
-    bool nesterov;        /* SGD */
-    float rho;            /* RMSprop */
-    bool centered;        /* RMSprop */
-    float beta_1, beta_2; /* Adam */
-    float epsilon;
-    bool amsgrad;     /* Adam */
-    float correction; /* Adam: sqrt(1 - beta_2^t) / (1 - beta_1^t), computed in double */
+    double learning_rate;
+    double momentum;       /* SGD, RMSprop */
+    bool nesterov;         /* SGD */
+    double rho;            /* RMSprop */
+    bool centered;         /* RMSprop */
+    double beta_1, beta_2; /* Adam */
+    double epsilon;
+    bool amsgrad;      /* Adam */
+    double correction; /* Adam: sqrt(1 - beta_2^t) / (1 - beta_1^t) */
 };
 
 /* What numbers a batch's rows are read from. */
@@ -77,10 +78,11 @@ struct ls_kernels {
     void (*column_sums)(float *out, const float *a, size_t rows, size_t columns, bool accumulate);
 
     /* -- random ------------------------------------------------------------------------------ */
-    /* Dropout (Srivastava et al., JMLR 15, 2014), inverted: out = keep ? in / (1 - rate) : 0. The
-     * element e of row r is dropped when the uniform number e of (key; counter words: e / 4,
-     * low and high word of samples[r], stream) is below rate. Backward is the same call on the
-     * gradient. rate in [0, 1). `stream` numbers the layer's call and the epoch. */
+    /* Dropout (Srivastava et al., JMLR 15, 2014), inverted: out = keep ? in * f : 0, f being
+     * 1 / (1 - rate) computed in double and rounded. The element e of row r is dropped when the
+     * uniform number e of (key; counter words: e / 4, low and high word of samples[r], stream) is
+     * below rate. Backward is the same call on the gradient. rate in [0, 1). `stream` numbers the
+     * layer's call and the epoch. */
     void (*dropout)(float *out, const float *in, float rate, struct ls_random_key key,
                     uint32_t stream, const int64_t *samples, size_t rows, size_t columns);
 
@@ -152,7 +154,8 @@ struct ls_kernel_identity {
     uint64_t probe; /* hash of what the kernels compute on fixed inputs of several shapes */
 };
 void ls_kernels_identity(struct ls_kernel_identity *identity);
-/* The probe over shapes of the plan's own: rows x in x out triples of its GEMMs. */
+/* The probe over shapes of the plan's own: rows x in x out triples of its GEMMs. 0 when there is no
+ * memory for it (then ls_message says so). */
 uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count);
 
 /* Sum, or sum of squares or magnitudes, of a variable in the one order that does not depend on who

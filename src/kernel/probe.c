@@ -1,0 +1,92 @@
+/* What the kernels compute on fixed inputs, as a hash: ranks and resumed runs whose kernels would
+ * give other bits are found by it before the first step. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "kernel/gemm.h"
+#include "kernel/kernels.h"
+
+/* Numbers in [-1, 1) that need all 24 bits, so that an order of additions shows. */
+static void fill_input(float *x, size_t n)
+{
+    enum { PERIOD = 8191 }; /* no divisor of a likely stride */
+    const size_t first = n < PERIOD ? n : PERIOD;
+    uint32_t state = 1;
+    for (size_t i = 0; i < first; i++) {
+        state = state * 1664525u + 1013904223u; /* Numerical Recipes' */
+        x[i] = (float)(int32_t)(state & ~0xffu) * 0x1p-31f;
+    }
+    for (size_t i = first; i < n; i++)
+        x[i] = x[i - PERIOD];
+}
+
+struct arrays {
+    float *a, *b, *c;
+};
+
+static uint64_t probe_gemm(const struct arrays *x, struct ls_gemm gemm, uint64_t hash)
+{
+    gemm.a = x->a;
+    gemm.b = x->b;
+    gemm.c = x->c;
+    ls_gemm(&gemm);
+    return ls_hash64(x->c, (size_t)(gemm.m * gemm.n) * sizeof *x->c, hash);
+}
+
+/* Forward, gradient of the weights, gradient of the input of one dense layer. */
+static uint64_t probe_shape(const struct arrays *x, const int64_t shape[3], uint64_t hash)
+{
+    const int64_t rows = shape[0], in = shape[1], out = shape[2];
+    hash = probe_gemm(x, (struct ls_gemm){.m = rows, .n = out, .k = in}, hash);
+    hash = probe_gemm(x, (struct ls_gemm){.m = in, .n = out, .k = rows, .transpose_a = true}, hash);
+    return probe_gemm(x, (struct ls_gemm){.m = rows, .n = in, .k = out, .transpose_b = true}, hash);
+}
+
+/* Every activation, forward and backward: SLEEF's functions, whatever their version. */
+static uint64_t probe_loops(const struct arrays *x, uint64_t hash)
+{
+    enum { ROWS = 16, COLUMNS = 33, COUNT = ROWS * COLUMNS };
+    ls_k->scale(x->b, x->b, 6.0f, COUNT);
+    for (int id = 0; id < LS_ACTIVATION_COUNT; id++) {
+        struct ls_activation f = ls_activation_default((enum ls_activation_id)id);
+        ls_k->activate(x->c, x->b, &f, COUNT, COLUMNS);
+        hash = ls_hash64(x->c, COUNT * sizeof *x->c, hash);
+        const float *saved = ls_activation_saves(&f) == LS_SAVES_INPUT ? x->b : x->c;
+        ls_k->activate_backward(x->c, x->a, saved, &f, COUNT, COLUMNS);
+        hash = ls_hash64(x->c, COUNT * sizeof *x->c, hash);
+    }
+    double sum = ls_k->sum(x->a, COUNT);
+    return ls_hash64(&sum, sizeof sum, hash);
+}
+
+static size_t larger(size_t a, int64_t b)
+{
+    return (size_t)b > a ? (size_t)b : a;
+}
+
+uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count)
+{
+    struct arrays x = {0};
+    size_t floats = 1024; /* probe_loops' */
+    uint64_t hash = 0;
+    for (size_t s = 0; s < count; s++) {
+        const int64_t rows = shapes[s][0], in = shapes[s][1], out = shapes[s][2];
+        floats = larger(larger(larger(floats, rows * in), in * out), rows * out);
+    }
+    if (ls_allocate(&x.a, floats, sizeof *x.a) != LS_OK ||
+        ls_allocate(&x.b, floats, sizeof *x.b) != LS_OK ||
+        ls_allocate(&x.c, floats, sizeof *x.c) != LS_OK)
+        goto out;
+    fill_input(x.a, floats);
+    fill_input(x.b, floats);
+    hash = 1;
+    for (size_t s = 0; s < count; s++)
+        hash = probe_shape(&x, shapes[s], hash);
+    hash = probe_loops(&x, hash);
+out:
+    ls_release(x.a);
+    ls_release(x.b);
+    ls_release(x.c);
+    return hash;
+}
