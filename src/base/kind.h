@@ -55,7 +55,8 @@ struct ls_option {
     enum ls_option_type type;
     size_t offset;       /* offsetof(struct the_options, field) */
     const char *initial; /* the default as it is written in YAML; NULL: the option is required */
-    double min, max;     /* range of numbers, of each for lists; both 0: any */
+    double min, max;     /* range of numbers, of each for lists; both 0: any; a max below min,
+                            or an open_min with both 0: no upper limit */
     bool open_min, open_max;            /* the range excludes min / max themselves */
     bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
@@ -86,20 +87,21 @@ struct ls_registry {
 
 /* By name, alias or snake_case; NULL when there is none. */
 const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const char *name);
-/* The same, or LS_BAD_INPUT at place with the nearest name and the list of the known. */
+/* The same, or LS_BAD_INPUT at place (or NULL) with the nearest name, or the list of the known. */
 ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
                           const char *name, const struct ls_kind **kind);
 
-/* The options of a kind from a map (NULL or LS_TREE_NULL: all defaults). Unknown keys are refused
- * with the nearest right one, except those in `ignore` (names, ends with NULL, or NULL). Ranges and
- * types are checked. The new options are owned by the instance; on failure it is {0}. */
+/* The options of a kind from a map (NULL or LS_TREE_NULL: all defaults; so does the kind's bare
+ * name, as the place where a required option is missed). Unknown keys are refused with the nearest
+ * right one, except those in `ignore` (names, ends with NULL, or NULL). Ranges and types are
+ * checked. The new options are owned by the instance; on failure it is {0}. */
 ls_status ls_instance_create(struct ls_instance *instance, const struct ls_kind *kind,
                              const struct ls_tree *options, const char *const *ignore);
 
 /* An instance as it stands in a run file or a Keras config: `name`, `{name: {option: value}}`,
- * `{class_name: Name, config: {...}}` (Keras' JSON; keys module, registered_name, build_config
- * beside it are ignored, and so are unknown... none: unknown options in config are refused), or
- * null. */
+ * `{class_name: Name, config: {...}}` (Keras' JSON; the keys module, registered_name and
+ * build_config beside it are ignored; a function is {class_name: function, config: name}), or null.
+ * "Custom>" and "lockstep>" before a name are passed over. */
 ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
                             const struct ls_tree *tree);
 

@@ -1,0 +1,140 @@
+/* Writing, copying and releasing one option. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/option.h"
+
+static size_t field_bytes(enum ls_option_type type)
+{
+    static const size_t bytes[] = {
+        [LS_OPTION_BOOL] = sizeof(bool),
+        [LS_OPTION_INT] = sizeof(int64_t),
+        [LS_OPTION_FLOAT] = sizeof(double),
+        [LS_OPTION_TEXT] = sizeof(char *),
+        [LS_OPTION_CHOICE] = sizeof(int),
+        [LS_OPTION_INTS] = sizeof(struct ls_ints),
+        [LS_OPTION_FLOATS] = sizeof(struct ls_floats),
+        [LS_OPTION_KIND] = sizeof(struct ls_instance),
+    };
+    return bytes[type];
+}
+
+ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *option)
+{
+    if (option->type == LS_OPTION_TEXT) {
+        const char *text = *(char *const *)field;
+        return text ? ls_duplicate(copy, text) : LS_OK;
+    }
+    if (option->type == LS_OPTION_FLOATS) {
+        const struct ls_floats *from = field;
+        struct ls_floats *to = copy;
+        if (from->value) {
+            LS_TRY(ls_allocate(&to->value, from->count, sizeof *to->value));
+            memcpy(to->value, from->value, from->count * sizeof *to->value);
+        }
+        to->count = from->count;
+        to->scalar = from->scalar;
+        return LS_OK;
+    }
+    if (option->type == LS_OPTION_KIND)
+        return ls_instance_copy(copy, field);
+    memcpy(copy, field, field_bytes(option->type));
+    return LS_OK;
+}
+
+void ls_option_release(void *field, const struct ls_option *option)
+{
+    if (option->type == LS_OPTION_TEXT)
+        ls_release(*(char **)field);
+    else if (option->type == LS_OPTION_FLOATS)
+        ls_release(((struct ls_floats *)field)->value);
+    else if (option->type == LS_OPTION_KIND)
+        ls_instance_release(field);
+    memset(field, 0, field_bytes(option->type));
+}
+
+static ls_status made(const struct ls_tree *node)
+{
+    return node ? LS_OK : LS_FAILED; /* the message is ls_allocate's */
+}
+
+static ls_status write_choice(int choice, const struct ls_option *option, struct ls_tree *map)
+{
+    if (choice < 0)
+        return made(ls_tree_add_null(map, option->name));
+    const char *text = option->choices[choice];
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return made(ls_tree_add_bool(map, option->name, text[0] == 't'));
+    return made(ls_tree_add_text(map, option->name, text));
+}
+
+static ls_status write_ints(const struct ls_ints *ints, const struct ls_option *option,
+                            struct ls_tree *map)
+{
+    if (ints->count == 0)
+        return made(ls_tree_add_null(map, option->name));
+    if (ints->scalar)
+        return made(ls_tree_add_int(map, option->name, ints->value[0]));
+    struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
+    LS_TRY(made(list));
+    for (size_t i = 0; i < ints->count; i++)
+        LS_TRY(made(ls_tree_add_int(list, NULL, ints->value[i])));
+    return LS_OK;
+}
+
+static ls_status write_floats(const struct ls_floats *floats, const struct ls_option *option,
+                              struct ls_tree *map)
+{
+    if (floats->count == 0)
+        return made(ls_tree_add_null(map, option->name));
+    if (floats->scalar)
+        return made(ls_tree_add_double(map, option->name, floats->value[0]));
+    struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
+    LS_TRY(made(list));
+    for (size_t i = 0; i < floats->count; i++)
+        LS_TRY(made(ls_tree_add_double(list, NULL, floats->value[i])));
+    return LS_OK;
+}
+
+static ls_status write_kind(const struct ls_instance *instance, const struct ls_option *option,
+                            struct ls_tree *map)
+{
+    if (!instance->kind)
+        return made(ls_tree_add_null(map, option->name));
+    struct ls_tree *written = ls_tree_add(map, option->name, LS_TREE_MAP);
+    LS_TRY(made(written));
+    LS_TRY(made(ls_tree_add_text(written, "class_name", instance->kind->name)));
+    struct ls_tree *config = ls_tree_add(written, "config", LS_TREE_MAP);
+    LS_TRY(made(config));
+    return ls_instance_write(instance, config);
+}
+
+ls_status ls_option_write(const void *field, const struct ls_option *option, struct ls_tree *map)
+{
+    const char *text;
+    switch (option->type) {
+    case LS_OPTION_BOOL:
+        return made(ls_tree_add_bool(map, option->name, *(const bool *)field));
+    case LS_OPTION_INT:
+        return *(const int64_t *)field == LS_NULL_INT
+                   ? made(ls_tree_add_null(map, option->name))
+                   : made(ls_tree_add_int(map, option->name, *(const int64_t *)field));
+    case LS_OPTION_FLOAT:
+        return isnan(*(const double *)field)
+                   ? made(ls_tree_add_null(map, option->name))
+                   : made(ls_tree_add_double(map, option->name, *(const double *)field));
+    case LS_OPTION_TEXT:
+        text = *(char *const *)field;
+        return made(text ? ls_tree_add_text(map, option->name, text)
+                         : ls_tree_add_null(map, option->name));
+    case LS_OPTION_CHOICE:
+        return write_choice(*(const int *)field, option, map);
+    case LS_OPTION_INTS:
+        return write_ints(field, option, map);
+    case LS_OPTION_FLOATS:
+        return write_floats(field, option, map);
+    case LS_OPTION_KIND:
+        return write_kind(field, option, map);
+    }
+    return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
+}
