@@ -15,7 +15,9 @@ extern "C" {
 struct ls_data;
 
 /* A split of a data file, "mnist.h5:train" (parted by the last colon), a glob of such
- * ("part*.h5:train", sorted: one after the other). LS_NO_INPUT where a file or split is missing. */
+ * ("part*.h5:train", sorted: one after the other). LS_NO_INPUT where a file is missing,
+ * LS_BAD_INPUT where it is not what it should be: a missing split (named with those that are
+ * there), no samples, columns of different length, no numbers. Not collective. */
 LS_API ls_status ls_data_open(struct ls_data **data, const char *source);
 
 /* Whole arrays, float32, row-major: x is samples x x_size, y samples x y_size (y may be NULL,

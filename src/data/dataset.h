@@ -11,7 +11,8 @@
 #include "kernel/kernels.h"
 #include "lockstep/data.h"
 
-enum ls_column_role { LS_COLUMN_INPUT, LS_COLUMN_TARGET, LS_COLUMN_WEIGHT };
+/* By name: x, y, sample_weight; what another name is, the model's inputs and outputs say. */
+enum ls_column_role { LS_COLUMN_INPUT, LS_COLUMN_TARGET, LS_COLUMN_WEIGHT, LS_COLUMN_OTHER };
 
 /* One dataset of a split, or one array. */
 struct ls_column {
@@ -23,14 +24,25 @@ struct ls_column {
     size_t classes;        /* how many names */
 };
 
-/* From the run file: "file:split" text, a list of them, or {file, x, y}; relative to directory. */
+/* From the run file: "file:split" text (or a glob), a list of them, or {file, x, y} (each key but
+ * file is a column: the path of its dataset); relative to directory. A failure names the place in
+ * the run file. */
 ls_status ls_data_from_tree(struct ls_data **data, const struct ls_tree *tree,
                             const char *directory);
 
 size_t ls_data_columns(const struct ls_data *data);
 const struct ls_column *ls_data_column(const struct ls_data *data, size_t index);
+/* The number of the column of this name. LS_BAD_INPUT names those that are there, or says why this
+ * one cannot be used (datasets of a split that are no numbers by sample are passed over until
+ * they are asked for). */
+ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *column);
 /* "mnist.h5:train", for messages. */
 const char *ls_data_name(const struct ls_data *data);
+/* The name of what holds this sample (one of several files; the whole of a slice), and in *within
+ * its number there: for messages that a person can follow. */
+const char *ls_data_locate(const struct ls_data *data, int64_t sample, int64_t *within);
+/* What import csv learnt (columns, classes, target), as JSON; NULL where the file has none. */
+const char *ls_data_learnt(const struct ls_data *data);
 
 /* A view of [begin, end) of the samples (validation_split); it borrows data, which must outlive it.
  */
@@ -38,20 +50,25 @@ ls_status ls_data_slice(struct ls_data **slice, struct ls_data *data, int64_t be
 
 /* The bytes of one column of the samples at `index` (count of them), one after the other, in the
  * column's number type. LS_BAD_INPUT or LS_FAILED with file and sample in the message. Safe from
- * one thread at a time. Contiguous, uncompressed data is read by pread around HDF5's lock, and kept
- * in memory when it is small (LS_DATA_RESIDENT_BYTES). */
-enum { LS_DATA_RESIDENT_BYTES = 256 * 1024 * 1024 };
+ * several threads (two slices of one data set have a loader each). Contiguous, uncompressed data is
+ * read by pread around HDF5's lock. The columns of a data set (all its files) that together fit in
+ * LS_DATA_RESIDENT_BYTES, smallest first, are read once, with the first read, and stay in memory.
+ */
+enum { LS_DATA_RESIDENT_BYTES = 256 * 1024 * 1024, LS_FINGERPRINT_RUNS = 16 };
 ls_status ls_data_read(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
                        int64_t count);
 
 /* True when samples can be read in any order at little cost (contiguous, or in memory). */
 bool ls_data_random_access(const struct ls_data *data);
-/* Samples a chunk where the data is chunked, else 0. */
+/* Samples a chunk where random access is dear, else 0; and how many chunks a window of
+ * LS_SHUFFLE_CHUNK may have so that each chunk is read once an epoch. */
 int64_t ls_data_chunk(const struct ls_data *data);
+int64_t ls_data_window(const struct ls_data *data);
 
-/* A hash of shapes, types, number of samples and (for data in files) a fixed selection of the bytes
- * that includes all targets, so that one changed label is found. Not collective; the same on every
- * rank that sees the same data. */
+/* A hash of names, shapes, types, number of samples and the bytes: all of targets, weights and
+ * columns of up to 16 MiB, of the others LS_FINGERPRINT_RUNS evenly spaced runs of samples; so one
+ * changed label is found. Of a reader's samples none are read. Not collective; the same on every
+ * rank that sees the same data, however the file stores it. */
 ls_status ls_data_fingerprint(struct ls_data *data, struct ls_digest *digest);
 
 #endif

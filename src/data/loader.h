@@ -12,7 +12,7 @@ struct ls_column_use {
     size_t column;    /* of the data */
     bool finite;      /* no NaN or infinity */
     int64_t classes;  /* > 0: whole numbers in [0, classes) */
-    const char *what; /* "input", "target of output 'kind'": for messages */
+    const char *what; /* "input", "target of output 'kind'": for messages; borrowed */
 };
 
 struct ls_loader_options {
@@ -35,7 +35,7 @@ struct ls_batch {
     int64_t global_rows;    /* of the whole batch, over all replicas */
 };
 
-/* Not collective. The thread starts with the first ls_loader_start. */
+/* Not collective. The thread starts with the first ls_loader_start. The data is borrowed. */
 ls_status ls_loader_create(struct ls_loader **loader, const struct ls_loader_options *options);
 void ls_loader_free(struct ls_loader *loader);
 
@@ -44,7 +44,8 @@ void ls_loader_free(struct ls_loader *loader);
 ls_status ls_loader_start(struct ls_loader *loader, int64_t epoch, int64_t step);
 
 /* The next batch, the loader's until the next call. Fails with the message of what was wrong in the
- * data (LS_BAD_INPUT names file and sample); the caller must make the others know. */
+ * data (LS_BAD_INPUT names file and sample) at the batch it is wrong in, and from then on until
+ * ls_loader_start; the caller must make the others know. */
 ls_status ls_loader_next(struct ls_loader *loader, const struct ls_batch **batch);
 
 #endif

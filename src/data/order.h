@@ -12,12 +12,13 @@ enum ls_shuffle { LS_SHUFFLE_NONE, LS_SHUFFLE_GLOBAL, LS_SHUFFLE_CHUNK };
 struct ls_order {
     int64_t samples;
     enum ls_shuffle shuffle;
-    int64_t chunk; /* LS_SHUFFLE_CHUNK: samples a chunk, and chunks a window */
-    int64_t window;
+    int64_t chunk;  /* LS_SHUFFLE_CHUNK: samples a chunk, >= 1 */
+    int64_t window; /* and chunks a window, >= 1: ls_data_chunk, ls_data_window */
     uint64_t seed;
 };
 
-/* A bijection of [0, samples) for every epoch. */
+/* A bijection of [0, samples) for every epoch. LS_SHUFFLE_CHUNK permutes the chunks, then the
+ * samples within each window of so many successive chunks. */
 int64_t ls_order_sample(const struct ls_order *order, int64_t epoch, int64_t position);
 
 /* Steps an epoch, a short last batch included. */

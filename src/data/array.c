@@ -1,0 +1,183 @@
+/* Data of the program's own: arrays, and a reader by sample. */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/source.h"
+
+/* One column x, and y where it has a size. */
+static ls_status init_columns(struct ls_data *data, size_t x_size, size_t y_size)
+{
+    const struct {
+        const char *name;
+        size_t size;
+    } columns[] = {{"x", x_size}, {"y", y_size}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct ls_column *column = &data->column[data->columns];
+
+        if (columns[i].size == 0)
+            continue;
+        data->columns++;
+        LS_TRY(ls_column_init(column, columns[i].name, LS_NUMBER_FLOAT));
+        column->shape = (struct ls_shape){.rank = 1, .size = {(int64_t)columns[i].size}};
+    }
+    return LS_OK;
+}
+
+static ls_status check_sizes(int64_t samples, size_t x_size, size_t y_size)
+{
+    const size_t most = (size_t)PTRDIFF_MAX / sizeof(float);
+
+    if (samples < 1)
+        return ls_fail(LS_BAD_INPUT, "data of %lld samples: at least 1 is needed",
+                       (long long)samples);
+    if (x_size < 1 || x_size > most || y_size > most)
+        return ls_fail(LS_USAGE, "data with %zu inputs and %zu targets a sample", x_size, y_size);
+    return LS_OK;
+}
+
+/* -- arrays ----------------------------------------------------------------------------------- */
+
+struct arrays {
+    struct ls_data data;
+    const float *values[2]; /* borrowed */
+};
+
+static ls_status read_arrays(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
+                             int64_t count)
+{
+    struct arrays *arrays = (struct arrays *)data;
+    size_t size = (size_t)data->column[column].shape.size[0];
+    float *out = bytes;
+
+    for (int64_t i = 0; i < count; i++)
+        memcpy(out + (size_t)i * size, arrays->values[column] + (size_t)index[i] * size,
+               size * sizeof *out);
+    return LS_OK;
+}
+
+static const struct ls_data_kind arrays_kind = {.read = read_arrays};
+
+ls_status ls_data_from_arrays(struct ls_data **data, int64_t samples, const float *x, size_t x_size,
+                              const float *y, size_t y_size)
+{
+    struct arrays *arrays;
+    ls_status status;
+
+    *data = NULL;
+    LS_TRY(check_sizes(samples, x_size, y_size));
+    if (!x || (y == NULL) != (y_size == 0))
+        return ls_fail(LS_USAGE, "data from arrays: an array is missing or has no size");
+    LS_TRY(ls_data_create(&arrays, sizeof *arrays, &arrays_kind, "arrays", 2));
+    arrays->data.samples = samples;
+    arrays->values[0] = x;
+    arrays->values[1] = y;
+    status = init_columns(&arrays->data, x_size, y_size);
+    if (status == LS_OK)
+        *data = &arrays->data;
+    else
+        ls_data_free(&arrays->data);
+    return status;
+}
+
+/* -- a reader --------------------------------------------------------------------------------- */
+
+/* A sample's x and y come from one call, but are asked for column by column: what was read last is
+ * kept. */
+struct reader {
+    struct ls_data data;
+    ls_data_reader *read;
+    void *user;
+    pthread_mutex_t lock; /* the reader is promised one call at a time */
+    int64_t *index;       /* samples in values */
+    float *values[2];
+    int64_t count, room;
+};
+
+static ls_status make_room(struct reader *reader, int64_t count)
+{
+    if (count <= reader->room)
+        return LS_OK;
+    reader->count = reader->room = 0;
+    LS_TRY(ls_reallocate(&reader->index, (size_t)count, sizeof *reader->index));
+    for (size_t i = 0; i < reader->data.columns; i++)
+        LS_TRY(ls_reallocate(&reader->values[i], (size_t)count,
+                             (size_t)reader->data.column[i].shape.size[0] * sizeof(float)));
+    reader->room = count;
+    return LS_OK;
+}
+
+static ls_status call_reader(struct reader *reader, const int64_t *index, int64_t count)
+{
+    LS_TRY(make_room(reader, count));
+    reader->count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float *out[2] = {NULL, NULL};
+
+        for (size_t c = 0; c < reader->data.columns; c++)
+            out[c] = reader->values[c] + (size_t)(i * reader->data.column[c].shape.size[0]);
+        ls_fail(LS_OK, "the reader gave no message");
+        ls_status status = reader->read(reader->user, index[i], out[0], out[1]);
+        if (status != LS_OK)
+            return ls_fail_within(status, "%s: sample %lld", reader->data.name,
+                                  (long long)index[i]);
+    }
+    memcpy(reader->index, index, (size_t)count * sizeof *index);
+    reader->count = count;
+    return LS_OK;
+}
+
+static ls_status read_reader(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
+                             int64_t count)
+{
+    struct reader *reader = (struct reader *)data;
+    size_t row = (size_t)data->column[column].shape.size[0] * sizeof(float);
+    ls_status status = LS_OK;
+
+    if (count == 0)
+        return LS_OK;
+    pthread_mutex_lock(&reader->lock);
+    if (count != reader->count || memcmp(index, reader->index, (size_t)count * sizeof *index) != 0)
+        status = call_reader(reader, index, count);
+    if (status == LS_OK)
+        memcpy(bytes, reader->values[column], (size_t)count * row);
+    pthread_mutex_unlock(&reader->lock);
+    return status;
+}
+
+static void release_reader(struct ls_data *data)
+{
+    struct reader *reader = (struct reader *)data;
+
+    ls_release(reader->index);
+    ls_release(reader->values[0]);
+    ls_release(reader->values[1]);
+    pthread_mutex_destroy(&reader->lock);
+}
+
+static const struct ls_data_kind reader_kind = {.read = read_reader, .release = release_reader};
+
+ls_status ls_data_from_reader(struct ls_data **data, int64_t samples, size_t x_size, size_t y_size,
+                              ls_data_reader *read, void *user)
+{
+    struct reader *reader;
+    ls_status status;
+
+    *data = NULL;
+    LS_TRY(check_sizes(samples, x_size, y_size));
+    if (!read)
+        return ls_fail(LS_USAGE, "data from a reader: there is no reader");
+    LS_TRY(ls_data_create(&reader, sizeof *reader, &reader_kind, "reader", 2));
+    pthread_mutex_init(&reader->lock, NULL);
+    reader->data.samples = samples;
+    reader->data.unread = true;
+    reader->read = read;
+    reader->user = user;
+    status = init_columns(&reader->data, x_size, y_size);
+    if (status == LS_OK)
+        *data = &reader->data;
+    else
+        ls_data_free(&reader->data);
+    return status;
+}
