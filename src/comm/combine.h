@@ -46,7 +46,7 @@ void ls_combine_push(struct ls_combine *combine, int64_t replica);
 
 /* Collective: completes the tree over all ranks. The result may be the same memory for all ranks of
  * a node, and for a rank alone its first slot: read only, valid until this rank next asks for a
- * slot. (Named apart from enum ls_sum of kernel/kernels.h.) */
+ * slot. (Named apart from enum ls_sum_of of kernel/kernels.h.) */
 struct ls_combined {
     const float *floats;
     const double *doubles;

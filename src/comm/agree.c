@@ -1,0 +1,227 @@
+/* Agreement, broadcasts and gathers. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "comm/combine.h"
+#include "comm/world.h"
+
+/* MPI counts in int: longer pieces go in several. */
+#define CHUNK ((size_t)1 << 30)
+
+static void keep(struct ls_comm *comm, ls_status status)
+{
+    if (status != LS_OK && !comm->broken[0])
+        strncpy(comm->broken, ls_message(), LS_BROKEN_BYTES - 1);
+}
+
+/* The status of what went before, for calls that return none. */
+static ls_status kept(const struct ls_comm *comm, ls_status mine)
+{
+    return comm->broken[0] ? ls_fail(LS_FAILED, "%s", comm->broken) : mine;
+}
+
+struct verdict {
+    int status;
+    char message[1024];
+};
+
+ls_status ls_mpi_agree(MPI_Comm among, ls_status mine)
+{
+    struct verdict verdict = {0};
+    int rank, size;
+
+    LS_TRY(LS_MPI(MPI_Comm_rank, among, &rank));
+    LS_TRY(LS_MPI(MPI_Comm_size, among, &size));
+    int lowest = mine == LS_OK ? size : rank;
+    LS_TRY(LS_MPI(MPI_Allreduce, MPI_IN_PLACE, &lowest, 1, MPI_INT, MPI_MIN, among));
+    if (lowest == size)
+        return LS_OK;
+    if (lowest == rank) {
+        verdict.status = mine;
+        strncpy(verdict.message, ls_message(), sizeof verdict.message - 1);
+    }
+    LS_TRY(LS_MPI(MPI_Bcast, &verdict, sizeof verdict, MPI_BYTE, lowest, among));
+    return ls_fail((ls_status)verdict.status, "%s", verdict.message);
+}
+
+ls_status ls_comm_agree(struct ls_comm *comm, ls_status mine)
+{
+    return ls_comm_alone(comm) ? mine : ls_mpi_agree(comm->world, kept(comm, mine));
+}
+
+static ls_status broadcast(struct ls_comm *comm, void *bytes, size_t length, int root)
+{
+    char *at = bytes;
+
+    if (ls_comm_alone(comm))
+        return LS_OK;
+    for (; length > 0;) {
+        size_t piece = length < CHUNK ? length : CHUNK;
+        LS_TRY(LS_MPI(MPI_Bcast, at, (int)piece, MPI_BYTE, root, comm->world));
+        at += piece;
+        length -= piece;
+    }
+    return LS_OK;
+}
+
+void ls_comm_broadcast(struct ls_comm *comm, void *bytes, size_t length, int root)
+{
+    keep(comm, broadcast(comm, bytes, length, root));
+}
+
+ls_status ls_comm_broadcast_text(struct ls_comm *comm, char **text, int root)
+{
+    bool mine = comm->place.rank == root;
+    uint64_t length = mine ? strlen(*text) : 0;
+
+    if (ls_comm_alone(comm))
+        return LS_OK;
+    if (!mine)
+        *text = NULL;
+    LS_TRY(broadcast(comm, &length, sizeof length, root));
+    LS_TRY(ls_comm_agree(comm, mine ? LS_OK : ls_allocate(text, length + 1, 1)));
+    return broadcast(comm, *text, length, root);
+}
+
+static ls_status allgather_pieces(struct ls_comm *comm, void *all, const void *mine,
+                                  const size_t *lengths)
+{
+    char *at = all;
+
+    /* One broadcast a rank: any length, and texts are rare. */
+    for (int rank = 0; rank < comm->place.size; rank++) {
+        if (rank == comm->place.rank && lengths[rank] > 0)
+            memmove(at, mine, lengths[rank]);
+        LS_TRY(broadcast(comm, at, lengths[rank], rank));
+        at += lengths[rank];
+    }
+    return LS_OK;
+}
+
+void ls_comm_allgather_pieces(struct ls_comm *comm, void *all, const void *mine,
+                              const size_t *lengths)
+{
+    keep(comm, allgather_pieces(comm, all, mine, lengths));
+}
+
+static ls_status allgather(struct ls_comm *comm, void *all, const void *mine, size_t length)
+{
+    if (ls_comm_alone(comm)) {
+        memmove(all, mine, length);
+        return LS_OK;
+    }
+    if (length <= CHUNK)
+        return LS_MPI(MPI_Allgather, mine, (int)length, MPI_BYTE, all, (int)length, MPI_BYTE,
+                      comm->world);
+    memmove((char *)all + length * (size_t)comm->place.rank, mine, length);
+    for (int rank = 0; rank < comm->place.size; rank++)
+        LS_TRY(broadcast(comm, (char *)all + length * (size_t)rank, length, rank));
+    return LS_OK;
+}
+
+void ls_comm_allgather(struct ls_comm *comm, void *all, const void *mine, size_t length)
+{
+    keep(comm, allgather(comm, all, mine, length));
+}
+
+void ls_comm_barrier(struct ls_comm *comm)
+{
+    if (!ls_comm_alone(comm))
+        keep(comm, LS_MPI(MPI_Barrier, comm->world));
+}
+
+static int64_t reduce(struct ls_comm *comm, int64_t value, MPI_Op op)
+{
+    if (!ls_comm_alone(comm))
+        keep(comm, LS_MPI(MPI_Allreduce, MPI_IN_PLACE, &value, 1, MPI_INT64_T, op, comm->world));
+    return value;
+}
+
+int64_t ls_comm_max(struct ls_comm *comm, int64_t value)
+{
+    return reduce(comm, value, MPI_MAX);
+}
+
+int64_t ls_comm_sum(struct ls_comm *comm, int64_t value)
+{
+    return reduce(comm, value, MPI_SUM);
+}
+
+ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double *mine,
+                                 const int *counts, const int *displacements)
+{
+    LS_TRY(kept(comm, LS_OK));
+    return LS_MPI(MPI_Allgatherv, mine, counts[comm->place.rank], MPI_DOUBLE, all, counts,
+                  displacements, MPI_DOUBLE, comm->world);
+}
+
+/* -- the same value everywhere ------------------------------------------------------------------
+ */
+
+/* The value that most ranks hold; of equals the lowest rank's. */
+static uint64_t majority(const uint64_t *values, int size)
+{
+    uint64_t best = values[0];
+    int most = 0;
+
+    for (int i = 0; i < size && most <= size / 2; i++) {
+        int count = 0;
+        for (int j = i; j < size; j++)
+            count += values[j] == values[i];
+        if (count > most) {
+            most = count;
+            best = values[i];
+        }
+    }
+    return best;
+}
+
+static ls_status fail_different(const struct ls_comm *comm, const uint64_t *values,
+                                const char *what)
+{
+    enum { NAMED = 8 };
+    uint64_t right = majority(values, comm->place.size);
+    struct ls_text names = {0};
+    int count = 0;
+
+    for (int rank = 0; rank < comm->place.size; rank++) {
+        if (values[rank] == right)
+            continue;
+        if (count++ < NAMED)
+            ls_text_append(&names, "%s%d (host %s)", count > 1 ? ", " : "", rank,
+                           comm->hosts[rank]);
+    }
+    if (count > NAMED)
+        ls_text_append(&names, " and %d more", count - NAMED);
+    ls_status status = ls_text_status(&names);
+    if (status == LS_OK)
+        status =
+            ls_fail(LS_FAILED, "%s differs on rank%s %s", what, count > 1 ? "s" : "", names.data);
+    ls_text_release(&names);
+    return status;
+}
+
+ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what)
+{
+    uint64_t few[64], *values = few;
+    size_t size = (size_t)comm->place.size;
+    ls_status status;
+    bool same = true;
+
+    if (ls_comm_alone(comm))
+        return LS_OK;
+    if (size > sizeof few / sizeof *few)
+        LS_TRY(ls_comm_agree(comm, ls_allocate(&values, size, sizeof *values)));
+    LS_TRY_OUT(kept(comm, LS_OK));
+    LS_TRY_OUT(
+        LS_MPI(MPI_Allgather, &value, 1, MPI_UINT64_T, values, 1, MPI_UINT64_T, comm->world));
+    for (size_t i = 1; i < size; i++)
+        same = same && values[i] == values[0];
+    if (!same)
+        status = fail_different(comm, values, what);
+out:
+    if (values != few)
+        ls_release(values);
+    return status;
+}

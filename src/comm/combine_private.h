@@ -1,0 +1,97 @@
+/* The inside of a combine, for this room alone. */
+#ifndef COMM_COMBINE_PRIVATE_H
+#define COMM_COMBINE_PRIVATE_H
+
+#include "base/memory.h"
+#include "comm/combine.h"
+#include "comm/gather.h"
+#include "comm/shared.h"
+#include "comm/team.h"
+#include "comm/treesum.h"
+
+/* Where a node's arenas lie in its memory: the flags, each rank's slots, the sum, the node's
+ * partial sums that are not a slot already. All are so many arenas of arena_bytes after the flags.
+ */
+struct ls_layout {
+    size_t arena_bytes;    /* a slot: floats, then doubles; whole pages when shared */
+    size_t doubles_offset; /* in a slot, bytes */
+    size_t flags_bytes;    /* before the first arena */
+    size_t *first_slot;    /* [node_size + 1]: the first arena of each rank's slots */
+    size_t sum;            /* its arena, the one after the slots */
+    size_t partials;       /* the first of the node's partial sums, up to `arenas` */
+    size_t arenas;
+};
+
+/* The way of the elements [begin, end) between nodes: exchange.c. */
+struct ls_exchange;
+
+struct ls_combine {
+    struct ls_comm *comm;
+    struct ls_combine_options options;
+
+    /* The nodes of this combine: the comm's, but where memory could not be shared each rank is a
+     * node of its own. Positions are the comm's. */
+    int nodes, node;
+    int *node_first; /* [nodes + 1] positions */
+    struct ls_team team;
+    struct ls_layout layout;
+    struct ls_shared memory;
+
+    int64_t *begins;              /* [size + 1]: replicas by position */
+    struct ls_leaves leaves;      /* partial sums by position */
+    struct ls_leaves node_leaves; /* and by node */
+
+    /* Folding. The stack holds the numbers of the slots in use: the finished partial sums, then
+     * what is being folded. */
+    struct ls_range replicas;
+    size_t part; /* which partial sum is being folded */
+    size_t *stack, depth;
+
+    /* Completing. On one node the tree's only root is the sum; with several, its roots are this
+     * node's partial sums. */
+    uint64_t step;
+    struct ls_treesum tree;
+    struct ls_range slice;        /* this rank's part of the elements on its node */
+    const double **leaf_doubles;  /* [leaves.count], one node only */
+    double *doubles;              /* the sum's */
+    struct ls_gather *gather;     /* of doubles and points, where they do not lie in one memory */
+    struct ls_exchange *exchange; /* with several nodes */
+
+    /* Points. */
+    size_t point_room;             /* doubles a replica */
+    uint64_t points;               /* so many were passed */
+    struct ls_shared point_memory; /* [2][leaves][point_stride], on one node */
+    size_t point_stride;           /* doubles */
+    const double **point_values;   /* [2][leaves] */
+};
+
+/* The slot `number` of a rank of this node; the arena of the node's sum. */
+float *ls_combine_arena(const struct ls_combine *combine, size_t arena);
+double *ls_combine_doubles(const struct ls_combine *combine, size_t arena);
+/* The arena of partial sum `leaf` (an index of leaves) of a position on this node. */
+size_t ls_combine_leaf_arena(const struct ls_combine *combine, int position, int leaf);
+
+/* Part `index` of `parts` of the elements, cut at cache lines. */
+struct ls_range ls_combine_split(struct ls_range elements, int parts, int index);
+
+/* Deals the replicas, numbers the nodes (the comm's, but those with alone[node] taken apart; NULL:
+ * none) and lays out this node's memory. Again, with other `alone`, when memory cannot be shared.
+ */
+ls_status ls_combine_plan(struct ls_combine *combine, const bool *alone);
+/* This node's ranks' partial sums: a run of the leaves. */
+struct ls_range ls_combine_node_run(const struct ls_combine *combine);
+/* The arena of partial sum i of node_leaves, one of this node's: a rank's slot where that holds all
+ * of it, else the next of those that follow the sum. */
+size_t ls_combine_root_arena(const struct ls_combine *combine, int i, size_t *next);
+
+/* -- between nodes: exchange.c ------------------------------------------------------------------
+ */
+ls_status ls_exchange_create(struct ls_exchange **exchange, struct ls_combine *combine,
+                             struct ls_range elements, int number);
+void ls_exchange_free(struct ls_exchange *exchange);
+/* All of the node have written: sends this rank's slice of the node's partial sums. */
+ls_status ls_exchange_start(struct ls_exchange *exchange, struct ls_combine *combine);
+/* The rest of the tree, and the sums to and from the other nodes. */
+ls_status ls_exchange_finish(struct ls_exchange *exchange, struct ls_combine *combine);
+
+#endif

@@ -1,0 +1,35 @@
+#include "comm/launch.h"
+
+#include <stdlib.h>
+
+static long count_of(const char *name)
+{
+    const char *text = getenv(name);
+
+    return text ? strtol(text, NULL, 10) : 0;
+}
+
+void ls_launch_read(struct ls_launch *launch)
+{
+    long pmi = count_of("PMI_SIZE"), slurm = count_of("SLURM_STEP_NUM_TASKS");
+    bool pmix = getenv("PMIX_RANK") != NULL;
+
+    /* mpirun's word counts before Slurm's: inside a job mpirun starts its daemons by srun, and what
+     * Slurm then says is their number. */
+    if (getenv("OMPI_COMM_WORLD_SIZE")) {
+        *launch = (struct ls_launch){true, true, count_of("OMPI_COMM_WORLD_SIZE")};
+        return;
+    }
+    launch->processes = pmi > slurm ? pmi : slurm;
+    launch->launched = pmix || launch->processes > 1;
+    launch->reachable = pmix || getenv("PMI_RANK") || pmi > 0;
+}
+
+ls_status ls_launch_refuse(const struct ls_launch *launch)
+{
+    return ls_fail(LS_USAGE,
+                   "%ld processes were started, but MPI shows each of them itself alone: start "
+                   "them with srun --mpi=pmix, or with mpirun of the MPI that lockstep was built "
+                   "with",
+                   launch->processes);
+}

@@ -1,0 +1,20 @@
+/* What the environment says about how this process was started. Without MPI. */
+#ifndef COMM_LAUNCH_H
+#define COMM_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+struct ls_launch {
+    bool launched;  /* by mpirun, srun or their like: MPI has others to find */
+    bool reachable; /* something was set up through which MPI could find them */
+    long processes; /* that the launcher started; 0: it does not say */
+};
+
+void ls_launch_read(struct ls_launch *launch);
+
+/* LS_USAGE, with what to do about it. */
+ls_status ls_launch_refuse(const struct ls_launch *launch);
+
+#endif

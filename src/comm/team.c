@@ -1,0 +1,58 @@
+#include "comm/team.h"
+
+#include <sched.h>
+
+/* Some 0.1 ms of pauses: longer than ranks that work in step are apart, shorter than the kernel's
+ * time slice. */
+enum { SPINS = 2000 };
+
+static struct ls_flag *flag(const struct ls_team *team, enum ls_event event, int rank)
+{
+    return team->flags + (size_t)event * (size_t)team->size + rank;
+}
+
+void ls_team_publish(struct ls_team *team, enum ls_event event, uint64_t count)
+{
+    if (team->size > 1)
+        atomic_store_explicit(&flag(team, event, team->rank)->count, count, memory_order_release);
+}
+
+static void pause_core(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* MPI may still hold a message that it has promised to send: its receiver, on another node, would
+ * wait for us while we wait here. */
+static ls_status keep_going(struct ls_team *team)
+{
+    int found;
+
+    if (team->progress == MPI_COMM_NULL)
+        return LS_OK;
+    return LS_MPI(MPI_Iprobe, MPI_ANY_SOURCE, MPI_ANY_TAG, team->progress, &found,
+                  MPI_STATUS_IGNORE);
+}
+
+ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count)
+{
+    int spins = team->crowded ? 0 : SPINS;
+
+    for (int rank = 0; team->size > 1 && rank < team->size; rank++) {
+        const struct ls_flag *other = flag(team, event, rank);
+        while (atomic_load_explicit(&other->count, memory_order_acquire) < count) {
+            if (spins > 0) {
+                spins--;
+                pause_core();
+                continue;
+            }
+            LS_TRY(keep_going(team));
+            sched_yield();
+        }
+    }
+    return LS_OK;
+}

@@ -1,0 +1,43 @@
+/* The inside of a comm, for this room alone: the one header, with lockstep/mpi.h, that includes
+ * mpi.h. */
+#ifndef COMM_WORLD_H
+#define COMM_WORLD_H
+
+#include <mpi.h>
+
+#include "comm/comm.h"
+#include "comm/partition.h"
+
+enum { LS_HOST_BYTES = 72, LS_BROKEN_BYTES = 512 };
+
+struct ls_comm {
+    struct ls_place place;
+    MPI_Comm world; /* our duplicate; MPI_COMM_NULL: a process alone, and no call of MPI at all */
+    MPI_Comm node;  /* the node's ranks in rank order; MPI_COMM_NULL likewise */
+    bool finalize;  /* MPI_Init was ours */
+    bool crowded;   /* the host runs more of our ranks than it has cores for them */
+    bool no_proc;   /* struct ls_comm_test */
+    char (*hosts)[LS_HOST_BYTES]; /* by rank */
+    int *rank_at;                 /* by position */
+    int *node_first;              /* the first position of each node; nodes + 1 entries */
+    char *fallback;               /* ls_comm_fallback */
+    char broken[LS_BROKEN_BYTES]; /* the first failure of a call that returns no status */
+};
+
+static inline bool ls_comm_alone(const struct ls_comm *comm)
+{
+    return comm->world == MPI_COMM_NULL;
+}
+
+/* LS_FAILED with MPI's own words when code is not MPI_SUCCESS. */
+ls_status ls_mpi_check(int code, const char *function);
+#define LS_MPI(function, ...) ls_mpi_check(function(__VA_ARGS__), #function)
+
+/* ls_comm_agree among the ranks of an MPI communicator. */
+ls_status ls_mpi_agree(MPI_Comm among, ls_status mine);
+
+/* counts[rank] doubles of each rank to displacements[rank] of all, on every rank. */
+ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double *mine,
+                                 const int *counts, const int *displacements);
+
+#endif
