@@ -54,7 +54,7 @@ struct cli_command {
     const char *summary;              /* one line */
     const struct cli_option *options; /* or NULL */
     size_t least, most;               /* operands */
-    const char *statuses;             /* lines that differ from the common ones, or NULL */
+    const char *failed, *interrupted; /* what exit status 1 and 75 mean; NULL: it has none */
     const char *examples;             /* lines */
     const struct cli_command *const
         *members;   /* of a group ("import idx"), ends with NULL; or NULL */

@@ -52,7 +52,7 @@ const struct cli_command cli_diff = {
     .options = options,
     .least = 2,
     .most = 2,
-    .statuses = "  1   they differ (0: they are the same)\n",
+    .failed = "they differ (0: they are the same)",
     .examples = "  lockstep diff runs/a runs/b\n"
                 "  lockstep diff a/checkpoints/step-00001200.h5 b/model.h5\n",
     .run = run,

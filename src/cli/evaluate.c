@@ -99,7 +99,7 @@ const struct cli_command cli_evaluate = {
     .least = 1,
     .most = 1,
     .all_ranks = true,
-    .statuses = "  1   the evaluation failed\n",
+    .failed = "the evaluation failed",
     .examples = "  lockstep evaluate runs/a --data mnist.h5:test\n"
                 "  mpirun -n 4 lockstep evaluate runs/a/model.h5 --data mnist.h5:test --json\n",
     .run = run,

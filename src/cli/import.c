@@ -110,7 +110,7 @@ static ls_status run_csv(const struct cli_call *call)
     return import_files(call, ls_import_csv);
 }
 
-static const char statuses[] = "  75  interrupted: nothing was written\n";
+static const char interrupted[] = "interrupted: nothing was written";
 
 static const struct cli_command idx = {
     .name = "idx",
@@ -119,7 +119,8 @@ static const struct cli_command idx = {
     .options = idx_options,
     .least = 2,
     .most = 4,
-    .statuses = statuses,
+    .failed = "the import failed",
+    .interrupted = interrupted,
     .examples = "  lockstep import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
                 "      t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o mnist.h5\n"
                 "  lockstep import idx images labels -o digits.h5 --split validation --append\n",
@@ -133,7 +134,8 @@ static const struct cli_command csv = {
     .options = csv_options,
     .least = 1,
     .most = CLI_MANY,
-    .statuses = statuses,
+    .failed = "the import failed",
+    .interrupted = interrupted,
     .examples = "  lockstep import csv iris.csv --target species --split 0.8,0.2 -o iris.h5\n"
                 "  lockstep import csv new.csv -o new.h5 --split test\n",
     .run = run_csv,

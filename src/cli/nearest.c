@@ -34,12 +34,11 @@ static size_t distance(const char *a, const char *b)
 
 const char *cli_nearest(const char *name, const char *const *names, size_t count)
 {
-    size_t limit = strlen(name) / 3;
-    if (limit < 1)
-        limit = 1;
     const char *nearest = NULL;
-    if (strlen(name) > NAME_MAX_LENGTH)
+    size_t length = strlen(name);
+    if (length == 0 || length > NAME_MAX_LENGTH)
         return NULL;
+    size_t limit = length > 6 ? (length - 1) / 3 : 1; /* export is not near import */
     for (size_t i = 0; i < count; i++) {
         if (strlen(names[i]) > NAME_MAX_LENGTH)
             continue;

@@ -88,7 +88,7 @@ const struct cli_command cli_predict = {
     .least = 1,
     .most = 1,
     .all_ranks = true,
-    .statuses = "  1   the prediction failed\n",
+    .failed = "the prediction failed",
     .examples = "  lockstep predict runs/a --data mnist.h5:test -o predictions.h5\n"
                 "  lockstep predict runs/a --data mnist.h5:test -o digits.csv --classes\n",
     .run = run,

@@ -14,7 +14,7 @@ static const struct cli_option options[] = {
     {.name = NULL},
 };
 
-enum { LABEL_COLUMNS = 11 };
+enum { LABEL_COLUMNS = 12 };
 
 static void print_label(const char *label)
 {

@@ -62,7 +62,8 @@ static const struct cli_command command = {.name = "do",
                                            .options = table,
                                            .least = 1,
                                            .most = 2,
-                                           .statuses = "  1   failed\n",
+                                           .failed = "failed",
+                                           .interrupted = "interrupted",
                                            .examples = "  lockstep do a\n"};
 
 enum { MESSAGE_BYTES = 256, ARGUMENTS_MAX = 32 };
@@ -219,7 +220,7 @@ static void test_help_text(void **state)
     cli_help_print(out, &command, "do");
     fclose(out);
     assert_string_equal(
-        text, "Usage: lockstep do [OPTION...] A [B]\n\ndoes it.\n\nOptions:\n"
+        text, "Usage: lockstep do [OPTION...] A [B]\n\nDoes it.\n\nOptions:\n"
               "  -f, --flag              sets it\n"
               "                          [flag]\n"
               "  -x, --other             sets that\n"
@@ -241,6 +242,7 @@ static void test_help_text(void **state)
               "  65  the input (run file, model, data) is wrong; the message names the place\n"
               "  66  no such input, or it cannot be read\n"
               "  73  an output cannot be written, or is in use\n"
+              "  75  interrupted\n"
               "\nExamples:\n"
               "  lockstep do a\n");
     free(text);
