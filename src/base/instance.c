@@ -89,6 +89,54 @@ static ls_status find_entry(const struct ls_tree **entry, const struct ls_tree *
     return LS_OK;
 }
 
+/* The option's value and its default, as they are written. */
+static ls_status is_initial(bool *initial, const void *field, const struct ls_option *option)
+{
+    struct ls_text texts[2] = {{0}, {0}};
+    struct ls_tree *map = ls_tree_new(LS_TREE_MAP);
+    union {
+        bool truth;
+        int64_t integer;
+        double number;
+        struct ls_ints ints;
+        struct ls_floats floats;
+        struct ls_instance instance;
+        char *text;
+    } value;
+    ls_status status = map ? LS_OK : LS_FAILED;
+    memset(&value, 0, sizeof value);
+    if (status == LS_OK)
+        status = ls_option_parse_initial(&value, option);
+    for (int i = 0; i < 2 && status == LS_OK; i++) {
+        status = ls_option_write(i == 0 ? field : &value, option, map);
+        if (status == LS_OK) {
+            ls_tree_format_json(&texts[i], map->last);
+            status = ls_text_status(&texts[i]);
+        }
+    }
+    if (status == LS_OK)
+        *initial = strcmp(texts[0].data, texts[1].data) == 0;
+    ls_option_release(&value, option);
+    ls_text_release(&texts[0]);
+    ls_text_release(&texts[1]);
+    ls_tree_free(map);
+    return status;
+}
+
+/* Options that are known only to be refused: null and the default pass. */
+static ls_status parse_refused(void *field, const struct ls_option *option,
+                               const struct ls_tree *entry)
+{
+    bool initial = ls_tree_is_null(entry);
+    bool only_null = option->initial && strcmp(option->initial, "null") == 0;
+    if (!initial && only_null)
+        return ls_fail_at(entry, LS_BAD_INPUT, "%s", option->refused);
+    LS_TRY(ls_option_parse(field, option, entry));
+    if (!initial)
+        LS_TRY(is_initial(&initial, field, option));
+    return initial ? LS_OK : ls_fail_at(entry, LS_BAD_INPUT, "%s", option->refused);
+}
+
 /* `place` is where a missing option is missed; `map` may be NULL. */
 static ls_status fill_options(void *options, const struct ls_kind *kind, const struct ls_tree *map,
                               const struct ls_tree *place)
@@ -98,7 +146,8 @@ static ls_status fill_options(void *options, const struct ls_kind *kind, const s
         void *field = field_of(options, option);
         LS_TRY(find_entry(&entry, map, option));
         if (entry) {
-            LS_TRY(ls_option_parse(field, option, entry));
+            LS_TRY(option->refused ? parse_refused(field, option, entry)
+                                   : ls_option_parse(field, option, entry));
         } else if (option->initial) {
             ls_status status = ls_option_parse_initial(field, option);
             if (status != LS_OK)
@@ -191,40 +240,6 @@ ls_status ls_instance_copy(struct ls_instance *copy, const struct ls_instance *i
 
 /* -- writing -------------------------------------------------------------------------------------
  */
-
-/* The option's value and its default, as they are written. */
-static ls_status is_initial(bool *initial, const void *field, const struct ls_option *option)
-{
-    struct ls_text texts[2] = {{0}, {0}};
-    struct ls_tree *map = ls_tree_new(LS_TREE_MAP);
-    union {
-        bool truth;
-        int64_t integer;
-        double number;
-        struct ls_ints ints;
-        struct ls_floats floats;
-        struct ls_instance instance;
-        char *text;
-    } value;
-    ls_status status = map ? LS_OK : LS_FAILED;
-    memset(&value, 0, sizeof value);
-    if (status == LS_OK)
-        status = ls_option_parse_initial(&value, option);
-    for (int i = 0; i < 2 && status == LS_OK; i++) {
-        status = ls_option_write(i == 0 ? field : &value, option, map);
-        if (status == LS_OK) {
-            ls_tree_format_json(&texts[i], map->last);
-            status = ls_text_status(&texts[i]);
-        }
-    }
-    if (status == LS_OK)
-        *initial = strcmp(texts[0].data, texts[1].data) == 0;
-    ls_option_release(&value, option);
-    ls_text_release(&texts[0]);
-    ls_text_release(&texts[1]);
-    ls_tree_free(map);
-    return status;
-}
 
 ls_status ls_instance_write(const struct ls_instance *instance, struct ls_tree *map)
 {

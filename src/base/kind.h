@@ -63,7 +63,7 @@ struct ls_option {
     const struct ls_registry *registry; /* LS_OPTION_KIND */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */
     const char *refused; /* not NULL: every value but null and the default is refused with this
-                            reason ("is not supported yet") after the option's name */
+                            message: "is not supported yet" */
     bool unwritten;      /* ours alone: not written into Keras' config when it has its default */
     const char *unit;    /* "samples", "seconds", or NULL */
     const char *help;    /* one line */
@@ -76,6 +76,8 @@ struct ls_kind {
     const char *summary;        /* one line for `lockstep list` */
     const struct ls_option *options; /* or NULL */
     size_t options_size;             /* bytes of the option struct */
+    const char *function; /* Keras' configs hold this bare name, as of a function ("relu", and
+                             "lockstep>step" where Keras has none), not a class with its config */
 };
 
 /* The kinds of one noun, NULL at the end; each row points to a struct that begins with its

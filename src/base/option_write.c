@@ -101,6 +101,8 @@ static ls_status write_kind(const struct ls_instance *instance, const struct ls_
 {
     if (!instance->kind)
         return made(ls_tree_add_null(map, option->name));
+    if (instance->kind->function)
+        return made(ls_tree_add_text(map, option->name, instance->kind->function));
     struct ls_tree *written = ls_tree_add(map, option->name, LS_TREE_MAP);
     LS_TRY(made(written));
     LS_TRY(made(ls_tree_add_text(written, "class_name", instance->kind->name)));

@@ -12,14 +12,22 @@ struct activation_kind {
     enum ls_activation_id id;
 };
 
-/* Other names that Keras reads; a row of NULLs is an empty list. */
+/* Other names that are read; a row of NULLs is an empty list. */
 static const char *const aliases[LS_ACTIVATION_COUNT][2] = {
     [LS_ACTIVATION_SILU] = {"swish"},
 };
 
+/* What Keras has no name for is written as a function of ours; gelu(approximate=True) has no name
+ * in a config. */
+#define LS_IS_FOREIGN(id)                                                                          \
+    ((id) == LS_ACTIVATION_GELU_TANH || (id) == LS_ACTIVATION_STEP || (id) == LS_ACTIVATION_SIGN)
+
 #define X(text, number, saves, help)                                                               \
     static const struct activation_kind activation_##number = {                                    \
-        {.name = text, .aliases = aliases[LS_ACTIVATION_##number], .summary = help},               \
+        {.name = text,                                                                             \
+         .aliases = aliases[LS_ACTIVATION_##number],                                               \
+         .summary = help,                                                                          \
+         .function = LS_IS_FOREIGN(LS_ACTIVATION_##number) ? "lockstep>" text : text},             \
         LS_ACTIVATION_##number};
 LS_ACTIVATIONS(X)
 #undef X

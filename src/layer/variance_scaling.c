@@ -106,7 +106,7 @@ static ls_status fill_scaled(const struct variance_scaling *o, float *values,
 {
     static const double truncated_deviation = 0.87962566103423978; /* of N(0, 1) within 2 */
     size_t count = (size_t)ls_shape_count(shape);
-    double in, out;
+    double in = 1, out = 1;
     struct ls_draw draw;
     LS_TRY(find_fans(&o->fans, shape, &in, &out));
     double fan = o->mode == FAN_IN ? in : o->mode == FAN_OUT ? out : (in + out) / 2;

@@ -60,12 +60,12 @@ static void step(const struct ls_optimizer_call *call)
     int64_t t = call->iteration + 1;
     double correction =
         sqrt(1 - ls_portable_power(o->beta_2, t)) / (1 - ls_portable_power(o->beta_1, t));
-    struct ls_update update = {.learning_rate = (float)call->learning_rate,
-                               .beta_1 = (float)o->beta_1,
-                               .beta_2 = (float)o->beta_2,
-                               .epsilon = (float)o->epsilon,
+    struct ls_update update = {.learning_rate = call->learning_rate,
+                               .beta_1 = o->beta_1,
+                               .beta_2 = o->beta_2,
+                               .epsilon = o->epsilon,
                                .amsgrad = o->amsgrad,
-                               .correction = (float)correction};
+                               .correction = correction};
     ls_k->adam(call->weights, call->slot[0], call->slot[1], o->amsgrad ? call->slot[2] : NULL,
                call->gradient, &update, call->n);
 }

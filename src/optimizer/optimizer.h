@@ -31,7 +31,7 @@ struct ls_optimizer_common {
     int64_t gradient_accumulation_steps;
 };
 
-#define LS_OPTIMIZER_LATER "is an optimizer option that is not known here yet"
+#define LS_OPTIMIZER_LATER "this optimizer option is not known here yet: leave it out"
 #define LS_OPTIMIZER_LATER_OPTION(field, type_)                                                    \
     {                                                                                              \
         .name = #field, .type = type_, .offset = offsetof(struct ls_optimizer_common, field),      \

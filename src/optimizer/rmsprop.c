@@ -70,11 +70,11 @@ static void step(const struct ls_optimizer_call *call)
 {
     const struct rmsprop *o = call->options;
     struct layout layout = layout_of(o);
-    struct ls_update update = {.learning_rate = (float)call->learning_rate,
-                               .momentum = (float)o->momentum,
-                               .rho = (float)o->rho,
+    struct ls_update update = {.learning_rate = call->learning_rate,
+                               .momentum = o->momentum,
+                               .rho = o->rho,
                                .centered = o->centered,
-                               .epsilon = (float)o->epsilon};
+                               .epsilon = o->epsilon};
     ls_k->rmsprop(call->weights, call->slot[0],
                   layout.momentum == SIZE_MAX ? NULL : call->slot[layout.momentum],
                   layout.average == SIZE_MAX ? NULL : call->slot[layout.average], call->gradient,

@@ -38,9 +38,8 @@ static size_t slots(const void *options_, const char *names[LS_SLOTS_MAX])
 static void step(const struct ls_optimizer_call *call)
 {
     const struct sgd *o = call->options;
-    struct ls_update update = {.learning_rate = (float)call->learning_rate,
-                               .momentum = (float)o->momentum,
-                               .nesterov = o->nesterov};
+    struct ls_update update = {
+        .learning_rate = call->learning_rate, .momentum = o->momentum, .nesterov = o->nesterov};
     ls_k->sgd(call->weights, o->momentum == 0 ? NULL : call->slot[0], call->gradient, &update,
               call->n);
 }
