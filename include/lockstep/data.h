@@ -20,18 +20,28 @@ struct ls_data;
  * there), no samples, columns of different length, no numbers. Not collective. */
 LS_API ls_status ls_data_open(struct ls_data **data, const char *source);
 
-/* Whole arrays, float32, row-major: x is samples x x_size, y samples x y_size (y may be NULL,
- * y_size 0). They stay the caller's and must outlive the data. */
-LS_API ls_status ls_data_from_arrays(struct ls_data **data, int64_t samples, const float *x,
-                                     size_t x_size, const float *y, size_t y_size);
+/* Whole arrays, float32, row-major. They stay the caller's and must outlive the data. */
+struct ls_data_arrays {
+    int64_t samples;
+    const float *x; /* [samples][x_size] */
+    size_t x_size;
+    const float *y; /* [samples][y_size]; or NULL, and y_size 0 */
+    size_t y_size;
+};
+LS_API ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays *arrays);
 
-/* A reader by sample index: fills x (x_size floats) and y (y_size floats) of one sample; called
- * from a thread of the loader, one call at a time. The same index must always give the same sample.
- */
-typedef ls_status ls_data_reader(void *user, int64_t sample, float *x, float *y);
-LS_API ls_status ls_data_from_reader(struct ls_data **data, int64_t samples, size_t x_size,
-                                     size_t y_size, ls_data_reader *read, void *user);
+/* A reader by sample index. */
+struct ls_data_reader {
+    int64_t samples;
+    size_t x_size, y_size;
+    /* Fills x (x_size floats) and y (y_size floats) of one sample; called from a thread of the
+     * loader, one call at a time. The same index must always give the same sample. */
+    ls_status (*read)(void *user, int64_t sample, float *x, float *y);
+    void *user;
+};
+LS_API ls_status ls_data_from_reader(struct ls_data **data, const struct ls_data_reader *reader);
 
+/* How many samples there are. NULL may be freed. */
 LS_API int64_t ls_data_samples(const struct ls_data *data);
 LS_API void ls_data_free(struct ls_data *data);
 

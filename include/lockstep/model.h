@@ -52,11 +52,17 @@ struct ls_fit {
 LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
                               const struct ls_fit *fit);
 
-/* Loss and metrics over all samples: names and values, count of them in *count (room for `room`).
- * Names belong to the model. Collective. */
+/* Loss and metrics over all samples. */
+struct ls_evaluation {
+    int64_t samples;
+    size_t count;
+    char **names; /* "loss", then each metric by its Keras name */
+    double *values;
+};
+/* Collective; the result is the same on all ranks, the caller's to release. */
 LS_API ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm,
-                                   struct ls_data *data, const char **names, double *values,
-                                   size_t room, size_t *count);
+                                   struct ls_data *data, struct ls_evaluation *evaluation);
+LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
 
 /* Predicts `samples` rows: x is [samples][input shape], out [samples][output shape], float32,
  * row-major; for models of one input and one output. Re-entrant, not collective. */

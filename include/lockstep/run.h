@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "lockstep/comm.h"
+#include "lockstep/model.h"
 #include "lockstep/status.h"
 
 #ifdef __cplusplus
@@ -77,16 +78,9 @@ struct ls_run_evaluate {
     const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
     int threads;
 };
-struct ls_evaluation {
-    int64_t samples;
-    size_t count;
-    char **names; /* "loss", then each metric by its Keras name */
-    double *values;
-};
-/* Collective; the result is the same on all ranks, the caller's. */
+/* Collective; the result is the same on all ranks, the caller's to release (model.h). */
 LS_API ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *options,
                                  struct ls_evaluation *evaluation);
-LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
 
 struct ls_run_predict {
     const char *model, *data;
@@ -148,19 +142,35 @@ LS_API ls_status ls_run_diff(const char *a, const char *b, size_t lines, bool *s
 typedef void ls_import_progress(void *user, int64_t done, int64_t total); /* bytes or rows */
 
 struct ls_import {
-    const char *const *files; /* ends with NULL */
-    const char *out;          /* F.h5 */
-    const char *split;        /* idx: the split's name ("train"); csv: "0.8,0.2" or a name */
-    const char *target;       /* csv: the target column's name; NULL: none */
-    uint64_t seed;            /* of the csv's split */
-    bool append;              /* add splits to a file that is there */
+    const char *const *files;        /* ends with NULL */
+    const char *out;                 /* F.h5 */
+    const char *split;               /* idx: the split's name ("train"); csv: "0.8,0.2" or a name */
+    const char *target;              /* csv: the target column's name; NULL: none */
+    uint64_t seed;                   /* of the csv's split */
+    bool append;                     /* add splits to a file that is there */
+    const char *const *class_names;  /* idx: of the labels 0, 1, ...; ends with NULL; or NULL */
+    const char *const *text_columns; /* csv: read as classes even where they look like numbers */
+    bool no_header;                  /* csv: columns are c1, c2, ... */
     ls_import_progress *progress;
     void *user;
     const volatile sig_atomic_t *stop;
 };
-/* idx: files are pairs of images and labels (of the same count), .gz too: with two files one split
- * (named by `split`), with four files train and test. Written to a temporary and renamed: whole or
- * not there. LS_BAD_INPUT names file, line and column, or byte. Not collective: one process. */
+/* Written to a temporary and renamed: whole or not there; LS_CANNOT_WRITE before anything is read.
+ * With `append` the splits are added to a copy of the file, which is then renamed. LS_BAD_INPUT
+ * names file, line and column, or byte. LS_INTERRUPTED when *stop becomes non-zero. Files may be
+ * gzip. Not collective: one process.
+ *
+ * idx: files are pairs of images and labels (of the same count): with two files one split (named by
+ * `split`), with four train and test (told by their names, else by their order); one alone has no
+ * labels. Values stay as they are.
+ *
+ * csv (RFC 4180, UTF-8): columns of numbers and of texts become x, float32, in the file's order;
+ * texts are numbered, by class, in sorted order. The target becomes y: texts as classes with the
+ * attribute class_names, whole numbers as integers, others as float32. What was learnt is kept in
+ * the file's attribute lockstep_csv, as JSON, and serves again with `append`. Missing values, and
+ * numbers mixed with texts, are errors. `split`: a name (default train), or shares: "0.8,0.2" is
+ * train,test and three are train,validation,test; who goes where is drawn with `seed`. Several
+ * files with the same header follow each other. */
 LS_API ls_status ls_import_idx(const struct ls_import *import);
 LS_API ls_status ls_import_csv(const struct ls_import *import);
 

@@ -59,21 +59,20 @@ static ls_status read_arrays(struct ls_data *data, size_t column, void *bytes, c
 
 static const struct ls_data_kind arrays_kind = {.read = read_arrays};
 
-ls_status ls_data_from_arrays(struct ls_data **data, int64_t samples, const float *x, size_t x_size,
-                              const float *y, size_t y_size)
+ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays *given)
 {
     struct arrays *arrays;
     ls_status status;
 
     *data = NULL;
-    LS_TRY(check_sizes(samples, x_size, y_size));
-    if (!x || (y == NULL) != (y_size == 0))
+    LS_TRY(check_sizes(given->samples, given->x_size, given->y_size));
+    if (!given->x || (given->y == NULL) != (given->y_size == 0))
         return ls_fail(LS_USAGE, "data from arrays: an array is missing or has no size");
     LS_TRY(ls_data_create(&arrays, sizeof *arrays, &arrays_kind, "arrays", 2));
-    arrays->data.samples = samples;
-    arrays->values[0] = x;
-    arrays->values[1] = y;
-    status = init_columns(&arrays->data, x_size, y_size);
+    arrays->data.samples = given->samples;
+    arrays->values[0] = given->x;
+    arrays->values[1] = given->y;
+    status = init_columns(&arrays->data, given->x_size, given->y_size);
     if (status == LS_OK)
         *data = &arrays->data;
     else
@@ -87,8 +86,7 @@ ls_status ls_data_from_arrays(struct ls_data **data, int64_t samples, const floa
  * kept. */
 struct reader {
     struct ls_data data;
-    ls_data_reader *read;
-    void *user;
+    struct ls_data_reader call;
     pthread_mutex_t lock; /* the reader is promised one call at a time */
     int64_t *index;       /* samples in values */
     float *values[2];
@@ -118,7 +116,7 @@ static ls_status call_reader(struct reader *reader, const int64_t *index, int64_
         for (size_t c = 0; c < reader->data.columns; c++)
             out[c] = reader->values[c] + (size_t)(i * reader->data.column[c].shape.size[0]);
         ls_fail(LS_OK, "the reader gave no message");
-        ls_status status = reader->read(reader->user, index[i], out[0], out[1]);
+        ls_status status = reader->call.read(reader->call.user, index[i], out[0], out[1]);
         if (status != LS_OK)
             return ls_fail_within(status, "%s: sample %lld", reader->data.name,
                                   (long long)index[i]);
@@ -158,23 +156,21 @@ static void release_reader(struct ls_data *data)
 
 static const struct ls_data_kind reader_kind = {.read = read_reader, .release = release_reader};
 
-ls_status ls_data_from_reader(struct ls_data **data, int64_t samples, size_t x_size, size_t y_size,
-                              ls_data_reader *read, void *user)
+ls_status ls_data_from_reader(struct ls_data **data, const struct ls_data_reader *given)
 {
     struct reader *reader;
     ls_status status;
 
     *data = NULL;
-    LS_TRY(check_sizes(samples, x_size, y_size));
-    if (!read)
+    LS_TRY(check_sizes(given->samples, given->x_size, given->y_size));
+    if (!given->read)
         return ls_fail(LS_USAGE, "data from a reader: there is no reader");
     LS_TRY(ls_data_create(&reader, sizeof *reader, &reader_kind, "reader", 2));
     pthread_mutex_init(&reader->lock, NULL);
-    reader->data.samples = samples;
+    reader->data.samples = given->samples;
     reader->data.unread = true;
-    reader->read = read;
-    reader->user = user;
-    status = init_columns(&reader->data, x_size, y_size);
+    reader->call = *given;
+    status = init_columns(&reader->data, given->x_size, given->y_size);
     if (status == LS_OK)
         *data = &reader->data;
     else

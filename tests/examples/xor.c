@@ -9,6 +9,8 @@
 enum { SAMPLES = 4 };
 static const float inputs[SAMPLES][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
 static const float targets[SAMPLES][1] = {{0}, {1}, {1}, {0}};
+static const struct ls_data_arrays arrays = {
+    .samples = SAMPLES, .x = &inputs[0][0], .x_size = 2, .y = &targets[0][0], .y_size = 1};
 
 /* Builds and trains; the caller frees what it finds in *model and *data, whatever is returned. */
 static ls_status learn(struct ls_model **model, struct ls_data **data, struct ls_comm *comm)
@@ -24,7 +26,7 @@ static ls_status learn(struct ls_model **model, struct ls_data **data, struct ls
         status = ls_model_compile(*model, "optimizer: {Adam: {learning_rate: 0.1}}, "
                                           "loss: binary_crossentropy");
     if (status == LS_OK)
-        status = ls_data_from_arrays(data, SAMPLES, &inputs[0][0], 2, &targets[0][0], 1);
+        status = ls_data_from_arrays(data, &arrays);
     if (status == LS_OK) {
         struct ls_fit fit = {.options = "epochs: 200, batch_size: 4, seed: 1", .train = *data};
         status = ls_model_fit(*model, comm, &fit);
