@@ -1,0 +1,329 @@
+/* Every layer of the registry, by its examples: gradients against finite differences, and what its
+ * flags promise the plan. */
+#include "layer_harness.h"
+
+/* sum over i of grad[i] (high[i] - low[i]) */
+static double change(const struct harness *h, const float *high, const float *low)
+{
+    double sum = 0;
+    for (size_t i = 0; i < h->out_size; i++)
+        sum += (double)h->out_grad[i] * ((double)high[i] - (double)low[i]);
+    return sum;
+}
+
+static void result_at(struct harness *h, float *place, double value, float *out)
+{
+    *place = (float)value;
+    harness_run(h, (struct tensors){.in = h->in, .out = out});
+}
+
+/* The slope at *place by four points, from steps that float32 represents. */
+static double slope(struct harness *h, float *place, double step)
+{
+    float *out[4], at = *place;
+    double x[4], sum = 0;
+    static const double shift[4] = {-2, -1, 1, 2};
+    for (int i = 0; i < 4; i++) {
+        out[i] = harness_floats(h->out_size);
+        x[i] = (double)(float)(at + shift[i] * step);
+        result_at(h, place, x[i], out[i]);
+    }
+    *place = at;
+    sum = 4.0 / 3 * change(h, out[2], out[1]) / (x[2] - x[1]) -
+          1.0 / 3 * change(h, out[3], out[0]) / (x[3] - x[0]);
+    for (int i = 0; i < 4; i++)
+        free(out[i]);
+    return sum;
+}
+
+struct checked {
+    size_t all, kinks;
+};
+
+/* Where two step sizes disagree there is a kink, and no slope to compare with. */
+static struct checked check_slopes(struct harness *h, float *values, const float *grad, size_t n,
+                                   const char *what)
+{
+    static const double relative = 3e-3;
+    struct checked checked = {0};
+    double scale = 1;
+    for (size_t i = 0; i < n; i++)
+        scale = fmax(scale, fabs(values[i]));
+    for (size_t i = 0; i < n; i++) {
+        double wide = slope(h, &values[i], 0.02 * scale),
+               narrow = slope(h, &values[i], 0.012 * scale);
+        double tolerance = relative * (fabs(wide) + 1 / scale);
+        checked.all++;
+        if (fabs(wide - narrow) > tolerance)
+            checked.kinks++;
+        else if (!(fabs(wide - grad[i]) <= 2 * tolerance))
+            fail_msg("%s[%zu]: gradient %.7g, by differences %.7g", what, i, grad[i], wide);
+    }
+    return checked;
+}
+
+static void compare(const float *found, const float *wanted, size_t n, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&found[i], &wanted[i], sizeof *found) != 0)
+            fail_msg("%s[%zu]: %.9g, expected %.9g", what, i, found[i], wanted[i]);
+}
+
+/* With accumulate the same gradient is added to what was there. */
+static void check_accumulate(struct harness *h, const char *title)
+{
+    char what[256];
+    for (size_t v = 0; v < h->layer.variables; v++) {
+        size_t n = (size_t)ls_shape_count(&h->layer.variable[v].shape);
+        float *once = harness_floats(n);
+        if (h->layer.variable[v].trainable) {
+            memcpy(once, h->weight_grad[v], n * sizeof *once);
+            for (size_t i = 0; i < n; i++)
+                h->weight_grad[v][i] = 10 + (float)i;
+            harness_backward(h, true);
+            for (size_t i = 0; i < n; i++) {
+                snprintf(what, sizeof what, "%s %s[%zu]", title, h->layer.variable[v].name, i);
+                double wanted = 10 + (double)i + once[i];
+                if (fabs(h->weight_grad[v][i] - wanted) > 1e-5 * fabs(wanted))
+                    fail_msg("%s: accumulated %.9g, expected %.9g", what, h->weight_grad[v][i],
+                             wanted);
+            }
+            harness_backward(h, false);
+        }
+        free(once);
+    }
+}
+
+static size_t variable_count(const struct harness *h, size_t v)
+{
+    return (size_t)ls_shape_count(&h->layer.variable[v].shape);
+}
+
+static void check_gradients(struct harness *h, const char *title)
+{
+    char what[256];
+    struct checked total = {0}, part;
+    harness_forward(h);
+    harness_backward(h, false);
+    check_accumulate(h, title);
+    float *in_grad = harness_floats(h->in_size);
+    memcpy(in_grad, h->in_grad, h->in_size * sizeof *in_grad);
+    snprintf(what, sizeof what, "%s input", title);
+    part = check_slopes(h, h->in, in_grad, h->in_size, what);
+    total.all += part.all, total.kinks += part.kinks;
+    for (size_t v = 0; v < h->layer.variables; v++) {
+        if (!h->layer.variable[v].trainable)
+            continue;
+        snprintf(what, sizeof what, "%s %s", title, h->layer.variable[v].name);
+        part = check_slopes(h, h->weight[v], h->weight_grad[v], variable_count(h, v), what);
+        total.all += part.all, total.kinks += part.kinks;
+    }
+    if (total.kinks * 3 > total.all)
+        fail_msg("%s: %zu of %zu slopes are at kinks", title, total.kinks, total.all);
+    free(in_grad);
+}
+
+/* What backward does not say that it reads may be anything; an input gradient that nobody wants is
+ * not written. */
+static void check_reads(struct harness *h, const char *title)
+{
+    unsigned flags = ls_layer_flags(&h->layer);
+    float *in = harness_floats(h->in_size), *out = harness_floats(h->out_size);
+    float *in_grad = harness_floats(h->in_size), *wanted[LS_VARIABLES_MAX] = {0};
+    harness_forward(h);
+    harness_backward(h, false);
+    for (size_t v = 0; v < h->layer.variables; v++) {
+        wanted[v] = harness_floats(variable_count(h, v));
+        memcpy(wanted[v], h->weight_grad[v], variable_count(h, v) * sizeof(float));
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        harness_run(h, (struct tensors){.in = flags & LS_LAYER_READS_IN ? h->in : in,
+                                        .out = flags & LS_LAYER_READS_OUT ? h->out : out,
+                                        .out_grad = h->out_grad,
+                                        .in_grad = in_grad,
+                                        .backward = true,
+                                        .no_in_grad = pass == 1});
+        compare(in_grad, h->in_grad, h->in_size, title);
+        for (size_t v = 0; v < h->layer.variables; v++)
+            if (h->layer.variable[v].trainable)
+                compare(h->weight_grad[v], wanted[v], variable_count(h, v), title);
+    }
+    for (size_t v = 0; v < h->layer.variables; v++)
+        free(wanted[v]);
+    free(in);
+    free(out);
+    free(in_grad);
+}
+
+/* In place gives the same bits, forward and backward. */
+static void check_in_place(struct harness *h, const char *title)
+{
+    if (!(ls_layer_flags(&h->layer) & LS_LAYER_IN_PLACE))
+        return;
+    float *both = harness_floats(h->in_size);
+    assert_int_equal(h->in_size, h->out_size);
+    harness_forward(h);
+    harness_backward(h, false);
+    memcpy(both, h->in, h->in_size * sizeof *both);
+    harness_run(h, (struct tensors){.in = both, .out = both});
+    compare(both, h->out, h->in_size, title);
+    memcpy(both, h->out_grad, h->in_size * sizeof *both);
+    harness_run(
+        h, (struct tensors){
+               .in = h->in, .out = h->out, .out_grad = both, .in_grad = both, .backward = true});
+    compare(both, h->in_grad, h->in_size, title);
+    free(both);
+}
+
+/* A deferred activation is left out, and its backward pass begins before it: what comes out is the
+ * layer with `linear`. */
+static void check_deferred(struct harness *h, const char *title)
+{
+    if (!h->layer.has_activation)
+        return;
+    struct ls_activation f = h->layer.activation;
+    float *wanted = harness_floats(h->out_size), *in_grad = harness_floats(h->in_size);
+    h->layer.activation = ls_activation_default(LS_ACTIVATION_LINEAR);
+    harness_forward(h);
+    memcpy(wanted, h->out, h->out_size * sizeof *wanted);
+    harness_backward(h, false);
+    memcpy(in_grad, h->in_grad, h->in_size * sizeof *in_grad);
+    h->layer.activation = f;
+    h->defer = true;
+    harness_forward(h);
+    compare(h->out, wanted, h->out_size, title);
+    poison(h->out, h->out_size);
+    harness_backward(h, false);
+    compare(h->in_grad, in_grad, h->in_size, title);
+    h->defer = false;
+    free(wanted);
+    free(in_grad);
+}
+
+/* No rows: gradients of weights are 0, or what they were. */
+static void check_empty(struct harness *h, const char *title)
+{
+    harness_forward(h);
+    for (int accumulate = 1; accumulate >= 0; accumulate--) {
+        for (size_t v = 0; v < h->layer.variables; v++)
+            for (size_t i = 0; i < variable_count(h, v); i++)
+                h->weight_grad[v][i] = 3;
+        harness_backward(h, accumulate);
+        for (size_t v = 0; v < h->layer.variables; v++)
+            for (size_t i = 0; i < variable_count(h, v); i++)
+                if (h->layer.variable[v].trainable &&
+                    h->weight_grad[v][i] != (accumulate ? 3.0F : 0.0F))
+                    fail_msg("%s: without rows the gradient of %s is %g", title,
+                             h->layer.variable[v].name, h->weight_grad[v][i]);
+    }
+}
+
+static void test_examples(void **state)
+{
+    static const int64_t rows[] = {1, HARNESS_ROWS};
+    char title[200];
+    (void)state;
+    FOR_EACH_KIND(kind, ls_layers)
+    {
+        const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
+        assert_non_null(layer->examples);
+        assert_non_null(layer->examples[0].options);
+        for (const struct ls_layer_example *e = layer->examples; e->options; e++) {
+            struct harness h;
+            for (size_t r = 0; layer->forward && r < 2; r++) {
+                snprintf(title, sizeof title, "%s {%s} of %s, %d rows:", kind->name, e->options,
+                         e->input, (int)rows[r]);
+                harness_create(&h, kind->name, e, rows[r]);
+                check_gradients(&h, title);
+                check_reads(&h, title);
+                check_in_place(&h, title);
+                check_deferred(&h, title);
+                harness_free(&h);
+            }
+            harness_create(&h, kind->name, e, 0);
+            if (layer->forward)
+                check_empty(&h, kind->name);
+            else
+                assert_true(layer->flags & (LS_LAYER_VIEW | LS_LAYER_INPUT));
+            harness_free(&h);
+        }
+    }
+}
+
+/* Each row's result depends on that row alone, so that a slice of a batch is a batch. */
+static void test_rows_are_independent(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind, ls_layers)
+    {
+        const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
+        for (const struct ls_layer_example *e = layer->examples; layer->forward && e->options;
+             e++) {
+            struct harness all, one;
+            harness_create(&all, kind->name, e, HARNESS_ROWS);
+            harness_create(&one, kind->name, e, 1);
+            harness_forward(&all);
+            for (size_t r = 0; r < HARNESS_ROWS; r++) {
+                memcpy(one.in, all.in + r * one.in_size, one.in_size * sizeof(float));
+                one.samples[0] = all.samples[r];
+                harness_forward(&one);
+                for (size_t i = 0; i < one.out_size; i++) {
+                    float found = one.out[i], wanted = all.out[r * one.out_size + i];
+                    if (fabsf(found - wanted) > 1e-5F * (1 + fabsf(wanted)))
+                        fail_msg("%s {%s} row %zu alone: %.9g, among others %.9g", kind->name,
+                                 e->options, r, found, wanted);
+                }
+            }
+            harness_free(&all);
+            harness_free(&one);
+        }
+    }
+}
+
+/* Options written as a Keras config and read again are the same. */
+static void test_config_round_trip(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind, ls_layers)
+    {
+        const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
+        for (const struct ls_layer_example *e = layer->examples; e->options; e++) {
+            struct harness h;
+            struct ls_text first = {0}, second = {0};
+            for (int pass = 0; pass < 2; pass++) {
+                struct ls_tree *config = ls_tree_new(LS_TREE_MAP);
+                if (pass == 0) {
+                    NEED(harness_try(&h, kind->name, e->options, e->input));
+                } else {
+                    struct ls_tree *read;
+                    NEED(ls_tree_parse_json(&read, first.data, first.length, NULL));
+                    if (layer->read)
+                        NEED(layer->read(read));
+                    ls_instance_release(&h.instance);
+                    NEED(ls_instance_create(&h.instance, kind, read, NULL));
+                    h.layer.options = h.instance.options;
+                    ls_tree_free(read);
+                }
+                NEED(ls_instance_write(&h.instance, config));
+                if (layer->write)
+                    NEED(layer->write(&h.layer, config));
+                ls_tree_format_json(pass == 0 ? &first : &second, config);
+                ls_tree_free(config);
+            }
+            assert_string_equal(first.data, second.data);
+            ls_text_release(&first);
+            ls_text_release(&second);
+            harness_free(&h);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_rows_are_independent),
+        cmocka_unit_test(test_config_round_trip),
+    };
+    return cmocka_run_group_tests(tests, test_kernels, NULL);
+}
