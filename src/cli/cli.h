@@ -69,7 +69,8 @@ struct cli_call {
     void *options; /* the command's struct */
     const char *const *operands;
     size_t operand_count;
-    bool help; /* --help was there: nothing else was checked after it */
+    bool help;         /* --help was there: nothing else was checked after it */
+    char message[512]; /* one line: why it was refused */
     struct cli_list operand_list;
     union {
         int64_t align;
@@ -77,10 +78,10 @@ struct cli_call {
     } storage;
 };
 
-/* Reads arguments (those after the command's name). LS_USAGE: *message, of room bytes, says why in
- * one line. Always to be released. */
+/* Reads arguments (those after the command's name), which must outlive the call. LS_USAGE with
+ * call->message. Always to be released. */
 ls_status cli_call_parse(struct cli_call *call, const struct cli_command *command, const char *name,
-                         char *const *arguments, char *message, size_t room);
+                         char *const *arguments);
 void cli_call_release(struct cli_call *call);
 
 /* -- commands ----------------------------------------------------------------------------------*/

@@ -50,10 +50,9 @@ static ls_status run_command(const struct cli_command *command, const char *name
     if (!command->all_ranks && cli_launched_rank() != 0)
         return LS_OK; /* the first rank does it, for all */
     struct cli_call call;
-    char message[MESSAGE_BYTES];
-    ls_status status = cli_call_parse(&call, command, name, arguments, message, sizeof(message));
+    ls_status status = cli_call_parse(&call, command, name, arguments);
     if (status != LS_OK) {
-        cli_fail(status, "%s", message);
+        cli_fail(status, "%s", call.message);
     } else if (call.help) {
         if (cli_launched_rank() == 0)
             cli_help_print(stdout, command, name);

@@ -1,9 +1,13 @@
 #include "cli.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 struct options {
-    const char *out, *split, *target;
+    const char *out, *split, *target, *classes;
     int64_t seed;
-    bool append, quiet;
+    struct cli_list text_columns;
+    bool append, no_header, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -32,6 +36,11 @@ static const struct cli_option idx_options[] = {
      .argument = "NAME",
      .initial = "train; of four files train and test",
      .help = "the name of the split"},
+    {.name = "classes",
+     .type = CLI_TEXT,
+     .offset = AT(classes),
+     .argument = "NAME,NAME...",
+     .help = "names of the labels 0, 1, ..."},
     APPEND_OPTION,
     QUIET_OPTION,
     {.name = NULL},
@@ -48,9 +57,9 @@ static const struct cli_option csv_options[] = {
     {.name = "split",
      .type = CLI_TEXT,
      .offset = AT(split),
-     .argument = "NAME|PARTS",
+     .argument = "NAME|SHARES",
      .initial = "train",
-     .help = "the name of the split, or parts as 0.8,0.2 for train and test"},
+     .help = "the name of the split, or shares as 0.8,0.2 (train, test)"},
     {.name = "seed",
      .type = CLI_COUNT,
      .offset = AT(seed),
@@ -59,17 +68,45 @@ static const struct cli_option csv_options[] = {
      .max = INT64_MAX,
      .initial = "0",
      .help = "which rows go to which part"},
+    {.name = "text",
+     .type = CLI_LIST,
+     .offset = AT(text_columns),
+     .argument = "COLUMN",
+     .help = "a column of classes, though it looks like numbers"},
+    {.name = "no-header",
+     .type = CLI_FLAG,
+     .offset = AT(no_header),
+     .help = "the first line is data; columns are c1, c2, ..."},
     APPEND_OPTION,
     QUIET_OPTION,
     {.name = NULL},
 };
 
-static ls_status import_files(const struct cli_call *call,
-                              ls_status (*import)(const struct ls_import *import))
+/* The names of "a,b,c" in *names, ending with NULL; they point into *text, and both are freed by
+ * the caller. */
+static ls_status split_names(const char *list, char **text, const char ***names)
+{
+    size_t count = 1;
+    for (const char *c = list; *c != '\0'; c++)
+        count += *c == ',';
+    *text = strdup(list);
+    *names = calloc(count + 1, sizeof(**names));
+    if (*text == NULL || *names == NULL)
+        return cli_fail(LS_FAILED, "out of memory");
+    char *rest = *text;
+    for (size_t i = 0; i < count; i++) {
+        (*names)[i] = strsep(&rest, ",");
+        if (*(*names)[i] == '\0')
+            return cli_fail(LS_USAGE, "import idx: option '--classes': '%s' has an empty name",
+                            list);
+    }
+    return LS_OK;
+}
+
+static ls_status import_with(const struct cli_call *call, struct ls_import *import,
+                             ls_status (*run)(const struct ls_import *import))
 {
     const struct options *given = call->options;
-    if (given->out == NULL)
-        return cli_fail(LS_USAGE, "%s: missing option '--out' (F.h5)", call->name);
     struct ls_progress *progress = NULL;
     ls_status status = ls_progress_create(&progress, stdout, NULL);
     if (status != LS_OK)
@@ -77,18 +114,10 @@ static ls_status import_files(const struct cli_call *call,
     cli_catch_signals();
     cli_listen(given->quiet);
     cli_speak_around(progress);
-    const struct ls_import options = {
-        .files = call->operands,
-        .out = given->out,
-        .split = given->split,
-        .target = given->target,
-        .seed = (uint64_t)given->seed,
-        .append = given->append,
-        .progress = given->quiet ? NULL : ls_progress_import,
-        .user = progress,
-        .stop = cli_stop(),
-    };
-    status = import(&options);
+    import->progress = given->quiet ? NULL : ls_progress_import;
+    import->user = progress;
+    import->stop = cli_stop();
+    status = run(import);
     if (status != LS_OK)
         cli_fail_library(status);
     cli_speak_around(NULL);
@@ -97,6 +126,35 @@ static ls_status import_files(const struct cli_call *call,
         printf("%s: written\n", given->out);
         status = cli_finish_output();
     }
+    return status;
+}
+
+static ls_status import_files(const struct cli_call *call,
+                              ls_status (*run)(const struct ls_import *import))
+{
+    const struct options *given = call->options;
+    if (given->out == NULL)
+        return cli_fail(LS_USAGE, "%s: missing option '--out' (F.h5)", call->name);
+    struct ls_import import = {
+        .files = call->operands,
+        .out = given->out,
+        .split = given->split,
+        .target = given->target,
+        .seed = (uint64_t)given->seed,
+        .append = given->append,
+        .text_columns = given->text_columns.items,
+        .no_header = given->no_header,
+    };
+    char *text = NULL;
+    const char **names = NULL;
+    ls_status status = LS_OK;
+    if (given->classes != NULL)
+        status = split_names(given->classes, &text, &names);
+    import.class_names = names;
+    if (status == LS_OK)
+        status = import_with(call, &import, run);
+    free(names);
+    free(text);
     return status;
 }
 
@@ -114,10 +172,10 @@ static const char interrupted[] = "interrupted: nothing was written";
 
 static const struct cli_command idx = {
     .name = "idx",
-    .operands = "IMAGES LABELS [TEST-IMAGES TEST-LABELS]",
+    .operands = "IMAGES [LABELS [TEST-IMAGES TEST-LABELS]]",
     .summary = "makes a data file of IDX files (MNIST and its kin), plain or .gz",
     .options = idx_options,
-    .least = 2,
+    .least = 1,
     .most = 4,
     .failed = "the import failed",
     .interrupted = interrupted,

@@ -6,32 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A parse in progress: where messages go. */
-struct parser {
-    struct cli_call *call;
-    char *message;
-    size_t room;
-};
-
-static ls_status refuse(const struct parser *parser, const char *format, ...)
+static ls_status refuse(struct cli_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static ls_status refuse(const struct parser *parser, const char *format, ...)
+static ls_status refuse(struct cli_call *call, const char *format, ...)
 {
-    int written = snprintf(parser->message, parser->room, "%s: ", parser->call->name);
+    size_t room = sizeof(call->message);
+    int written = snprintf(call->message, room, "%s: ", call->name);
     va_list arguments;
     va_start(arguments, format);
-    if (written >= 0 && (size_t)written < parser->room)
-        vsnprintf(parser->message + written, parser->room - (size_t)written, format, arguments);
+    if (written >= 0 && (size_t)written < room)
+        vsnprintf(call->message + written, room - (size_t)written, format, arguments);
     va_end(arguments);
     return LS_USAGE;
 }
 
-static ls_status add(const struct parser *parser, struct cli_list *list, const char *item)
+static ls_status add(struct cli_call *call, struct cli_list *list, const char *item)
 {
     const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
     if (items == NULL) {
-        refuse(parser, "out of memory");
+        refuse(call, "out of memory");
         return LS_FAILED;
     }
     items[list->count++] = item;
@@ -46,12 +40,12 @@ static const struct cli_option *rows(const struct cli_command *command)
     return command->options != NULL ? command->options : none;
 }
 
-static void *field(const struct parser *parser, const struct cli_option *option)
+static void *field(struct cli_call *call, const struct cli_option *option)
 {
-    return parser->call->storage.bytes + option->offset;
+    return call->storage.bytes + option->offset;
 }
 
-static ls_status read_number(const struct parser *parser, const struct cli_option *option,
+static ls_status read_number(struct cli_call *call, const struct cli_option *option,
                              const char *text, int64_t *number)
 {
     char *end;
@@ -59,62 +53,59 @@ static ls_status read_number(const struct parser *parser, const struct cli_optio
     long long value = strtoll(text, &end, 10);
     bool blank = *text == '\0' || strchr(" \t\n\v\f\r", *text) != NULL;
     if (blank || *end != '\0')
-        return refuse(parser, "option '--%s': '%s' is not a whole number", option->name, text);
+        return refuse(call, "option '--%s': '%s' is not a whole number", option->name, text);
     if (errno == ERANGE || value < option->min || value > option->max) {
         char range[64];
         if (option->max == INT64_MAX)
             snprintf(range, sizeof(range), "from %" PRId64, option->min);
         else
             snprintf(range, sizeof(range), "%" PRId64 " to %" PRId64, option->min, option->max);
-        return refuse(parser, "option '--%s': %s is out of range (%s%s%s)", option->name, text,
-                      range, option->unit ? " " : "", option->unit ? option->unit : "");
+        return refuse(call, "option '--%s': %s is out of range (%s%s%s)", option->name, text, range,
+                      option->unit ? " " : "", option->unit ? option->unit : "");
     }
     *number = value;
     return LS_OK;
 }
 
-static ls_status add_key(const struct parser *parser, const struct cli_option *option,
-                         const char *text)
+static ls_status add_key(struct cli_call *call, const struct cli_option *option, const char *text)
 {
     int64_t number;
-    ls_status status = read_number(parser, option, text, &number);
+    ls_status status = read_number(call, option, text, &number);
     if (status != LS_OK)
         return status;
     char *setting;
     if (asprintf(&setting, "%s=%" PRId64, option->key, number) < 0) {
-        refuse(parser, "out of memory");
+        refuse(call, "out of memory");
         return LS_FAILED;
     }
-    status = add(parser, field(parser, option), setting);
+    status = add(call, field(call, option), setting);
     if (status != LS_OK)
         free(setting);
     return status;
 }
 
-static ls_status take(const struct parser *parser, const struct cli_option *option,
-                      const char *value)
+static ls_status take(struct cli_call *call, const struct cli_option *option, const char *value)
 {
     switch (option->type) {
     case CLI_FLAG:
-        *(bool *)field(parser, option) = true;
+        *(bool *)field(call, option) = true;
         return LS_OK;
     case CLI_TEXT:
         if (*value == '\0')
-            return refuse(parser, "option '--%s' needs a value (%s)", option->name,
-                          option->argument);
-        *(const char **)field(parser, option) = value;
+            return refuse(call, "option '--%s' needs a value (%s)", option->name, option->argument);
+        *(const char **)field(call, option) = value;
         return LS_OK;
     case CLI_COUNT:
-        return read_number(parser, option, value, field(parser, option));
+        return read_number(call, option, value, field(call, option));
     case CLI_KEY:
-        return add_key(parser, option, value);
+        return add_key(call, option, value);
     case CLI_LIST: {
         /* A copy, so that all items of a list, those of CLI_KEY too, are freed alike. */
         char *copy = strdup(value);
         ls_status status = LS_FAILED;
         if (copy == NULL)
-            refuse(parser, "out of memory");
-        else if ((status = add(parser, field(parser, option), copy)) != LS_OK)
+            refuse(call, "out of memory");
+        else if ((status = add(call, field(call, option), copy)) != LS_OK)
             free(copy);
         return status;
     }
@@ -122,9 +113,9 @@ static ls_status take(const struct parser *parser, const struct cli_option *opti
     return LS_FAILED;
 }
 
-static ls_status refuse_unknown(const struct parser *parser, const char *name, size_t length)
+static ls_status refuse_unknown(struct cli_call *call, const char *name, size_t length)
 {
-    const struct cli_option *options = rows(parser->call->command);
+    const struct cli_option *options = rows(call->command);
     const char *names[64] = {"help"};
     size_t count = 1;
     for (const struct cli_option *row = options; row->name != NULL && count < 64; row++)
@@ -133,114 +124,110 @@ static ls_status refuse_unknown(const struct parser *parser, const char *name, s
     snprintf(wrong, sizeof(wrong), "%.*s", (int)length, name);
     const char *near = cli_nearest(wrong, names, count);
     if (near != NULL)
-        return refuse(parser, "unknown option '--%s' (did you mean '--%s'?)", wrong, near);
-    return refuse(parser, "unknown option '--%s' (try 'lockstep %s --help')", wrong,
-                  parser->call->name);
+        return refuse(call, "unknown option '--%s' (did you mean '--%s'?)", wrong, near);
+    return refuse(call, "unknown option '--%s' (try 'lockstep %s --help')", wrong, call->name);
 }
 
 /* "--name", "--name=value" or "--name" "value"; *next is the argument after this one. */
-static ls_status take_long(const struct parser *parser, const char *text, char *const **next)
+static ls_status take_long(struct cli_call *call, const char *text, char *const **next)
 {
     size_t length = strcspn(text, "=");
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
     if (length == 4 && strncmp(text, "help", 4) == 0 && value == NULL) {
-        parser->call->help = true;
+        call->help = true;
         return LS_OK;
     }
-    for (const struct cli_option *row = rows(parser->call->command); row->name != NULL; row++) {
+    for (const struct cli_option *row = rows(call->command); row->name != NULL; row++) {
         if (strlen(row->name) != length || strncmp(row->name, text, length) != 0)
             continue;
         if (row->type == CLI_FLAG && value != NULL)
-            return refuse(parser, "option '--%s' takes no value", row->name);
+            return refuse(call, "option '--%s' takes no value", row->name);
         if (row->type != CLI_FLAG && value == NULL) {
             if (**next == NULL)
-                return refuse(parser, "option '--%s' needs a value (%s)", row->name, row->argument);
+                return refuse(call, "option '--%s' needs a value (%s)", row->name, row->argument);
             value = *(*next)++;
         }
-        return take(parser, row, value);
+        return take(call, row, value);
     }
-    return refuse_unknown(parser, text, length);
+    return refuse_unknown(call, text, length);
 }
 
 /* "-q", "-o" "DIR", "-oDIR", "-qo" "DIR". */
-static ls_status take_letters(const struct parser *parser, const char *letters, char *const **next)
+static ls_status take_letters(struct cli_call *call, const char *letters, char *const **next)
 {
     for (; *letters != '\0'; letters++) {
         if (*letters == 'h') {
-            parser->call->help = true;
+            call->help = true;
             return LS_OK;
         }
-        const struct cli_option *row = rows(parser->call->command);
+        const struct cli_option *row = rows(call->command);
         while (row->name != NULL && row->letter != *letters)
             row++;
         if (row->name == NULL)
-            return refuse(parser, "unknown option '-%c' (try 'lockstep %s --help')", *letters,
-                          parser->call->name);
+            return refuse(call, "unknown option '-%c' (try 'lockstep %s --help')", *letters,
+                          call->name);
         if (row->type == CLI_FLAG) {
-            ls_status status = take(parser, row, NULL);
+            ls_status status = take(call, row, NULL);
             if (status != LS_OK)
                 return status;
             continue;
         }
         if (letters[1] != '\0')
-            return take(parser, row, letters + 1);
+            return take(call, row, letters + 1);
         if (**next == NULL)
-            return refuse(parser, "option '-%c' needs a value (%s)", *letters, row->argument);
-        return take(parser, row, *(*next)++);
+            return refuse(call, "option '-%c' needs a value (%s)", *letters, row->argument);
+        return take(call, row, *(*next)++);
     }
     return LS_OK;
 }
 
-static ls_status check_operands(const struct parser *parser)
+static ls_status check_operands(struct cli_call *call)
 {
-    const struct cli_call *call = parser->call;
     const struct cli_command *command = call->command;
     if (call->operand_count < command->least)
-        return refuse(parser, "missing operand (usage: lockstep %s %s; try --help)", call->name,
+        return refuse(call, "missing operand (usage: lockstep %s %s; try --help)", call->name,
                       command->operands);
     if (call->operand_count > command->most)
-        return refuse(parser, "extra operand '%s'", call->operands[command->most]);
+        return refuse(call, "extra operand '%s'", call->operands[command->most]);
     return LS_OK;
 }
 
 ls_status cli_call_parse(struct cli_call *call, const struct cli_command *command, const char *name,
-                         char *const *arguments, char *message, size_t room)
+                         char *const *arguments)
 {
     *call = (struct cli_call){.command = command};
     snprintf(call->name, sizeof(call->name), "%s", name);
     call->options = call->storage.bytes;
-    struct parser parser = {.call = call, .message = message, .room = room};
     for (const struct cli_option *row = rows(command); row->name != NULL; row++)
         if (row->type == CLI_COUNT)
-            *(int64_t *)field(&parser, row) = row->start;
+            *(int64_t *)field(call, row) = row->start;
 
     ls_status status = LS_OK;
     bool options_over = false;
     while (*arguments != NULL && status == LS_OK && !call->help) {
         const char *argument = *arguments++;
         if (options_over || argument[0] != '-' || argument[1] == '\0')
-            status = add(&parser, &call->operand_list, argument);
+            status = add(call, call->operand_list, argument);
         else if (strcmp(argument, "--") == 0)
             options_over = true;
         else if (argument[1] == '-')
-            status = take_long(&parser, argument + 2, &arguments);
+            status = take_long(call, argument + 2, &arguments);
         else
-            status = take_letters(&parser, argument + 1, &arguments);
+            status = take_letters(call, argument + 1, &arguments);
     }
     call->operands = call->operand_list.items;
     call->operand_count = call->operand_list.count;
     if (status == LS_OK && !call->help)
-        status = check_operands(&parser);
+        status = check_operands(call);
     return status;
 }
 
 void cli_call_release(struct cli_call *call)
 {
-    struct parser parser = {.call = call};
     for (const struct cli_option *row = rows(call->command); row->name != NULL; row++) {
         if (row->type != CLI_LIST && row->type != CLI_KEY)
             continue;
-        struct cli_list *list = field(&parser, row); /* several rows may share one */
+        struct cli_list *list = field(call, row); /* several rows may share one */
         for (size_t i = 0; i < list->count; i++)
             free((char *)(uintptr_t)list->items[i]);
         free(list->items);

@@ -18,7 +18,7 @@ refused 64 "help: extra operand 'idx'" help import csv idx
 # operand LINE...: a command whose first operand is missing, with its usage
 operands=(
     "train:RUN.yaml|RUNDIR" "evaluate:MODEL" "predict:MODEL" "summary:MODEL|RUN.yaml"
-    "import idx:IMAGES LABELS [TEST-IMAGES TEST-LABELS]" "import csv:FILE..."
+    "import idx:IMAGES [LABELS [TEST-IMAGES TEST-LABELS]]" "import csv:FILE..."
     "list:layers|losses|optimizers|metrics|activations|initializers|... [NAME]"
     "status:RUNDIR..." "stop:RUNDIR" "diff:A B"
 )

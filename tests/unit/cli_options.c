@@ -66,7 +66,7 @@ static const struct cli_command command = {.name = "do",
                                            .interrupted = "interrupted",
                                            .examples = "  lockstep do a\n"};
 
-enum { MESSAGE_BYTES = 256, ARGUMENTS_MAX = 32 };
+enum { MESSAGE_BYTES = 512, ARGUMENTS_MAX = 32 };
 
 /* Parses the words of a line, parted by single blanks; they live until the next call. */
 static ls_status parse(struct cli_call *call, const char *line, char *message)
@@ -78,8 +78,9 @@ static ls_status parse(struct cli_call *call, const char *line, char *message)
     for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " "))
         arguments[count++] = word;
     arguments[count] = NULL;
-    message[0] = '\0';
-    return cli_call_parse(call, &command, "do", arguments, message, MESSAGE_BYTES);
+    ls_status status = cli_call_parse(call, &command, "do", arguments);
+    snprintf(message, MESSAGE_BYTES, "%s", call->message);
+    return status;
 }
 
 static void test_all_spellings(void **state)
