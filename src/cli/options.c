@@ -207,7 +207,7 @@ ls_status cli_call_parse(struct cli_call *call, const struct cli_command *comman
     while (*arguments != NULL && status == LS_OK && !call->help) {
         const char *argument = *arguments++;
         if (options_over || argument[0] != '-' || argument[1] == '\0')
-            status = add(call, call->operand_list, argument);
+            status = add(call, &call->operand_list, argument);
         else if (strcmp(argument, "--") == 0)
             options_over = true;
         else if (argument[1] == '-')
