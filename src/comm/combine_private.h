@@ -71,6 +71,8 @@ double *ls_combine_doubles(const struct ls_combine *combine, size_t arena);
 /* The arena of partial sum `leaf` (an index of leaves) of a position on this node. */
 size_t ls_combine_leaf_arena(const struct ls_combine *combine, int position, int leaf);
 
+/* Arenas that a rank needs for the replicas [part). */
+size_t ls_combine_slots(int64_t replicas, struct ls_range part, bool resident);
 /* Part `index` of `parts` of the elements, cut at cache lines. */
 struct ls_range ls_combine_split(struct ls_range elements, int parts, int index);
 

@@ -170,32 +170,36 @@ out:
     return status;
 }
 
-static ls_status start_mpi(void)
+/* Whether MPI runs; LS_USAGE when it did and does no more. */
+static ls_status look_for_mpi(bool *running)
 {
-    int provided = MPI_THREAD_SINGLE, finalized = 0;
+    int initialized = 0, finalized = 0;
 
+    LS_TRY(LS_MPI(MPI_Initialized, &initialized));
     LS_TRY(LS_MPI(MPI_Finalized, &finalized));
     if (finalized)
         return ls_fail(LS_USAGE, "MPI was finalized and cannot start again in this process: create "
                                  "the comm before, and once");
-    return LS_MPI(MPI_Init_thread, NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    *running = initialized;
+    return LS_OK;
 }
 
 ls_status ls_comm_create(struct ls_comm **comm)
 {
     struct ls_launch launch;
-    int initialized = 0;
+    int level;
+    bool running = false;
     ls_status status;
 
     *comm = NULL;
     ls_launch_read(&launch);
-    LS_TRY(LS_MPI(MPI_Initialized, &initialized));
-    if (!initialized) {
+    LS_TRY(look_for_mpi(&running));
+    if (!running) {
         if (!launch.launched)
             return ls_comm_create_alone(comm);
         if (!launch.reachable)
             return ls_launch_refuse(&launch); /* MPI_Init would end the process */
-        LS_TRY(start_mpi());
+        LS_TRY(LS_MPI(MPI_Init_thread, NULL, NULL, MPI_THREAD_FUNNELED, &level));
     }
     LS_TRY_OUT(ls_comm_create_mpi(comm, MPI_COMM_WORLD));
     if (launch.processes > 1 && (*comm)->place.size == 1)
@@ -204,21 +208,22 @@ out:
     if (status != LS_OK) {
         ls_comm_free(*comm);
         *comm = NULL;
-        if (!initialized)
+        if (!running)
             MPI_Finalize();
     } else {
-        (*comm)->finalize = !initialized;
+        (*comm)->finalize = !running;
     }
     return status;
 }
 
 ls_status ls_comm_create_mpi(struct ls_comm **comm, MPI_Comm parent)
 {
-    int initialized = 0, level = 0, between = 0;
+    int level = 0, between = 0;
+    bool running = false;
 
     *comm = NULL;
-    LS_TRY(LS_MPI(MPI_Initialized, &initialized));
-    if (!initialized)
+    LS_TRY(look_for_mpi(&running));
+    if (!running)
         return ls_fail(LS_USAGE, "MPI is not initialized: call MPI_Init_thread before "
                                  "ls_comm_create_mpi");
     LS_TRY(LS_MPI(MPI_Query_thread, &level));
