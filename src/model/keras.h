@@ -7,18 +7,10 @@
 
 /* Turns a config that Keras wrote, in place, into options as a run file has them: what `kind` does
  * not know and what changes nothing (null, or the one value that Keras has when it is not in use)
- * goes; sub-kinds lose module and registered_name; names registered under "lockstep>" lose that.
- * What does change something stays, for the parser to refuse. Keys in `keep` (ends with NULL; or
- * NULL) stay. kind NULL (not one of ours): only nulls go. LS_FAILED when memory ran out. */
+ * goes, in sub-kinds too. What does change something stays, for the parser to refuse. Keys in
+ * `keep` (ends with NULL; or NULL) stay. kind NULL (not one of ours): only nulls go. LS_FAILED when
+ * memory ran out. */
 ls_status ls_keras_clean(struct ls_tree *config, const struct ls_kind *kind,
                          const char *const *keep);
-
-/* The instance's options in Keras' terms, added to map: as ls_instance_write, and activations as
- * Keras names them. */
-ls_status ls_keras_write(struct ls_tree *map, const struct ls_instance *instance);
-
-/* {"class_name": C, "config": {...}} (with or without module and the like) of one of registry's
- * kinds, in place: cleaned; a function becomes its name. Anything else is left as it is. */
-ls_status ls_keras_clean_kind(struct ls_tree *node, const struct ls_registry *registry);
 
 #endif

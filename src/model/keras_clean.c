@@ -84,51 +84,22 @@ static ls_status make_scalar(struct ls_tree *node, const char *text)
     return LS_OK;
 }
 
-/* "lockstep>step" is our step. */
-static ls_status unregister(struct ls_tree *scalar)
+/* {"class_name": C, "config": {...}} of one of registry's kinds. */
+static ls_status clean_kind(struct ls_tree *node, const struct ls_registry *registry)
 {
-    static const char package[] = "lockstep>";
-    if (strncmp(scalar->text, package, sizeof package - 1) != 0)
-        return LS_OK;
-    return make_scalar(scalar, scalar->text + sizeof package - 1);
-}
-
-static void remove_key(struct ls_tree *map, const char *key)
-{
-    for (struct ls_tree *entry = map->child; entry; entry = entry->next)
-        if (strcmp(entry->key, key) == 0) {
-            ls_tree_remove(entry);
-            return;
-        }
-}
-
-ls_status ls_keras_clean_kind(struct ls_tree *node, const struct ls_registry *registry)
-{
-    static const char *const beside[] = {"module", "registered_name", "build_config",
-                                         "shared_object_id", NULL};
-    if (node->type == LS_TREE_SCALAR)
-        return unregister(node);
     const struct ls_tree *name =
         node->type == LS_TREE_MAP ? ls_tree_find(node, "class_name") : NULL;
-    if (!name || name->type != LS_TREE_SCALAR)
+    const struct ls_tree *config = name ? ls_tree_find(node, "config") : NULL;
+    if (!config || config->type != LS_TREE_MAP || name->type != LS_TREE_SCALAR)
         return LS_OK;
-    struct ls_tree *config = (struct ls_tree *)ls_tree_find(node, "config");
-    if (strcmp(name->text, "function") == 0 && config && config->type == LS_TREE_SCALAR) {
-        LS_TRY(make_scalar(node, config->text));
-        return unregister(node);
-    }
-    for (size_t i = 0; beside[i]; i++)
-        remove_key(node, beside[i]);
-    if (!config || config->type != LS_TREE_MAP)
-        return LS_OK;
-    return ls_keras_clean(config, ls_kind_find(registry, name->text), NULL);
+    return ls_keras_clean((struct ls_tree *)config, ls_kind_find(registry, name->text), NULL);
 }
 
 static ls_status clean_entry(struct ls_tree *entry, const struct ls_kind *kind)
 {
     const struct ls_option *option = kind ? find_option(kind, entry->key) : NULL;
     if (option && option->type == LS_OPTION_KIND)
-        return ls_keras_clean_kind(entry, option->registry);
+        return clean_kind(entry, option->registry);
     if (option)
         return LS_OK;
     if (changes_nothing(entry) && (kind || ls_tree_is_null(entry))) {

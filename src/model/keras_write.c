@@ -1,85 +1,10 @@
 /* Keras' config of a model. */
-#include <string.h>
-
-#include "base/memory.h"
 #include "layer/layer.h"
 #include "model/graph.h"
-#include "model/keras.h"
-
-/* Activations that Keras does not have: written as functions registered in package "lockstep". */
-static const char *const our_activations[] = {"step", "sign", "gelu_tanh", NULL};
 
 static ls_status no_memory(void)
 {
     return ls_fail(LS_FAILED, "out of memory");
-}
-
-static bool is_ours(const char *activation)
-{
-    for (size_t i = 0; our_activations[i]; i++)
-        if (strcmp(our_activations[i], activation) == 0)
-            return true;
-    return false;
-}
-
-/* What Keras itself writes for a function that is registered in a package. */
-static ls_status write_registered(struct ls_tree *map, const char *key, const char *name)
-{
-    struct ls_tree *function = ls_tree_add(map, key, LS_TREE_MAP);
-    struct ls_text registered = {0};
-    ls_text_append(&registered, "lockstep>%s", name);
-    ls_status status = ls_text_status(&registered);
-    if (status == LS_OK && (!function || !ls_tree_add_text(function, "module", "builtins") ||
-                            !ls_tree_add_text(function, "class_name", "function") ||
-                            !ls_tree_add_text(function, "config", registered.data) ||
-                            !ls_tree_add_text(function, "registered_name", "function")))
-        status = no_memory();
-    ls_text_release(&registered);
-    return status;
-}
-
-/* {"class_name": "relu", "config": {}} is "relu" in Keras. */
-static ls_status write_activation(struct ls_tree *map, const struct ls_tree *written)
-{
-    const struct ls_tree *name = ls_tree_find(written, "class_name");
-    const struct ls_tree *config = ls_tree_find(written, "config");
-    if (config && config->type == LS_TREE_MAP && config->count > 0)
-        return ls_fail(LS_BAD_INPUT,
-                       "activation '%s': Keras has no options of activations in its files; use the "
-                       "layer of that name",
-                       name->text);
-    if (is_ours(name->text))
-        return write_registered(map, written->key, name->text);
-    return ls_tree_add_text(map, written->key, name->text) ? LS_OK : no_memory();
-}
-
-static const struct ls_option *find_option(const struct ls_kind *kind, const char *name)
-{
-    for (const struct ls_option *option = kind->options; option && option->name; option++)
-        if (strcmp(option->name, name) == 0)
-            return option;
-    return NULL;
-}
-
-ls_status ls_keras_write(struct ls_tree *map, const struct ls_instance *instance)
-{
-    ls_status status = LS_OK;
-    struct ls_tree *written = ls_tree_new(LS_TREE_MAP);
-    if (!written)
-        return no_memory();
-    LS_TRY_OUT(ls_instance_write(instance, written));
-    for (const struct ls_tree *entry = written->child; entry; entry = entry->next) {
-        const struct ls_option *option = find_option(instance->kind, entry->key);
-        bool activation = option && option->type == LS_OPTION_KIND &&
-                          option->registry == &ls_activations && entry->type == LS_TREE_MAP;
-        if (activation)
-            LS_TRY_OUT(write_activation(map, entry));
-        else if (!ls_tree_add_copy(map, entry->key, entry))
-            LS_TRY_OUT(no_memory());
-    }
-out:
-    ls_tree_free(written);
-    return status;
 }
 
 /* [null, 28, 28] of a sample's shape. */
@@ -114,7 +39,7 @@ static ls_status write_layer_config(struct ls_tree *config, const struct ls_laye
         !ls_tree_add_bool(config, "trainable", layer->trainable) ||
         !ls_tree_add_text(config, "dtype", "float32"))
         return no_memory();
-    LS_TRY(ls_keras_write(config, &instance));
+    LS_TRY(ls_instance_write(&instance, config));
     return layer->kind->write ? layer->kind->write(layer, config) : LS_OK;
 }
 

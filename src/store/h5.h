@@ -90,6 +90,7 @@ struct ls_h5_values {
     enum ls_h5_type type;
     struct ls_shape shape; /* rank 0: one value; sizes may be 0 */
     const void *values;    /* borrowed until ls_h5_image_finish */
+    void *owned;           /* or NULL: released with the image, also when putting them fails */
 };
 
 ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffer,

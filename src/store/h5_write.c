@@ -17,6 +17,7 @@ struct ls_h5_piece {
     haddr_t offset;
     size_t bytes;
     const void *values;
+    void *owned;
 };
 
 static ls_status failed(const struct ls_h5_image *image, const char *object)
@@ -115,6 +116,9 @@ void ls_h5_image_close(struct ls_h5_image *image)
     if (image->file >= 0)
         H5Fclose(image->file);
     image->file = -1;
+    for (size_t i = 0; i < image->pieces; i++)
+        ls_release(image->piece[i].owned);
+    image->pieces = 0;
     ls_release(image->piece);
     image->piece = NULL;
     if (image->buffer)
@@ -137,7 +141,8 @@ ls_status ls_h5_image_finish(struct ls_h5_image *image)
         const struct ls_h5_piece *piece = &image->piece[i];
         if (piece->offset > buffer->length || piece->bytes > buffer->length - piece->offset)
             return failed(image, "its values");
-        memcpy(buffer->bytes + piece->offset, piece->values, piece->bytes);
+        if (piece->bytes > 0)
+            memcpy(buffer->bytes + piece->offset, piece->values, piece->bytes);
     }
     return LS_OK;
 }
@@ -194,15 +199,19 @@ ls_status ls_h5_put_values(struct ls_h5_image *image, const char *object,
                        : values->type == LS_H5_DOUBLE ? H5T_IEEE_F64LE
                                                       : H5T_STD_I64LE;
     size_t bytes = type_bytes[values->type] * (size_t)ls_shape_count(&values->shape);
-    LS_TRY(ls_reallocate(&image->piece, image->pieces + 1, sizeof *image->piece));
+    ls_status status = ls_reallocate(&image->piece, image->pieces + 1, sizeof *image->piece);
+    if (status != LS_OK) {
+        ls_release(values->owned);
+        return status;
+    }
+    struct ls_h5_piece *piece = &image->piece[image->pieces++];
+    *piece = (struct ls_h5_piece){0, bytes, values->values, values->owned};
     hid_t space = create_space(&values->shape);
     hid_t dataset = create_dataset(image->file, object, type, space);
-    haddr_t offset = dataset >= 0 ? H5Dget_offset(dataset) : HADDR_UNDEF;
+    piece->offset = dataset >= 0 && bytes > 0 ? H5Dget_offset(dataset) : 0;
     H5Sclose(space);
-    if (dataset < 0 || H5Dclose(dataset) < 0 || (bytes > 0 && offset == HADDR_UNDEF))
+    if (dataset < 0 || H5Dclose(dataset) < 0 || piece->offset == HADDR_UNDEF)
         return failed(image, object);
-    if (bytes > 0)
-        image->piece[image->pieces++] = (struct ls_h5_piece){offset, bytes, values->values};
     return LS_OK;
 }
 

@@ -2,10 +2,8 @@
 
 #include <string.h>
 
-#include "layer/layer.h"
 #include "loss/loss.h"
 #include "metric/metric.h"
-#include "model/keras.h"
 #include "optimizer/optimizer.h"
 
 static ls_status no_memory(void)
@@ -41,7 +39,7 @@ static ls_status write_known(struct ls_tree *parent, const char *key,
     struct ls_tree *config = NULL;
     if (made && ls_tree_add_text(made, "class_name", instance.kind->name))
         config = ls_tree_add(made, "config", LS_TREE_MAP);
-    ls_status status = config ? ls_keras_write(config, &instance) : no_memory();
+    ls_status status = config ? ls_instance_write(&instance, config) : no_memory();
     ls_instance_release(&instance);
     return status;
 }

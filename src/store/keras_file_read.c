@@ -1,0 +1,208 @@
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/keras_compile.h"
+#include "store/keras_file.h"
+
+#define WEIGHTS "/model_weights"
+
+/* -- configs
+ * -------------------------------------------------------------------------------------------- */
+
+/* *tree NULL when there is no such attribute. */
+static ls_status read_json(const struct ls_h5 *h5, const char *attribute, struct ls_tree **tree)
+{
+    char *json = NULL;
+    *tree = NULL;
+    LS_TRY(ls_h5_read_text(h5, "/", attribute, &json));
+    if (!json)
+        return LS_OK;
+    ls_status status = ls_tree_parse_json(tree, json, strlen(json), h5->path);
+    ls_release(json);
+    return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", attribute);
+}
+
+/* What a name in a config means may hang on the version of Keras. */
+static ls_status add_version(const struct ls_h5 *h5, struct ls_tree *config)
+{
+    char *version = NULL;
+    LS_TRY(ls_h5_read_text(h5, "/", "keras_version", &version));
+    if (version && config->type == LS_TREE_MAP && !ls_tree_find(config, "keras_version") &&
+        !ls_tree_add_text(config, "keras_version", version)) {
+        ls_release(version);
+        return ls_fail(LS_FAILED, "out of memory");
+    }
+    ls_release(version);
+    return LS_OK;
+}
+
+static ls_status read_model(const struct ls_h5 *h5, struct ls_model **model)
+{
+    struct ls_tree *config = NULL;
+    LS_TRY(read_json(h5, "model_config", &config));
+    if (!config)
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: no model_config: the file holds no whole model of Keras (weights "
+                       "alone?)",
+                       h5->path);
+    ls_status status = add_version(h5, config);
+    if (status == LS_OK)
+        status = ls_model_from_keras(model, config);
+    ls_tree_free(config);
+    return status;
+}
+
+static ls_status read_compile(const struct ls_h5 *h5, struct ls_tree **compile)
+{
+    struct ls_tree *config = NULL;
+    LS_TRY(read_json(h5, "training_config", &config));
+    if (!config)
+        return LS_OK;
+    ls_status status = ls_compile_from_keras(compile, config);
+    ls_tree_free(config);
+    return status;
+}
+
+/* -- weights
+ * -------------------------------------------------------------------------------------------- */
+
+/* A layer of the file that has weights. */
+struct file_layer {
+    char *group;
+    const char *name;
+    struct ls_texts weights;
+};
+
+static void release_layers(struct file_layer *layer, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ls_release(layer[i].group);
+        ls_texts_release(&layer[i].weights);
+    }
+    ls_release(layer);
+}
+
+/* The layers with weights among names; *layer has room for all of them. */
+static ls_status read_layers(const struct ls_h5 *h5, const struct ls_texts *names,
+                             struct file_layer *layer, size_t *count)
+{
+    bool found;
+    for (size_t i = 0; i < names->count; i++) {
+        struct file_layer *next = &layer[*count];
+        next->name = names->text[i];
+        LS_TRY(ls_format(&next->group, WEIGHTS "/%s", next->name));
+        LS_TRY(ls_h5_find(h5, next->group, &found));
+        if (!found)
+            return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, next->group);
+        LS_TRY(ls_h5_read_texts(h5, next->group, "weight_names", &next->weights));
+        if (next->weights.count > 0) {
+            ++*count;
+        } else {
+            ls_release(next->group);
+            next->group = NULL;
+        }
+    }
+    return LS_OK;
+}
+
+static ls_status read_variable(const struct ls_h5 *h5, const struct ls_model *model,
+                               const struct ls_variable *variable, const struct file_layer *from,
+                               size_t index)
+{
+    char *object = NULL;
+    LS_TRY(ls_format(&object, "%s/%s", from->group, from->weights.text[index]));
+    ls_status status =
+        ls_h5_read_floats(h5, object, model->weights + variable->offset, &variable->shape);
+    ls_release(object);
+    return status;
+}
+
+static ls_status read_layer(const struct ls_h5 *h5, const struct ls_model *model,
+                            const struct ls_layer *layer, const struct file_layer *from)
+{
+    size_t index = 0;
+    if (from->weights.count != layer->variables)
+        return ls_fail(LS_BAD_INPUT, "%s: %s has %zu weights, but layer %s (%s) has %zu", h5->path,
+                       from->group, from->weights.count, layer->name, layer->kind->kind.name,
+                       layer->variables);
+    for (int trainable = 1; trainable >= 0; trainable--)
+        for (size_t v = 0; v < layer->variables; v++)
+            if ((layer->trainable && layer->variable[v].trainable) == trainable)
+                LS_TRY(read_variable(h5, model, &layer->variable[v], from, index++));
+    return LS_OK;
+}
+
+static const struct file_layer *find_layer(const struct file_layer *layer, size_t count,
+                                           const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(layer[i].name, name) == 0)
+            return &layer[i];
+    return NULL;
+}
+
+static ls_status assign(const struct ls_h5 *h5, const struct ls_model *model,
+                        const struct file_layer *file, size_t count)
+{
+    size_t wanted = 0, at = 0;
+    bool by_name = true;
+    for (size_t i = 0; i < model->layers; i++)
+        if (model->layer[i]->variables > 0) {
+            wanted++;
+            by_name = by_name && find_layer(file, count, model->layer[i]->name);
+        }
+    if (wanted != count)
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: %s has %zu layers with weights, but the model in model_config has %zu",
+                       h5->path, WEIGHTS, count, wanted);
+    for (size_t i = 0; i < model->layers; i++) {
+        const struct ls_layer *layer = model->layer[i];
+        if (layer->variables == 0)
+            continue;
+        const struct file_layer *from = by_name ? find_layer(file, count, layer->name) : &file[at];
+        LS_TRY(read_layer(h5, model, layer, from));
+        at++;
+    }
+    return LS_OK;
+}
+
+static ls_status read_weights(const struct ls_h5 *h5, struct ls_model *model)
+{
+    struct ls_texts names = {0};
+    struct file_layer *layer = NULL;
+    size_t count = 0;
+    bool found;
+    ls_status status;
+    LS_TRY(ls_h5_find(h5, WEIGHTS, &found));
+    if (!found)
+        return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, WEIGHTS);
+    LS_TRY(ls_h5_read_texts(h5, WEIGHTS, "layer_names", &names));
+    LS_TRY_OUT(ls_allocate(&layer, names.count, sizeof *layer));
+    LS_TRY_OUT(read_layers(h5, &names, layer, &count));
+    LS_TRY_OUT(assign(h5, model, layer, count));
+    model->initialized = true;
+out:
+    if (layer)
+        release_layers(layer, names.count);
+    ls_texts_release(&names);
+    return status;
+}
+
+ls_status ls_keras_file_read(const struct ls_h5 *h5, struct ls_model **model,
+                             struct ls_tree **compile)
+{
+    ls_status status = LS_OK;
+    *model = NULL;
+    *compile = NULL;
+    LS_TRY(read_model(h5, model));
+    LS_TRY_OUT(read_weights(h5, *model));
+    LS_TRY_OUT(read_compile(h5, compile));
+out:
+    if (status != LS_OK) {
+        ls_tree_free(*compile);
+        ls_model_free(*model);
+        *compile = NULL;
+        *model = NULL;
+    }
+    return status;
+}

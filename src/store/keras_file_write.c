@@ -1,0 +1,113 @@
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/keras_compile.h"
+#include "store/keras_file.h"
+
+/* The version whose files ours are like: readers of Keras 2 look at it. */
+#define KERAS_VERSION "3.15.1"
+#define KERAS_BACKEND "tensorflow"
+#define WEIGHTS       "/model_weights"
+
+static ls_status put_json(struct ls_h5_image *image, const char *attribute,
+                          const struct ls_tree *tree)
+{
+    struct ls_text json = {0};
+    ls_tree_format_json(&json, tree);
+    ls_status status = ls_text_status(&json);
+    if (status == LS_OK)
+        status = ls_h5_put_text(image, "/", attribute, json.data);
+    ls_text_release(&json);
+    return status;
+}
+
+static ls_status put_configs(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint)
+{
+    const struct ls_model *model = checkpoint->model;
+    const struct ls_tree *compile = checkpoint->compile ? checkpoint->compile : model->compile;
+    struct ls_tree *config = NULL, *training = NULL;
+    ls_status status = LS_OK;
+    LS_TRY_OUT(ls_model_to_keras(model, &config));
+    LS_TRY_OUT(put_json(image, "model_config", config));
+    if (compile)
+        LS_TRY_OUT(ls_compile_to_keras(&training, compile, model));
+    if (training)
+        LS_TRY_OUT(put_json(image, "training_config", training));
+out:
+    ls_tree_free(config);
+    ls_tree_free(training);
+    return status;
+}
+
+/* One variable: its dataset, and its name in the list. In a Sequential model Keras puts the model's
+ * name before it. */
+static ls_status put_variable(struct ls_h5_image *image, const struct ls_model *model,
+                              const struct ls_layer *layer, const struct ls_variable *variable,
+                              struct ls_texts *names)
+{
+    char *name = NULL, *object = NULL;
+    ls_status status = LS_OK;
+    LS_TRY_OUT(ls_format(&name, "%s%s%s/%s", model->sequential ? model->name : "",
+                         model->sequential ? "/" : "", layer->name, variable->name));
+    LS_TRY_OUT(ls_format(&object, WEIGHTS "/%s/%s", layer->name, name));
+    LS_TRY_OUT(ls_texts_add(names, name));
+    const struct ls_h5_values values = {LS_H5_FLOAT, variable->shape,
+                                        model->weights + variable->offset, NULL};
+    status = ls_h5_put_values(image, object, &values);
+out:
+    ls_release(name);
+    ls_release(object);
+    return status;
+}
+
+/* Keras pairs names with weights by their order: those that train first. */
+static ls_status put_layer(struct ls_h5_image *image, const struct ls_model *model,
+                           const struct ls_layer *layer)
+{
+    struct ls_texts names = {0};
+    char *group = NULL;
+    ls_status status = LS_OK;
+    LS_TRY_OUT(ls_format(&group, WEIGHTS "/%s", layer->name));
+    LS_TRY_OUT(ls_h5_put_group(image, group));
+    for (int trainable = 1; trainable >= 0; trainable--)
+        for (size_t v = 0; v < layer->variables; v++)
+            if ((layer->trainable && layer->variable[v].trainable) == trainable)
+                LS_TRY_OUT(put_variable(image, model, layer, &layer->variable[v], &names));
+    status = ls_h5_put_texts(image, group, "weight_names", &names);
+out:
+    ls_release(group);
+    ls_texts_release(&names);
+    return status;
+}
+
+static ls_status put_weights(struct ls_h5_image *image, const struct ls_model *model)
+{
+    static const char top[] = WEIGHTS "/top_level_model_weights";
+    const struct ls_texts none = {0};
+    struct ls_texts layers = {0};
+    ls_status status = LS_OK;
+    LS_TRY_OUT(ls_h5_put_group(image, WEIGHTS));
+    LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "backend", KERAS_BACKEND));
+    LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "keras_version", KERAS_VERSION));
+    for (size_t i = 0; i < model->layers; i++) {
+        const struct ls_layer *layer = model->layer[i];
+        if (model->sequential && layer->kind->flags & LS_LAYER_INPUT)
+            continue;
+        LS_TRY_OUT(ls_texts_add(&layers, layer->name));
+        LS_TRY_OUT(put_layer(image, model, layer));
+    }
+    LS_TRY_OUT(ls_h5_put_texts(image, WEIGHTS, "layer_names", &layers));
+    LS_TRY_OUT(ls_h5_put_group(image, top));
+    status = ls_h5_put_texts(image, top, "weight_names", &none);
+out:
+    ls_texts_release(&layers);
+    return status;
+}
+
+ls_status ls_keras_file_write(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint)
+{
+    LS_TRY(ls_h5_put_text(image, "/", "keras_version", KERAS_VERSION));
+    LS_TRY(ls_h5_put_text(image, "/", "backend", KERAS_BACKEND));
+    LS_TRY(put_configs(image, checkpoint));
+    return put_weights(image, checkpoint->model);
+}

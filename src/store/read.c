@@ -1,0 +1,109 @@
+/* Reading checkpoints and Keras' own files. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/checkpoint.h"
+#include "store/digest.h"
+#include "store/keras_file.h"
+#include "store/state.h"
+#include "store/steps.h"
+
+void ls_checkpoint_release(struct ls_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->slots; i++) {
+        ls_release((char *)checkpoint->slot_name[i]); /* ls_checkpoint_read made it */
+        ls_release(checkpoint->slot[i]);
+    }
+    ls_model_free(checkpoint->model);
+    ls_tree_free(checkpoint->compile);
+    ls_tree_free(checkpoint->state);
+    ls_release(checkpoint->partial);
+    ls_table_release(&checkpoint->epochs);
+    *checkpoint = (struct ls_checkpoint){0};
+}
+
+static ls_status read_parts(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint, bool sealed,
+                            bool *newer)
+{
+    bool ours = false;
+    LS_TRY(ls_state_find(h5, &ours, newer));
+    if (ours && !sealed)
+        return ls_fail(LS_BAD_INPUT, "%s: damaged: its digest is lost", h5->path);
+    LS_TRY(ls_keras_file_read(h5, &checkpoint->model, &checkpoint->compile));
+    if (ours)
+        LS_TRY(ls_state_read(h5, checkpoint));
+    if (checkpoint->compile)
+        LS_TRY(ls_tree_copy(&checkpoint->model->compile, checkpoint->compile));
+    return LS_OK;
+}
+
+/* *newer: it failed since it is of a newer format. */
+static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, bool *newer)
+{
+    struct ls_h5 h5;
+    bool sealed = false;
+    *newer = false;
+    *checkpoint = (struct ls_checkpoint){0};
+    /* The bytes first: HDF5 is no judge of damaged files. */
+    LS_TRY(ls_digest_check(path, &sealed));
+    LS_TRY(ls_h5_open(&h5, path));
+    ls_status status = read_parts(&h5, checkpoint, sealed, newer);
+    ls_h5_close(&h5);
+    if (status != LS_OK)
+        ls_checkpoint_release(checkpoint);
+    return status;
+}
+
+ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path)
+{
+    bool newer;
+    return read_file(checkpoint, path, &newer);
+}
+
+/* The first whole one of steps; *path NULL when there is none. */
+static ls_status read_first(struct ls_checkpoint *checkpoint, char **path, const char *directory,
+                            const struct ls_steps *steps)
+{
+    size_t damaged = 0;
+    for (size_t i = 0; i < steps->count; i++) {
+        bool newer;
+        LS_TRY(ls_step_path(path, directory, steps->step[i]));
+        ls_status status = read_file(checkpoint, *path, &newer);
+        if (status == LS_OK)
+            return LS_OK;
+        ls_release(*path);
+        *path = NULL;
+        /* A newer program's checkpoints are whole: to go back behind them would be to lose them. */
+        if (status != LS_BAD_INPUT || newer)
+            return status;
+        damaged++;
+        if (i + 1 < steps->count)
+            ls_warn("%s; going back to the checkpoint before it", ls_message());
+    }
+    if (damaged > 0)
+        return ls_fail_within(
+            LS_BAD_INPUT,
+            "%s: none of its %zu checkpoints is whole (move the directory away to "
+            "start anew)",
+            directory, damaged);
+    return LS_OK;
+}
+
+ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
+                                    const char *directory)
+{
+    enum { ATTEMPTS = 3 };
+    ls_status status = LS_OK;
+    *path = NULL;
+    *checkpoint = (struct ls_checkpoint){0};
+    /* A run that goes on may remove a checkpoint between our finding and our opening it. */
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct ls_steps steps;
+        LS_TRY(ls_steps_list(&steps, directory));
+        status = read_first(checkpoint, path, directory, &steps);
+        ls_steps_release(&steps);
+        if (status != LS_NO_INPUT)
+            break;
+    }
+    return status;
+}
