@@ -17,7 +17,8 @@ static ls_status add_block(void *user, const struct ls_plan_run *run, const stru
 {
     struct adapting *adapting = user;
     double *sums = adapting->sums + (size_t)(block - adapting->first) * adapting->doubles;
-    adapting->layer->kind->adapter->add(adapting->layer, sums, ls_plan_output(run, 0), batch->rows);
+    adapting->layer->kind->adapter->add(adapting->layer, sums, ls_plan_output(run, 0), batch->rows,
+                                        adapting->shape);
     return LS_OK;
 }
 

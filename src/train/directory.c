@@ -84,7 +84,9 @@ ls_status ls_directory_open(struct ls_directory *directory, const char *path, bo
     char *stop = NULL;
     directory->lock = -1;
     directory->path = NULL;
+    directory->made = false;
     LS_TRY(ls_duplicate(&directory->path, path));
+    directory->made = access(path, F_OK) != 0;
     LS_TRY_OUT(ls_directory_make(path));
     *holds_run = exists(path, "run.yaml");
     LS_TRY_OUT(take_lock(directory));
@@ -98,8 +100,22 @@ out:
     return status;
 }
 
+/* A start that failed before the run began leaves no directory behind. */
+static void remove_unused(const struct ls_directory *directory)
+{
+    char *lock = NULL;
+    if (!directory->made || exists(directory->path, "run.yaml"))
+        return;
+    if (ls_directory_file(&lock, directory->path, lock_name) == LS_OK)
+        unlink(lock);
+    rmdir(directory->path);
+    ls_release(lock);
+}
+
 void ls_directory_close(struct ls_directory *directory)
 {
+    if (directory->path && directory->lock >= 0)
+        remove_unused(directory);
     if (directory->lock >= 0)
         close(directory->lock);
     ls_release(directory->path);

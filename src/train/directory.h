@@ -6,7 +6,8 @@
 
 struct ls_directory {
     char *path;
-    int lock; /* descriptor; -1: none */
+    int lock;  /* descriptor; -1: none */
+    bool made; /* by this process: goes again when no run is begun in it */
 };
 
 /* Makes the directory where it is not there, and takes its lock: one writer a run directory.

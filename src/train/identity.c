@@ -1,6 +1,7 @@
 #include "train/identity.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"

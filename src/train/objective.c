@@ -97,7 +97,8 @@ static ls_status bind_loss(struct ls_objective *objective, size_t o, const struc
     LS_TRY(ls_instance_parse(&output->loss, &ls_losses, tree));
     LS_TRY(check_form(output, tree));
     const struct ls_loss_kind *kind = ls_loss_of(output);
-    output->sum = kind->reduction_of && kind->reduction_of(output->loss.options) == LS_REDUCE_SUM;
+    output->sum =
+        ((const struct ls_loss_common *)output->loss.options)->reduction == LS_REDUCTION_SUM;
     output->from_logits = option_bool(output->loss.options, kind->from_logits_offset);
     if (!output->from_logits && layer->has_activation && !layer->activity_regularizer &&
         kind->logits_of != LS_ACTIVATION_LINEAR && (int)layer->activation.id == kind->logits_of) {
@@ -121,24 +122,6 @@ static ls_status bind_weight(struct ls_objective *objective, const struct ls_tre
 /* -- metrics
  * ---------------------------------------------------------------------------------------- */
 
-/* The key under which a metric is reported: what the user wrote, or Keras' name of the class. */
-static ls_status name_metric(struct ls_objective_metric *metric, const struct ls_tree *tree)
-{
-    const struct ls_tree *options = tree->type == LS_TREE_MAP ? tree->child : NULL;
-    const struct ls_tree *name =
-        options && options->type == LS_TREE_MAP ? ls_tree_find(options, "name") : NULL;
-    char snake[64];
-    if (name && !ls_tree_is_null(name)) {
-        const char *text;
-        LS_TRY(ls_tree_text(name, &text));
-        return ls_duplicate(&metric->name, text);
-    }
-    if (tree->type == LS_TREE_SCALAR && strcmp(tree->text, metric->instance.kind->name) != 0)
-        return ls_duplicate(&metric->name, tree->text);
-    ls_snake_case(snake, sizeof snake, metric->instance.kind->name);
-    return ls_duplicate(&metric->name, snake);
-}
-
 static ls_status bind_metric(struct ls_objective *objective, size_t o, const struct ls_tree *tree)
 {
     struct ls_objective_output *output = &objective->output[o];
@@ -160,7 +143,7 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
                           kind->kind.name);
     metric->offset = objective->doubles;
     objective->doubles += kind->state_doubles(metric->instance.options, output->columns);
-    return name_metric(metric, tree);
+    return ls_metric_key(&metric->name, tree, &metric->instance);
 }
 
 static ls_status bind_metrics(struct ls_objective *objective, size_t o, const struct ls_tree *tree)

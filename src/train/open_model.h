@@ -1,0 +1,18 @@
+/* MODEL on the command line: a run file, Keras' JSON or .h5, a checkpoint, or a run directory. */
+#ifndef TRAIN_OPEN_MODEL_H
+#define TRAIN_OPEN_MODEL_H
+
+#include "comm/comm.h"
+#include "store/checkpoint.h"
+
+/* Reads it into a checkpoint (a run file gives its model with the initial weights of its seed, and
+ * `compile`). Not collective. */
+ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path);
+
+/* A trained model on all ranks: rank 0 reads, the others get it from rank 0. *model is the
+ * caller's, with its `compile`; *state too (the run's, NULL where the file has none). A model
+ * without weights is refused. Collective. */
+ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, struct ls_comm *comm,
+                            const char *path);
+
+#endif

@@ -1,0 +1,112 @@
+/* lockstep evaluate. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/dataset.h"
+#include "kernel/kernels.h"
+#include "lockstep/run.h"
+#include "store/numbers.h"
+#include "train/evaluator.h"
+#include "train/open_model.h"
+
+/* The data that a command names, or the run's validation data. */
+static ls_status open_data(struct ls_data **data, const char *source, const struct ls_tree *state)
+{
+    if (source)
+        return ls_data_open(data, source);
+    const struct ls_tree *run = state ? ls_tree_find(state, "run") : NULL;
+    const struct ls_tree *validation = run ? ls_tree_find_path(run, "data.validation") : NULL;
+    if (!validation)
+        return ls_fail(LS_USAGE, "the model's run has no validation data: name data with --data "
+                                 "FILE:SPLIT");
+    return ls_data_from_tree(data, validation, "/");
+}
+
+static ls_status fill(struct ls_evaluation *evaluation, const struct ls_evaluator *evaluator,
+                      const double *values)
+{
+    const struct ls_objective *objective = ls_evaluator_objective(evaluator);
+    size_t count = ls_objective_results(objective);
+    LS_TRY(ls_allocate(&evaluation->names, count, sizeof *evaluation->names));
+    LS_TRY(ls_allocate(&evaluation->values, count, sizeof *evaluation->values));
+    for (evaluation->count = 0; evaluation->count < count; evaluation->count++) {
+        size_t i = evaluation->count;
+        LS_TRY(ls_duplicate(&evaluation->names[i], ls_objective_names(objective)[i]));
+        evaluation->values[i] = values[i];
+    }
+    return LS_OK;
+}
+
+static ls_status write_out(const struct ls_evaluation *evaluation, const char *path)
+{
+    struct ls_numbers *numbers = NULL;
+    char **name = NULL;
+    ls_status status = ls_allocate(&numbers, evaluation->count, sizeof *numbers);
+    if (status == LS_OK)
+        status = ls_allocate(&name, evaluation->count, sizeof *name);
+    for (size_t i = 0; i < evaluation->count && status == LS_OK; i++) {
+        status = ls_format(&name[i], "/evaluation/%s", evaluation->names[i]);
+        numbers[i] = (struct ls_numbers){.name = name[i], .doubles = &evaluation->values[i]};
+    }
+    if (status == LS_OK)
+        status = ls_numbers_write(path, numbers, evaluation->count);
+    for (size_t i = 0; name && i < evaluation->count; i++)
+        ls_release(name[i]);
+    ls_release(name);
+    ls_release(numbers);
+    return status;
+}
+
+static ls_status evaluate(struct ls_comm *comm, struct ls_model *model, struct ls_data *data,
+                          struct ls_evaluation *evaluation)
+{
+    struct ls_evaluator *evaluator = NULL;
+    double *values = NULL;
+    ls_status status;
+    LS_TRY(ls_evaluator_create(&evaluator, comm, model, model->compile, data));
+    status = ls_allocate(&values, ls_objective_results(ls_evaluator_objective(evaluator)),
+                         sizeof *values);
+    LS_TRY_OUT(ls_comm_agree(comm, status));
+    LS_TRY_OUT(ls_evaluator_run(evaluator, values));
+    evaluation->samples = ls_data_samples(data);
+    status = ls_comm_agree(comm, fill(evaluation, evaluator, values));
+out:
+    ls_evaluator_free(evaluator);
+    ls_release(values);
+    return status;
+}
+
+ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *options,
+                          struct ls_evaluation *evaluation)
+{
+    struct ls_model *model = NULL;
+    struct ls_tree *state = NULL;
+    struct ls_data *data = NULL;
+    ls_status status;
+    memset(evaluation, 0, sizeof *evaluation);
+    LS_TRY(ls_comm_agree(
+        comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
+    LS_TRY(ls_model_open_all(&model, &state, comm, options->model));
+    LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options->data, state)));
+    LS_TRY_OUT(evaluate(comm, model, data, evaluation));
+    status = LS_OK;
+    if (options->out && ls_comm_rank(comm) == 0)
+        status = write_out(evaluation, options->out);
+    status = ls_comm_agree(comm, status);
+out:
+    if (status != LS_OK)
+        ls_evaluation_release(evaluation);
+    ls_data_free(data);
+    ls_tree_free(state);
+    ls_model_free(model);
+    return status;
+}
+
+void ls_evaluation_release(struct ls_evaluation *evaluation)
+{
+    for (size_t i = 0; i < evaluation->count; i++)
+        ls_release(evaluation->names[i]);
+    ls_release(evaluation->names);
+    ls_release(evaluation->values);
+    memset(evaluation, 0, sizeof *evaluation);
+}

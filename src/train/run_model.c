@@ -1,0 +1,153 @@
+/* The functions of lockstep/model.h that train, measure and save. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernel/kernels.h"
+#include "train/adapt.h"
+#include "train/evaluator.h"
+#include "train/fit.h"
+#include "train/open_model.h"
+
+ls_status ls_model_read(struct ls_model **model, const char *path)
+{
+    struct ls_checkpoint checkpoint = {0};
+    *model = NULL;
+    ls_status status = ls_model_open(&checkpoint, path);
+    if (status == LS_OK) {
+        if (!checkpoint.model->compile) {
+            checkpoint.model->compile = checkpoint.compile;
+            checkpoint.compile = NULL;
+        }
+        *model = checkpoint.model;
+        checkpoint.model = NULL;
+    }
+    ls_checkpoint_release(&checkpoint);
+    return status;
+}
+
+/* Options as text become the map that a run file would have. */
+static ls_status parse_options(struct ls_tree **tree, const char *options)
+{
+    struct ls_text flow = {0};
+    *tree = NULL;
+    ls_text_append(&flow, "{%s}", options ? options : "");
+    ls_status status = ls_text_status(&flow);
+    if (status == LS_OK)
+        status = ls_tree_parse_yaml(tree, flow.data, flow.length, NULL);
+    ls_text_release(&flow);
+    return status;
+}
+
+ls_status ls_model_compile(struct ls_model *model, const char *options)
+{
+    struct ls_tree *tree;
+    ls_status status = parse_options(&tree, options);
+    if (status != LS_OK)
+        return ls_fail_within(status, "compile");
+    ls_tree_free(model->compile);
+    model->compile = tree;
+    return LS_OK;
+}
+
+/* -- training
+ * ------------------------------------------------------------------------------------------ */
+
+static ls_status tell_epoch(void *user, const struct ls_fit_state *state)
+{
+    const struct ls_fit *fit = user;
+    return fit->on_epoch(fit->user, state->epoch, state->names, state->values, state->count);
+}
+
+static ls_status prepare(struct ls_model *model, struct ls_comm *comm,
+                         const struct ls_fit_options *options, struct ls_data *train)
+{
+    LS_TRY(ls_comm_agree(
+        comm, ls_kernels_init(&(struct ls_kernel_options){.threads = (int)options->threads})));
+    LS_TRY(ls_comm_agree(comm, ls_model_build(model)));
+    if (model->initialized)
+        return LS_OK;
+    LS_TRY(ls_comm_agree(comm, ls_model_initialize(model, (uint64_t)options->seed)));
+    return ls_model_adapt(model, comm, train);
+}
+
+static ls_status train(struct ls_model *model, struct ls_comm *comm, const struct ls_fit *fit,
+                       const struct ls_fit_options *options)
+{
+    struct ls_fit_run *run = NULL;
+    struct ls_fit_hooks hooks = {.epoch = fit->on_epoch ? tell_epoch : NULL, .user = (void *)fit};
+    struct ls_fit_job job = {
+        .comm = comm,
+        .model = model,
+        .compile = model->compile,
+        .train = fit->train,
+        .validation = fit->validation,
+        .fit = options,
+        .replicas = fit->replicas ? fit->replicas : options->replicas,
+        .hooks = &hooks,
+    };
+    if (job.replicas == LS_NULL_INT)
+        job.replicas = ls_comm_size(comm);
+    LS_TRY(prepare(model, comm, options, fit->train));
+    LS_TRY(ls_fit_create(&run, &job));
+    ls_status status = ls_fit_go(run, (struct ls_position){0}, NULL, 0);
+    ls_fit_free(run);
+    return status;
+}
+
+ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm, const struct ls_fit *fit)
+{
+    struct ls_tree *tree = NULL;
+    struct ls_fit_options options = {0};
+    ls_status status = parse_options(&tree, fit->options);
+    if (status == LS_OK)
+        status = ls_options_parse(&options, &ls_fit_kind, tree, NULL);
+    if (status == LS_OK && !fit->train)
+        status = ls_fail(LS_USAGE, "there is no data to train on");
+    if (status != LS_OK)
+        status = ls_fail_within(status, "fit");
+    status = ls_comm_agree(comm, status);
+    if (status == LS_OK)
+        status = train(model, comm, fit, &options);
+    ls_options_release(&options, &ls_fit_kind);
+    ls_tree_free(tree);
+    return status;
+}
+
+ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm, struct ls_data *data,
+                            struct ls_results *results)
+{
+    struct ls_evaluator *evaluator = NULL;
+    ls_status status = ls_kernels_init(NULL);
+    memset(results, 0, sizeof *results);
+    if (status == LS_OK)
+        status = ls_model_build(model);
+    if (status == LS_OK && !model->initialized)
+        status = ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
+    LS_TRY(ls_comm_agree(comm, status));
+    LS_TRY(ls_evaluator_create(&evaluator, comm, model, model->compile, data));
+    const struct ls_objective *objective = ls_evaluator_objective(evaluator);
+    double values[LS_RESULTS_MAX];
+    size_t count = ls_objective_results(objective);
+    status = count <= LS_RESULTS_MAX
+                 ? LS_OK
+                 : ls_fail(LS_USAGE, "more than %d metrics", LS_RESULTS_MAX - 1);
+    if (status == LS_OK)
+        status = ls_evaluator_run(evaluator, values);
+    for (results->count = 0; status == LS_OK && results->count < count; results->count++) {
+        struct ls_result *result = &results->result[results->count];
+        strncpy(result->name, ls_objective_names(objective)[results->count],
+                sizeof result->name - 1);
+        result->value = values[results->count];
+    }
+    ls_evaluator_free(evaluator);
+    return status;
+}
+
+ls_status ls_model_save(struct ls_model *model, const char *path)
+{
+    LS_TRY(ls_model_build(model));
+    if (!model->initialized)
+        return ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
+    return ls_checkpoint_save(&(struct ls_checkpoint){.model = model, .compile = model->compile},
+                              path);
+}

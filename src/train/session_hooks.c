@@ -1,0 +1,277 @@
+/* What happens while a session trains: on rank 0, but for the requests. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "train/session.h"
+
+/* Seconds between looks at the directory, and between writings of status.json. */
+static const double look_every = 0.25, tell_every = 2.0;
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static bool is_first(const struct ls_session *session)
+{
+    return ls_comm_rank(session->comm) == 0;
+}
+
+/* -- requests
+ * ---------------------------------------------------------------------------------------- */
+
+static struct ls_request request(void *user)
+{
+    struct ls_session *session = user;
+    struct ls_request asked = {0};
+    if (session->options->stop)
+        asked.stop = *session->options->stop != 0;
+    if (!is_first(session))
+        return asked;
+    double time = now();
+    if (time - session->looked > look_every) {
+        session->looked = time;
+        asked.stop |= ls_directory_asked_to_stop(&session->directory);
+    }
+    const struct ls_checkpoint_options *checkpoint = &session->config.checkpoint;
+    asked.save =
+        checkpoint->unit == LS_EVERY_MINUTES && time - session->saved > checkpoint->count * 60;
+    return asked;
+}
+
+/* -- telling
+ * ----------------------------------------------------------------------------------------- */
+
+static const struct ls_run_observer *observer(const struct ls_session *session)
+{
+    static const struct ls_run_observer nobody = {0};
+    return session->options->observer ? session->options->observer : &nobody;
+}
+
+static void update_status(struct ls_session *session, const struct ls_fit_state *state)
+{
+    struct ls_run_status *status = &session->status;
+    status->epoch = state->position.epoch;
+    status->step = state->position.epoch * state->steps + state->position.step;
+    status->steps = session->config.fit.epochs * state->steps;
+}
+
+static ls_status tell_status(struct ls_session *session, enum ls_run_state state)
+{
+    session->told = now();
+    session->status.state = state;
+    return ls_directory_write_status(&session->directory, &session->status);
+}
+
+static void tell_progress(struct ls_session *session, const struct ls_fit_state *state,
+                          bool epoch_done)
+{
+    if (!observer(session)->progress)
+        return;
+    double samples = (double)state->steps_here * (double)session->config.fit.batch_size;
+    struct ls_run_progress progress = {
+        .epoch = state->epoch,
+        .epochs = session->config.fit.epochs,
+        .step = state->step,
+        .steps = state->steps,
+        .seconds = state->seconds_here,
+        .steps_here = state->steps_here,
+        .samples_per_second = state->seconds_here > 0 ? samples / state->seconds_here : 0,
+        .names = state->names,
+        .values = state->values,
+        .count = state->count,
+        .epoch_done = epoch_done,
+    };
+    observer(session)->progress(observer(session)->user, &progress);
+}
+
+/* A checkpoint is told of when it is published, not when it is begun. */
+static void tell_checkpoint(struct ls_session *session)
+{
+    char *path = NULL;
+    if (session->begun == session->announced || ls_checkpoint_busy(session->writer))
+        return;
+    session->announced = session->begun;
+    if (observer(session)->checkpoint &&
+        ls_format(&path, "%s/checkpoints/step-%08lld.h5", session->path,
+                  (long long)session->begun) == LS_OK)
+        observer(session)->checkpoint(observer(session)->user, path, session->begun);
+    ls_release(path);
+}
+
+/* -- hooks
+ * ------------------------------------------------------------------------------------------- */
+
+static ls_status on_step(void *user, const struct ls_fit_state *state)
+{
+    struct ls_session *session = user;
+    if (!is_first(session))
+        return LS_OK;
+    struct ls_history_step record = {state->position.iteration, state->last.loss,
+                                     state->last.learning_rate};
+    LS_TRY(ls_history_append(session->history, &record));
+    tell_progress(session, state, false);
+    tell_checkpoint(session);
+    update_status(session, state);
+    return now() - session->told > tell_every ? tell_status(session, LS_RUN_RUNNING) : LS_OK;
+}
+
+/* The best epoch so far, by val_loss where there is one. */
+static void find_best(struct ls_session *session)
+{
+    const struct ls_table *epochs = &session->epochs;
+    const char *name = session->validation ? "val_loss" : "loss";
+    struct ls_run_status *status = &session->status;
+    for (size_t c = 0; c < epochs->columns; c++) {
+        if (strcmp(epochs->name[c], name) != 0)
+            continue;
+        snprintf(status->best_name, sizeof status->best_name, "%s", name);
+        status->best_epoch = 0;
+        for (size_t r = 0; r < epochs->rows; r++) {
+            double value = epochs->value[r * epochs->columns + c];
+            if (isnan(value) || (status->best_epoch && value >= status->best_value))
+                continue;
+            status->best_value = value;
+            status->best_epoch = (int64_t)r + 1;
+        }
+    }
+}
+
+enum { EPOCH_COLUMNS = 3 };
+
+static ls_status on_epoch(void *user, const struct ls_fit_state *state)
+{
+    struct ls_session *session = user;
+    const char **names = NULL;
+    double *values = NULL;
+    size_t count = EPOCH_COLUMNS + state->count;
+    ls_status status;
+    if (!is_first(session))
+        return LS_OK;
+    LS_TRY_OUT(ls_allocate(&names, count, sizeof *names));
+    LS_TRY_OUT(ls_allocate(&values, count, sizeof *values));
+    names[0] = "epoch", values[0] = (double)(state->epoch + 1);
+    names[1] = "seconds", values[1] = state->seconds;
+    names[2] = "samples_per_second";
+    values[2] = (double)ls_data_samples(session->train) / state->seconds;
+    memcpy(names + EPOCH_COLUMNS, state->names, state->count * sizeof *names);
+    memcpy(values + EPOCH_COLUMNS, state->values, state->count * sizeof *values);
+    LS_TRY_OUT(ls_table_append(&session->epochs, names, values, count));
+    LS_TRY_OUT(ls_history_write(session->history, &session->epochs));
+    find_best(session);
+    update_status(session, state);
+    tell_progress(session, state, true);
+out:
+    ls_release(names);
+    ls_release(values);
+    return status;
+}
+
+static ls_status on_save(void *user, const struct ls_fit_state *state)
+{
+    struct ls_session *session = user;
+    struct ls_checkpoint checkpoint = {
+        .model = session->model,
+        .compile = (struct ls_tree *)session->config.compile,
+        .slots = ls_update_plan_slots(state->update),
+        .partial = (double *)state->partial,
+        .partials = state->partials,
+        .epochs = session->epochs,
+    };
+    if (!is_first(session))
+        return LS_OK;
+    for (size_t s = 0; s < checkpoint.slots; s++) {
+        checkpoint.slot_name[s] = ls_update_plan_slot_name(state->update, s);
+        checkpoint.slot[s] = ls_update_plan_slot(state->update, s);
+    }
+    LS_TRY(
+        ls_identity_write(&checkpoint.state, &session->identity, &state->position, session->state));
+    ls_status status = ls_history_flush(session->history);
+    if (status == LS_OK)
+        status = ls_checkpoint_begin(session->writer, &checkpoint, state->position.iteration);
+    ls_tree_free(checkpoint.state);
+    session->saved = now();
+    if (status == LS_OK)
+        session->begun = state->position.iteration;
+    return status;
+}
+
+struct ls_fit_hooks ls_session_hooks(struct ls_session *session)
+{
+    return (struct ls_fit_hooks){
+        .request = request, .step = on_step, .epoch = on_epoch, .save = on_save, .user = session};
+}
+
+/* -- beginning and end
+ * ------------------------------------------------------------------------------- */
+
+static void fill_status(struct ls_session *session)
+{
+    struct ls_run_status *status = &session->status;
+    const struct ls_place *place = ls_comm_place(session->comm);
+    snprintf(status->host, sizeof status->host, "%s", ls_comm_host(session->comm, 0));
+    status->pid = getpid();
+    status->ranks = place->size;
+    status->nodes = place->nodes;
+    status->epochs = session->config.fit.epochs;
+}
+
+ls_status ls_session_announce(struct ls_session *session)
+{
+    const struct ls_place *place = ls_comm_place(session->comm);
+    const struct ls_fit_state *state = ls_fit_state(session->fit);
+    struct ls_run_start start = {
+        .directory = session->path,
+        .nodes = place->nodes,
+        .ranks = place->size,
+        .threads = ls_kernels_threads(),
+        .replicas = session->identity.replicas,
+        .batch_size = session->config.fit.batch_size,
+        .samples = ls_data_samples(session->train),
+        .validation_samples = session->validation ? ls_data_samples(session->validation) : 0,
+        .steps = state->steps,
+        .epochs = session->config.fit.epochs,
+        .epoch = session->position.epoch,
+        .step = session->position.step,
+        .kernels = session->identity.kernels.set,
+        .resumed_from = session->resumed_from,
+    };
+    if (!is_first(session))
+        return LS_OK;
+    session->saved = now();
+    fill_status(session);
+    find_best(session);
+    session->status.step = start.epoch * start.steps + start.step;
+    session->status.steps = start.epochs * start.steps;
+    session->status.epoch = start.epoch;
+    if (observer(session)->start)
+        observer(session)->start(observer(session)->user, &start);
+    if (ls_comm_fallback(session->comm))
+        ls_note("%s", ls_comm_fallback(session->comm));
+    return tell_status(session, LS_RUN_RUNNING);
+}
+
+ls_status ls_session_finish(struct ls_session *session, ls_status status)
+{
+    if (!is_first(session) || !session->writer)
+        return status;
+    if (status != LS_OK && status != LS_INTERRUPTED)
+        snprintf(session->status.message, sizeof session->status.message, "%s", ls_message());
+    ls_status last = ls_checkpoint_wait(session->writer);
+    if (last == LS_OK)
+        last = ls_history_write(session->history, &session->epochs);
+    tell_checkpoint(session);
+    if (status == LS_OK || status == LS_INTERRUPTED)
+        status = last == LS_OK ? status : last;
+    enum ls_run_state state = status == LS_OK            ? LS_RUN_FINISHED
+                              : status == LS_INTERRUPTED ? LS_RUN_STOPPED
+                                                         : LS_RUN_FAILED;
+    last = tell_status(session, state);
+    return status == LS_OK && last != LS_OK ? last : status;
+}

@@ -1,0 +1,263 @@
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "store/file.h"
+#include "train/adapt.h"
+#include "train/session.h"
+
+/* -- where
+ * ------------------------------------------------------------------------------------------- */
+
+static bool is_directory(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* RUN.yaml -> RUN; what has no such end is kept, with .run behind it. */
+static ls_status default_directory(char **path, const char *run_file)
+{
+    static const char *const ends[] = {".yaml", ".yml"};
+    size_t length = strlen(run_file);
+    for (size_t i = 0; i < 2; i++) {
+        size_t end = strlen(ends[i]);
+        if (length > end && strcmp(run_file + length - end, ends[i]) == 0)
+            return ls_format(path, "%.*s", (int)(length - end), run_file);
+    }
+    return ls_format(path, "%s.run", run_file);
+}
+
+/* A run directory stands for the run.yaml in it. */
+static ls_status find_paths(struct ls_session *session)
+{
+    const struct ls_run_train *options = session->options;
+    bool directory = is_directory(options->run);
+    if (directory)
+        LS_TRY(ls_directory_file(&session->run_file, options->run, "run.yaml"));
+    else
+        LS_TRY(ls_duplicate(&session->run_file, options->run));
+    if (options->directory)
+        return ls_duplicate(&session->path, options->directory);
+    return directory ? ls_duplicate(&session->path, options->run)
+                     : default_directory(&session->path, options->run);
+}
+
+static ls_status open_directory(struct ls_session *session)
+{
+    bool holds_run = false;
+    if (ls_comm_rank(session->comm) != 0)
+        return LS_OK;
+    LS_TRY(ls_directory_open(&session->directory, session->path, &holds_run));
+    if (holds_run && !session->options->resume)
+        return ls_fail(LS_CANNOT_WRITE,
+                       "%s holds a run: --resume goes on with it, -o DIR trains elsewhere",
+                       session->path);
+    return LS_OK;
+}
+
+/* -- what
+ * -------------------------------------------------------------------------------------------- */
+
+/* `model: FILE` in place of a description: rank 0 reads it, its config and weights go to all. */
+static ls_status read_model_file(struct ls_session *session)
+{
+    struct ls_checkpoint file = {0};
+    struct ls_tree *config = NULL;
+    struct ls_text text = {0};
+    char *json = NULL;
+    bool first = ls_comm_rank(session->comm) == 0;
+    ls_status status = LS_OK;
+    if (first) {
+        status = ls_checkpoint_read(&file, session->config.model->text);
+        if (status == LS_OK)
+            status = ls_model_to_keras(file.model, &config);
+        if (status == LS_OK) {
+            ls_tree_format_json(&text, config);
+            status = ls_duplicate(&json, text.data);
+        }
+    }
+    LS_TRY_OUT(ls_comm_agree(session->comm, status));
+    LS_TRY_OUT(ls_comm_broadcast_text(session->comm, &json, 0));
+    ls_tree_free(config);
+    config = NULL;
+    status = ls_tree_parse_json(&config, json, strlen(json), NULL);
+    if (status == LS_OK)
+        status = ls_model_from_keras(&session->model, config);
+    if (status == LS_OK)
+        status = ls_model_build(session->model);
+    LS_TRY_OUT(ls_comm_agree(session->comm, status));
+    if (first)
+        memcpy(session->model->weights, file.model->weights, file.model->floats * sizeof(float));
+    ls_comm_broadcast(session->comm, session->model->weights,
+                      session->model->floats * sizeof(float), 0);
+    session->model->initialized = true;
+out:
+    ls_checkpoint_release(&file);
+    ls_tree_free(config);
+    ls_text_release(&text);
+    ls_release(json);
+    return status;
+}
+
+static ls_status open_model(struct ls_session *session)
+{
+    if (session->config.model->type == LS_TREE_SCALAR)
+        return read_model_file(session);
+    return ls_comm_agree(session->comm, ls_model_from_tree(&session->model, session->config.model));
+}
+
+static ls_status open_data(struct ls_session *session)
+{
+    const struct ls_config *config = &session->config;
+    if (!config->train)
+        return ls_fail_at(config->tree, LS_BAD_INPUT,
+                          "there is no data to train on: `data: {train: FILE:SPLIT}`, or --data");
+    LS_TRY(ls_data_from_tree(&session->all, config->train, "."));
+    int64_t samples = ls_data_samples(session->all);
+    int64_t kept = samples - (int64_t)((double)samples * config->validation_split);
+    if (config->validation_split > 0) {
+        if (kept == samples || kept == 0)
+            return ls_fail(LS_BAD_INPUT,
+                           "data.validation_split %g of %lld samples leaves one part empty",
+                           config->validation_split, (long long)samples);
+        LS_TRY(ls_data_slice(&session->validation, session->all, kept, samples));
+    } else if (config->validation) {
+        LS_TRY(ls_data_from_tree(&session->validation, config->validation, "."));
+    }
+    return ls_data_slice(&session->train, session->all, 0, kept);
+}
+
+/* --replicas, the run file's, those of the run that is resumed, or as many as the ranks. */
+static ls_status choose_replicas(struct ls_session *session)
+{
+    int64_t given = session->options->replicas;
+    int64_t ranks = ls_comm_size(session->comm);
+    if (given == 0 && session->config.fit.replicas != LS_NULL_INT)
+        given = session->config.fit.replicas;
+    if (given == 0 && session->state)
+        LS_TRY(ls_state_replicas(session->state, &given));
+    if (given == 0)
+        given = ranks;
+    session->identity.replicas = given;
+    if (given < ranks)
+        return ls_fail(LS_USAGE,
+                       "%lld ranks for %lld replicas: a run uses at most as many ranks as it has "
+                       "replicas",
+                       (long long)ranks, (long long)given);
+    return LS_OK;
+}
+
+static ls_status identify(struct ls_session *session)
+{
+    int64_t batch = session->config.fit.batch_size;
+    session->identity.run = session->config.tree;
+    session->identity.accept = session->options->accept;
+    int64_t rows = (batch + session->identity.replicas - 1) / session->identity.replicas;
+    return ls_identity_make(&session->identity, session->model, rows, session->train,
+                            session->validation);
+}
+
+/* -- the start
+ * --------------------------------------------------------------------------------------- */
+
+static ls_status write_run_file(const struct ls_session *session)
+{
+    struct ls_text text = {0};
+    char *path = NULL;
+    ls_status status;
+    ls_tree_format_yaml(&text, session->config.tree);
+    LS_TRY_OUT(ls_text_status(&text));
+    LS_TRY_OUT(ls_directory_file(&path, session->path, "run.yaml"));
+    status = ls_file_publish(path, text.data, text.length);
+out:
+    ls_release(path);
+    ls_text_release(&text);
+    return status;
+}
+
+/* Rank 0's files. The run file is written last: a directory that has one holds a run. */
+static ls_status open_files(struct ls_session *session)
+{
+    if (ls_comm_rank(session->comm) != 0)
+        return LS_OK;
+    LS_TRY(ls_checkpoint_writer_create(&session->writer, session->path,
+                                       session->config.checkpoint.keep));
+    LS_TRY(ls_history_open(&session->history, session->path, session->position.iteration));
+    return write_run_file(session);
+}
+
+static ls_status start_weights(struct ls_session *session)
+{
+    if (session->state)
+        return ls_session_restore(session);
+    if (session->model->initialized)
+        return LS_OK;
+    LS_TRY(ls_comm_agree(session->comm,
+                         ls_model_initialize(session->model, (uint64_t)session->config.fit.seed)));
+    return ls_model_adapt(session->model, session->comm, session->train);
+}
+
+static ls_status create_fit(struct ls_session *session)
+{
+    session->hooks = ls_session_hooks(session);
+    return ls_fit_create(&session->fit, &(struct ls_fit_job){
+                                            .comm = session->comm,
+                                            .model = session->model,
+                                            .compile = session->config.compile,
+                                            .train = session->train,
+                                            .validation = session->validation,
+                                            .fit = &session->config.fit,
+                                            .checkpoint = &session->config.checkpoint,
+                                            .replicas = session->identity.replicas,
+                                            .hooks = &session->hooks,
+                                        });
+}
+
+/* Whatever may be wrong is found before anything is written. */
+ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
+                          const struct ls_run_train *options)
+{
+    memset(session, 0, sizeof *session);
+    session->comm = comm;
+    session->options = options;
+    session->directory.lock = -1;
+    session->announced = session->begun = -1;
+    LS_TRY(ls_comm_agree(comm, find_paths(session)));
+    LS_TRY(ls_config_read(&session->config, comm, session->run_file, options->set, options->data));
+    LS_TRY(ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
+                                   .threads = (int)session->config.fit.threads})));
+    LS_TRY(open_model(session));
+    LS_TRY(ls_comm_agree(comm, open_data(session)));
+    LS_TRY(ls_comm_agree(comm, open_directory(session)));
+    LS_TRY(ls_session_find_checkpoint(session));
+    LS_TRY(ls_comm_agree(comm, choose_replicas(session)));
+    LS_TRY(ls_comm_agree(comm, identify(session)));
+    LS_TRY(ls_identity_agree(&session->identity, comm));
+    if (session->state)
+        LS_TRY(ls_comm_agree(comm, ls_identity_check(&session->identity, session->state)));
+    LS_TRY(create_fit(session));
+    LS_TRY(start_weights(session));
+    return ls_comm_agree(comm, open_files(session));
+}
+
+void ls_session_close(struct ls_session *session)
+{
+    ls_fit_free(session->fit);
+    ls_checkpoint_writer_free(session->writer);
+    ls_history_close(session->history);
+    ls_table_release(&session->epochs);
+    ls_checkpoint_release(&session->checkpoint);
+    ls_directory_close(&session->directory);
+    ls_model_free(session->model);
+    ls_data_free(session->train);
+    ls_data_free(session->validation);
+    ls_data_free(session->all);
+    ls_tree_free(session->state);
+    ls_release(session->partial);
+    ls_release(session->resumed_from);
+    ls_config_release(&session->config);
+    ls_release(session->run_file);
+    ls_release(session->path);
+}

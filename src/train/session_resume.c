@@ -1,0 +1,112 @@
+/* Resuming: rank 0 reads the newest whole checkpoint; the others get what it holds from rank 0. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/session.h"
+
+static ls_status read_newest(struct ls_session *session, char **json)
+{
+    struct ls_text text = {0};
+    if (ls_comm_rank(session->comm) == 0 && session->options->resume) {
+        LS_TRY(
+            ls_checkpoint_read_newest(&session->checkpoint, &session->resumed_from, session->path));
+        if (session->resumed_from && !session->checkpoint.state)
+            return ls_fail(LS_BAD_INPUT,
+                           "%s is no checkpoint of a run, so that nothing says where "
+                           "to go on",
+                           session->resumed_from);
+        if (session->resumed_from)
+            ls_tree_format_json(&text, session->checkpoint.state);
+    }
+    ls_status status = ls_duplicate(json, text.data ? text.data : "");
+    ls_text_release(&text);
+    return status;
+}
+
+ls_status ls_session_find_checkpoint(struct ls_session *session)
+{
+    char *json = NULL;
+    ls_status status = ls_comm_agree(session->comm, read_newest(session, &json));
+    LS_TRY_OUT(status);
+    LS_TRY_OUT(ls_comm_broadcast_text(session->comm, &json, 0));
+    if (*json) {
+        status = ls_tree_parse_json(&session->state, json, strlen(json), session->resumed_from);
+        if (status == LS_OK)
+            status = ls_state_position(session->state, &session->position);
+        status = ls_comm_agree(session->comm, status);
+    }
+out:
+    ls_release(json);
+    return status;
+}
+
+/* The checkpoint's model has the run's variables, in name and shape. */
+static ls_status check_model(const struct ls_session *session)
+{
+    const struct ls_model *now = session->model, *before = session->checkpoint.model;
+    size_t count = ls_model_variables(now);
+    if (count != ls_model_variables(before) || now->floats != before->floats)
+        return ls_fail(LS_BAD_INPUT, "%s holds another model than the run file",
+                       session->resumed_from);
+    for (size_t i = 0; i < count; i++) {
+        struct ls_variable_at a = ls_model_variable(now, i), b = ls_model_variable(before, i);
+        if (strcmp(a.variable->name, b.variable->name) != 0 ||
+            !ls_shape_equal(&a.variable->shape, &b.variable->shape) || a.trainable != b.trainable)
+            return ls_fail(LS_BAD_INPUT, "%s holds another model than the run file: %s/%s differs",
+                           session->resumed_from, a.layer->name, a.variable->name);
+    }
+    return LS_OK;
+}
+
+static ls_status find_slot(const struct ls_checkpoint *checkpoint, const char *name, float **slot)
+{
+    for (size_t s = 0; s < checkpoint->slots; s++)
+        if (strcmp(checkpoint->slot_name[s], name) == 0) {
+            *slot = checkpoint->slot[s];
+            return LS_OK;
+        }
+    return ls_fail(LS_BAD_INPUT, "the checkpoint has no optimizer slot '%s'", name);
+}
+
+/* Rank 0 copies its checkpoint's numbers to where they belong. */
+static ls_status take(struct ls_session *session)
+{
+    const struct ls_checkpoint *checkpoint = &session->checkpoint;
+    struct ls_model *model = session->model;
+    struct ls_update_plan *update = ls_fit_update(session->fit);
+    if (ls_comm_rank(session->comm) != 0)
+        return LS_OK;
+    LS_TRY(check_model(session));
+    memcpy(model->weights, checkpoint->model->weights, model->floats * sizeof(float));
+    for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
+        float *slot = NULL;
+        LS_TRY(find_slot(checkpoint, ls_update_plan_slot_name(update, s), &slot));
+        memcpy(ls_update_plan_slot(update, s), slot, model->trainable_floats * sizeof(float));
+    }
+    session->partials = (int64_t)checkpoint->partials;
+    LS_TRY(ls_allocate(&session->partial, checkpoint->partials + 1, sizeof(double)));
+    if (checkpoint->partials)
+        memcpy(session->partial, checkpoint->partial, checkpoint->partials * sizeof(double));
+    return ls_table_copy(&session->epochs, &checkpoint->epochs);
+}
+
+ls_status ls_session_restore(struct ls_session *session)
+{
+    struct ls_comm *comm = session->comm;
+    struct ls_model *model = session->model;
+    struct ls_update_plan *update = ls_fit_update(session->fit);
+    LS_TRY(ls_comm_agree(comm, take(session)));
+    ls_comm_broadcast(comm, model->weights, model->floats * sizeof(float), 0);
+    for (size_t s = 0; s < ls_update_plan_slots(update); s++)
+        ls_comm_broadcast(comm, ls_update_plan_slot(update, s),
+                          model->trainable_floats * sizeof(float), 0);
+    ls_comm_broadcast(comm, &session->partials, sizeof session->partials, 0);
+    if (!session->partial)
+        LS_TRY(ls_comm_agree(
+            comm, ls_allocate(&session->partial, (size_t)session->partials + 1, sizeof(double))));
+    else
+        LS_TRY(ls_comm_agree(comm, LS_OK));
+    ls_comm_broadcast(comm, session->partial, (size_t)session->partials * sizeof(double), 0);
+    model->initialized = true;
+    return LS_OK;
+}
