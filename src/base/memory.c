@@ -11,10 +11,16 @@
 enum { TEXT_ALIGNMENT = 16 }; /* names and lines need no cache line of their own */
 
 static _Atomic long allocations_left; /* until one fails; 0: none does */
+static _Atomic long blocks;           /* taken and not released */
 
 void ls_memory_fail_at(long n)
 {
     atomic_store(&allocations_left, n);
+}
+
+long ls_memory_blocks(void)
+{
+    return atomic_load(&blocks);
 }
 
 static int must_fail(void)
@@ -37,6 +43,7 @@ static ls_status take_block(void **block, size_t bytes, size_t alignment)
         *block = NULL;
         return ls_fail(LS_FAILED, "out of memory: no room for %zu bytes", bytes);
     }
+    atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
     memset(*block, 0, malloc_usable_size(*block));
     return LS_OK;
 }
@@ -76,7 +83,7 @@ ls_status ls_reallocate(void *memory, size_t count, size_t item_bytes)
     if (old) {
         size_t old_bytes = malloc_usable_size(old);
         memcpy(block, old, old_bytes < bytes ? old_bytes : bytes);
-        free(old);
+        ls_release(old);
     }
     store_pointer(memory, block);
     return LS_OK;
@@ -115,5 +122,7 @@ ls_status ls_format(char **text, const char *format, ...)
 
 void ls_release(void *memory)
 {
+    if (memory)
+        atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
     free(memory);
 }

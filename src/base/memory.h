@@ -27,6 +27,8 @@ void ls_release(void *memory);
 
 /* For tests: the n-th allocation from now on fails (0: none). */
 void ls_memory_fail_at(long n);
+/* For tests: how many blocks are taken and not released. */
+long ls_memory_blocks(void);
 
 /* n rounded up to a multiple of step. */
 static inline size_t ls_round_up(size_t n, size_t step)

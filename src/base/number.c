@@ -33,7 +33,7 @@ static double decimal_value(const struct decimal *decimal)
     return parse_c(text);
 }
 
-/* The nearest decimal of so many digits, without the zeros at its end. */
+/* The nearest decimal of so many digits. */
 static struct decimal round_digits(double value, int digits)
 {
     struct decimal decimal = {.digits = ""};
@@ -45,10 +45,16 @@ static struct decimal round_digits(double value, int digits)
         if (isdigit((unsigned char)*c) && count < DIGITS_MAX)
             decimal.digits[count++] = *c;
     decimal.point = atoi(c + 1) + 1;
-    while (count > 1 && decimal.digits[count - 1] == '0')
-        count--;
     decimal.digits[count] = '\0';
     return decimal;
+}
+
+static void strip_zeros(struct decimal *decimal)
+{
+    size_t count = strlen(decimal->digits);
+    while (count > 1 && decimal->digits[count - 1] == '0')
+        count--;
+    decimal->digits[count] = '\0';
 }
 
 /* The next decimal above: at a power of two the doubles below lie closer than those above, so that
@@ -68,11 +74,9 @@ static struct decimal shortest(double value)
         struct decimal decimal = round_digits(value, digits);
         if (digits >= DIGITS_MAX || decimal_value(&decimal) == value)
             return decimal;
-        if ((int)strlen(decimal.digits) == digits) {
-            step_up(&decimal);
-            if (decimal_value(&decimal) == value)
-                return decimal;
-        }
+        step_up(&decimal);
+        if (decimal_value(&decimal) == value)
+            return decimal;
     }
 }
 
@@ -89,6 +93,7 @@ void ls_double_format(char out[LS_DOUBLE_TEXT], double value)
         return;
     }
     struct decimal d = shortest(value);
+    strip_zeros(&d);
     int count = (int)strlen(d.digits);
     if (d.point < POINT_MIN || d.point > POINT_MAX)
         snprintf(out, LS_DOUBLE_TEXT, "%s%c%s%se%+03d", sign, d.digits[0], count > 1 ? "." : "",

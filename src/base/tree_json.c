@@ -177,7 +177,7 @@ out:
 static ls_status fail_syntax(const struct reader *reader, const json_error_t *error)
 {
     struct ls_tree place = {.file = reader->file, .line = reader->line > 1 ? error->line : 0};
-    if (json_error_code(error) == json_error_out_of_memory)
+    if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0')
         return ls_fail(LS_FAILED, "out of memory");
     return ls_fail_at(&place, LS_BAD_INPUT, "not valid JSON: %s", error->text);
 }
