@@ -327,7 +327,7 @@ static ls_status fill_file(struct file_data *file, const struct ls_file_place *p
     LS_TRY_OUT(ls_allocate(&file->column, places.count, sizeof *file->column));
     for (size_t i = 0; i < places.count; i++)
         LS_TRY_OUT(add_column(file, group, &places.place[i], place->columns != NULL));
-    status = ls_hdf5_read_text(&file->data.learnt, file->file, "lockstep_csv");
+    status = ls_hdf5_read_text(&file->data.learnt, file->file, LS_LEARNT);
     if (status != LS_OK)
         status = ls_fail_within(status, "%s", place->file);
     else

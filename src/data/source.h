@@ -5,6 +5,9 @@
 
 #include "data/dataset.h"
 
+/* The file's attribute with what import csv learnt. */
+#define LS_LEARNT "lockstep_csv"
+
 struct ls_data_kind {
     ls_status (*read)(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
                       int64_t count);

@@ -1,0 +1,306 @@
+/* CSV into a data file, in two passes, so that the file need not fit in memory: the first learns
+ * what the columns are, the second writes. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "data/csv_table.h"
+#include "data/output.h"
+
+enum { SPLITS_MAX = 3, BLOCK_BYTES = 1024 * 1024 };
+
+/* Rows of one split on their way to the file. */
+struct block {
+    unsigned char *x, *y;
+    int64_t rows, room;
+    int64_t written, end; /* rows, of the split */
+};
+
+struct importer {
+    const struct ls_import *import;
+    struct ls_watch watch;
+    struct ls_output output;
+    struct ls_csv_table table;
+    struct ls_output_split split[SPLITS_MAX];
+    double share[SPLITS_MAX];
+    size_t splits;
+    struct block block[SPLITS_MAX];
+    struct ls_random_key key;
+    int64_t row; /* of the second pass */
+};
+
+/* -- splits ----------------------------------------------------------------------------------- */
+
+/* "0.8,0.2", or a name: shares begin with a digit or a point and hold only what numbers do. */
+static bool are_shares(const char *text)
+{
+    return strspn(text, "0123456789.,eE+- ") == strlen(text) && strpbrk(text, ".,");
+}
+
+static ls_status parse_shares(struct importer *importer, const char *text)
+{
+    static const char *const two[] = {"train", "test"};
+    static const char *const three[] = {"train", "validation", "test"};
+    double sum = 0;
+
+    for (const char *at = text; at && !isnan(sum);) {
+        const char *comma = strchr(at, ',');
+        size_t length = comma ? (size_t)(comma - at) : strlen(at);
+        char share[32] = "";
+        double value = 0;
+
+        if (length < sizeof share)
+            memcpy(share, at, length);
+        if (ls_number_form(share) != LS_NUMBER_REAL || !ls_double_parse(share, &value) ||
+            value <= 0 || importer->splits == SPLITS_MAX)
+            value = NAN; /* which no sum makes 1 */
+        else
+            importer->share[importer->splits++] = value;
+        sum += value;
+        at = comma ? comma + 1 : NULL;
+    }
+    if (importer->splits < 2 || !(fabs(sum - 1) < 1e-6))
+        return ls_fail(LS_USAGE,
+                       "split '%s': expected two or three shares that add up to 1, as "
+                       "0.8,0.2 (train,test) or 0.7,0.1,0.2 (train,validation,test)",
+                       text);
+    for (size_t i = 0; i < importer->splits; i++)
+        importer->split[i].name = importer->splits == 2 ? two[i] : three[i];
+    return LS_OK;
+}
+
+static ls_status parse_split(struct importer *importer)
+{
+    const char *text = importer->import->split ? importer->import->split : "train";
+
+    if (are_shares(text))
+        return parse_shares(importer, text);
+    LS_TRY(ls_output_check_split(text));
+    importer->split[0].name = text;
+    importer->share[0] = 1;
+    importer->splits = 1;
+    return LS_OK;
+}
+
+/* Shares to rows: each boundary is rounded, so that they add up. */
+static ls_status count_rows(struct importer *importer)
+{
+    int64_t rows = importer->table.rows, begin = 0;
+    double sum = 0;
+
+    for (size_t i = 0; i < importer->splits; i++) {
+        int64_t end;
+
+        sum += importer->share[i];
+        end = i + 1 == importer->splits ? rows : llround(sum * (double)rows);
+        importer->split[i].samples = end - begin;
+        if (end == begin)
+            return ls_fail(LS_BAD_INPUT, "%s: of %lld rows none are left for the split '%s'",
+                           importer->import->files[0], (long long)rows, importer->split[i].name);
+        begin = end;
+    }
+    return LS_OK;
+}
+
+/* The split of a row: the rows are permuted and cut; within a split they stay in their order. */
+static size_t split_of(const struct importer *importer, int64_t row)
+{
+    int64_t end = importer->split[0].samples;
+    size_t split = 0;
+
+    if (importer->splits > 1)
+        row = (int64_t)ls_permute((uint64_t)row, (uint64_t)importer->table.rows, importer->key, 0);
+    while (split + 1 < importer->splits && row >= end)
+        end += importer->split[++split].samples;
+    return split;
+}
+
+/* -- rows ------------------------------------------------------------------------------------- */
+
+static ls_status flush(struct importer *importer, size_t index)
+{
+    struct block *block = &importer->block[index];
+    const struct ls_output_split *split = &importer->split[index];
+
+    LS_TRY(ls_output_write(&importer->output, block->x, (size_t)block->rows * split->x.row,
+                           split->x.offset + block->written * (int64_t)split->x.row));
+    if (split->y.present)
+        LS_TRY(ls_output_write(&importer->output, block->y, (size_t)block->rows * split->y.row,
+                               split->y.offset + block->written * (int64_t)split->y.row));
+    block->written += block->rows;
+    block->rows = 0;
+    return LS_OK;
+}
+
+static ls_status fail_changed(const struct importer *importer)
+{
+    return ls_fail(LS_BAD_INPUT, "%s: changed while it was read", importer->import->files[0]);
+}
+
+static ls_status write_row(struct importer *importer, const struct ls_csv *csv)
+{
+    size_t index;
+    struct block *block;
+    const struct ls_output_split *split;
+
+    if (importer->row == importer->table.rows)
+        return fail_changed(importer);
+    index = split_of(importer, importer->row++);
+    block = &importer->block[index];
+    split = &importer->split[index];
+    if (block->rows == block->room)
+        LS_TRY(flush(importer, index));
+    LS_TRY(ls_csv_table_convert(
+        &importer->table, csv, (float *)(void *)(block->x + (size_t)block->rows * split->x.row),
+        split->y.present ? block->y + (size_t)block->rows * split->y.row : NULL));
+    block->rows++;
+    return LS_OK;
+}
+
+static ls_status learn_row(struct importer *importer, const struct ls_csv *csv)
+{
+    return ls_csv_table_learn(&importer->table, csv);
+}
+
+typedef ls_status row_function(struct importer *importer, const struct ls_csv *csv);
+
+static ls_status read_file(struct importer *importer, const char *path, row_function *take_row)
+{
+    struct ls_csv csv;
+    bool more;
+    ls_status status;
+
+    LS_TRY_OUT(ls_csv_open(&csv, path, &importer->watch));
+    LS_TRY_OUT(ls_csv_next(&csv, &more));
+    if (!more) {
+        status = ls_fail(LS_BAD_INPUT, "%s: an empty file", path);
+        goto out;
+    }
+    LS_TRY_OUT(ls_csv_table_header(&importer->table, &csv, importer->import));
+    if (!importer->import->no_header)
+        LS_TRY_OUT(ls_csv_next(&csv, &more));
+    while (more) {
+        LS_TRY_OUT(take_row(importer, &csv));
+        LS_TRY_OUT(ls_csv_next(&csv, &more));
+    }
+out:
+    ls_csv_close(&csv);
+    return status;
+}
+
+static ls_status read_files(struct importer *importer, row_function *take_row)
+{
+    bool has_target = false;
+
+    for (const char *const *file = importer->import->files; *file; file++) {
+        LS_TRY(read_file(importer, *file, take_row));
+        if (file != importer->import->files && importer->table.has_target != has_target)
+            return ls_fail(LS_BAD_INPUT, "%s and %s: one has the target, the other does not",
+                           importer->import->files[0], *file);
+        has_target = importer->table.has_target;
+    }
+    return LS_OK;
+}
+
+/* -- the import ------------------------------------------------------------------------------- */
+
+static ls_status layout(struct importer *importer)
+{
+    const struct ls_csv_table *table = &importer->table;
+    const struct ls_csv_column *target = &table->column[table->features];
+    char *learnt = NULL;
+    ls_status status;
+
+    for (size_t i = 0; i < importer->splits; i++) {
+        struct ls_output_split *split = &importer->split[i];
+
+        split->x = (struct ls_output_column){.present = true, .type = LS_NUMBER_FLOAT};
+        split->x.shape = (struct ls_shape){.rank = 1, .size = {(int64_t)table->features}};
+        split->y.present = table->has_target;
+        if (!table->has_target)
+            continue;
+        split->y.type = ls_csv_table_target_type(table);
+        if (target->is_text) {
+            split->y.class_names = (const char *const *)target->classes;
+            split->y.classes = target->count;
+        }
+    }
+    LS_TRY(ls_csv_table_format(table, &learnt));
+    status = ls_output_layout(&importer->output, importer->split, importer->splits, learnt);
+    ls_release(learnt);
+    return status;
+}
+
+static ls_status make_blocks(struct importer *importer)
+{
+    for (size_t i = 0; i < importer->splits; i++) {
+        const struct ls_output_split *split = &importer->split[i];
+        struct block *block = &importer->block[i];
+
+        block->room = split->x.row < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / split->x.row) : 1;
+        LS_TRY(ls_allocate(&block->x, (size_t)block->room, split->x.row));
+        if (split->y.present)
+            LS_TRY(ls_allocate(&block->y, (size_t)block->room, split->y.row));
+    }
+    return LS_OK;
+}
+
+static ls_status write_splits(struct importer *importer)
+{
+    LS_TRY(make_blocks(importer));
+    LS_TRY(read_files(importer, write_row));
+    if (importer->row != importer->table.rows)
+        return fail_changed(importer);
+    for (size_t i = 0; i < importer->splits; i++)
+        LS_TRY(flush(importer, i));
+    return ls_output_publish(&importer->output, importer->split, importer->splits);
+}
+
+static ls_status run(struct importer *importer)
+{
+    const struct ls_import *import = importer->import;
+    char *learnt = NULL;
+
+    LS_TRY(parse_split(importer));
+    LS_TRY(ls_watch_init(&importer->watch, import, 2));
+    LS_TRY(ls_output_create(&importer->output, import->out, import->append));
+    LS_TRY(ls_output_check_inputs(&importer->output, import->files));
+    LS_TRY(ls_output_learnt(&importer->output, &learnt));
+    if (learnt) {
+        ls_status status = ls_csv_table_parse(&importer->table, learnt);
+
+        ls_release(learnt);
+        if (status != LS_OK)
+            return ls_fail_within(status, "%s", import->out);
+    }
+    LS_TRY(read_files(importer, learn_row));
+    LS_TRY(ls_csv_table_finish(&importer->table, import));
+    LS_TRY(count_rows(importer));
+    LS_TRY(layout(importer));
+    return write_splits(importer);
+}
+
+ls_status ls_import_csv(const struct ls_import *import)
+{
+    struct importer *importer;
+    ls_status status;
+
+    if (!import->files || !import->files[0])
+        return ls_fail(LS_USAGE, "no CSV file is named");
+    LS_TRY(ls_allocate(&importer, 1, sizeof *importer));
+    importer->import = import;
+    importer->output.fd = -1;
+    importer->key = ls_random_key(import->seed, LS_PURPOSE_SPLIT);
+    status = run(importer);
+    for (size_t i = 0; i < SPLITS_MAX; i++) {
+        ls_release(importer->block[i].x);
+        ls_release(importer->block[i].y);
+    }
+    ls_csv_table_release(&importer->table);
+    ls_output_release(&importer->output);
+    ls_release(importer);
+    return status;
+}
