@@ -86,7 +86,7 @@ static void add_block(struct ls_hasher *hasher, char *block, size_t count, uint6
 static ls_status check_file(int file, const char *path, char *block, bool *found)
 {
     char stored[LS_DIGEST_DIGITS] = {0}, digits[LS_DIGEST_DIGITS + 1];
-    uint64_t at;
+    uint64_t at = 0;
     size_t got = BLOCK_BYTES;
     LS_TRY(find_mark(file, path, block, &at, found));
     if (!*found)
