@@ -58,18 +58,16 @@ static ls_status input_read(struct ls_tree *config)
     if (!found)
         return LS_OK;
     if (found->type != LS_TREE_LIST || found->count == 0)
-        return ls_fail_at(found, LS_BAD_INPUT, "%s: expected a list, the samples' axis first",
-                          found->key);
+        return ls_fail_at(found, LS_BAD_INPUT, "expected a list, the samples' axis first");
     if (ls_tree_find(config, "shape"))
-        return ls_fail_at(found, LS_BAD_INPUT, "%s and shape: only one of them can be given",
-                          found->key);
+        return ls_fail_at(found, LS_BAD_INPUT, "only one of %s and shape can be given", found->key);
     struct ls_tree *shape = ls_tree_add(config, "shape", LS_TREE_LIST);
     if (!shape)
         return ls_fail(LS_FAILED, "out of memory");
     for (const struct ls_tree *size = found->child->next; size; size = size->next) {
         if (ls_tree_is_null(size))
             return ls_fail_at(found, LS_BAD_INPUT,
-                              "%s: only the samples' axis, the first, may be null", found->key);
+                              "only the samples' axis, the first, may be null");
         if (!ls_tree_add_copy(shape, NULL, size))
             return ls_fail(LS_FAILED, "out of memory");
     }

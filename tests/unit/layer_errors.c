@@ -1,0 +1,213 @@
+/* Every message of the layers, initializers and regularizers. */
+#include "layer_harness.h"
+
+static void refuse(const char *kind, const char *options, const char *input, const char *wanted)
+{
+    struct harness h;
+    ls_status status = harness_try(&h, kind, options, input);
+    if (status != LS_BAD_INPUT)
+        fail_msg("%s {%s} of %s: status %d, expected: %s", kind, options, input, status, wanted);
+    assert_string_equal(ls_message(), wanted);
+    harness_free(&h);
+}
+
+static void test_dense(void **state)
+{
+    (void)state;
+    refuse("Dense", "units: 2", "[]",
+           "it (Dense): the input needs at least one axis beside the samples, it is (None,)");
+    refuse("Dense", "units: 0", "[2]", "units: must be at least 1 and at most 2147483647, found 0");
+    refuse("Dense", "unit: 2", "[2]", "unknown option 'unit' (did you mean 'units'?)");
+    refuse("Dense", "units: 2, activation: rely", "[2]",
+           "activation: unknown activation 'rely' (did you mean 'relu'?)");
+    refuse("Dense", "units: 2, kernel_initializer: glorot", "[2]",
+           "kernel_initializer: unknown initializer 'glorot' (known: Zeros, Ones, Constant, "
+           "Identity, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, "
+           "GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform)");
+    refuse("Dense", "units: 2, kernel_regularizer: l3", "[2]",
+           "kernel_regularizer: unknown regularizer 'l3' (did you mean 'L1'?)");
+    refuse("Dense", "units: 2, kernel_constraint: non_neg", "[2]",
+           "kernel_constraint: is not supported yet");
+    refuse("Dense", "units: 2, bias_constraint: {MaxNorm: {max_value: 2}}", "[2]",
+           "bias_constraint: is not supported yet");
+    refuse("Dense", "units: 2, quantization_config: int8", "[2]",
+           "quantization_config: is not supported: layers compute in float32");
+}
+
+static void test_activations(void **state)
+{
+    (void)state;
+    refuse("Activation", "{}", "[2]", "option 'activation' is missing");
+    refuse("ReLU", "max_value: -1", "[2]", "max_value: must be at least 0, found -1");
+    refuse("ReLU", "negative_slope: -1", "[2]", "negative_slope: must be at least 0, found -1");
+    refuse("ReLU", "threshold: -1", "[2]", "threshold: must be at least 0, found -1");
+    refuse("ReLU", "threshold: null", "[2]", "threshold: must not be null");
+    refuse("LeakyReLU", "alpha: -0.1", "[2]", "alpha: must be at least 0, found -0.1");
+    refuse("ELU", "alpha: -0.1", "[2]", "alpha: must be at least 0, found -0.1");
+    refuse("Softmax", "axis: 1", "[2, 3]",
+           "it (Softmax): axis: only the last axis of (None, 2, 3) is supported: -1 or 2");
+    refuse("Softmax", "axis: [1, 2]", "[2, 3]",
+           "it (Softmax): axis: only the last axis of (None, 2, 3) is supported: -1 or 2");
+    refuse("Softmax", "{}", "[]",
+           "it (Softmax): the input needs at least one axis beside the samples, it is (None,)");
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    refuse("InputLayer", "{}", "[]", "option 'shape' is missing");
+    refuse("InputLayer", "shape: [2, 0]", "[]",
+           "shape[1]: must be at least 1 and at most 2147483647, found 0");
+    refuse("InputLayer", "shape: [2], sparse: true", "[]",
+           "sparse: is not supported: inputs are dense");
+    refuse("InputLayer", "shape: [2], ragged: true", "[]",
+           "ragged: is not supported: all samples have one shape");
+    refuse("InputLayer", "shape: [2], optional: true", "[]",
+           "optional: is not supported: every input is given");
+    refuse("Flatten", "data_format: channels_first", "[2, 3]",
+           "data_format: is not supported: data is laid out channels last");
+    refuse("Reshape", "target_shape: [2, 0]", "[4]",
+           "it (Reshape): target_shape: an axis has at least 1 element, or is -1");
+    refuse("Reshape", "target_shape: [-1, -1]", "[4]",
+           "it (Reshape): target_shape: only one axis may be -1");
+    refuse("Reshape", "target_shape: [3, -1]", "[4]",
+           "it (Reshape): target_shape: the 4 elements of a sample of (None, 4) do not fill it");
+    refuse("Reshape", "target_shape: [2, 3]", "[4]",
+           "it (Reshape): target_shape: the 4 elements of a sample of (None, 4) do not fill it");
+    refuse("Reshape", "target_shape: [2147483647, 2147483647, 2147483647]", "[4]",
+           "it (Reshape): target_shape: the 4 elements of a sample of (None, 4) do not fill it");
+    refuse("Reshape", "target_shape: [-2]", "[4]",
+           "target_shape[0]: must be at least -1 and at most 2147483647, found -2");
+}
+
+static void refuse_input(const char *json, const char *wanted)
+{
+    struct ls_tree *config;
+    const struct ls_kind *kind = ls_kind_find(&ls_layers, "InputLayer");
+    NEED(ls_tree_parse_json(&config, json, strlen(json), NULL));
+    assert_int_equal(ls_layer_kind_of(kind)->read(config), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), wanted);
+    ls_tree_free(config);
+}
+
+static void test_keras_input(void **state)
+{
+    (void)state;
+    refuse_input("{\"batch_shape\": [null, null, 3]}",
+                 "batch_shape: only the samples' axis, the first, may be null");
+    refuse_input("{\"batch_shape\": []}", "batch_shape: expected a list, the samples' axis first");
+    refuse_input("{\"batch_input_shape\": 3}",
+                 "batch_input_shape: expected a list, the samples' axis first");
+    refuse_input("{\"batch_shape\": [null, 3], \"shape\": [3]}",
+                 "batch_shape: only one of batch_shape and shape can be given");
+}
+
+static void test_preprocessing(void **state)
+{
+    (void)state;
+    refuse("Dropout", "rate: 1.5", "[2]", "rate: must be at least 0 and at most 1, found 1.5");
+    refuse("Dropout", "rate: 0.5, noise_shape: [null, 1]", "[2]",
+           "noise_shape: is not supported: every element is dropped by itself");
+    refuse("Rescaling", "scale: [1, 2]", "[3]",
+           "it (Rescaling): scale: expected one number, or 3 for the last axis, found 2");
+    refuse("Rescaling", "scale: 1, offset: [1, 2]", "[3]",
+           "it (Rescaling): offset: expected one number, or 3 for the last axis, found 2");
+    refuse("Rescaling", "scale: []", "[3]",
+           "it (Rescaling): scale: expected one number, or 3 for the last axis, found 0");
+    refuse("Normalization", "mean: 1", "[3]",
+           "it (Normalization): mean and variance are given together or not at all");
+    refuse("Normalization", "mean: [1, 2, 3], variance: 1", "[3]",
+           "it (Normalization): mean has 3 numbers, variance 1");
+    refuse("Normalization", "mean: [1, 2], variance: [1, 2]", "[3]",
+           "it (Normalization): mean: expected 3 numbers for the kept axes, found 2");
+    refuse("Normalization", "mean: 1, variance: -1", "[3]",
+           "variance: must be at least 0, found -1");
+    refuse("Normalization", "axis: 0", "[3]",
+           "it (Normalization): axis: 0 is the samples' axis, which has no size of its own");
+    refuse("Normalization", "axis: -2", "[3]",
+           "it (Normalization): axis: -2 is the samples' axis, which has no size of its own");
+    refuse("Normalization", "axis: 2", "[3]", "it (Normalization): axis: (None, 3) has no axis 2");
+    refuse("Normalization", "axis: [1, -1]", "[3]", "it (Normalization): axis: -1 is named twice");
+}
+
+static void test_nothing_to_adapt_to(void **state)
+{
+    struct harness h;
+    double sums[7] = {0};
+    (void)state;
+    NEED(harness_try(&h, "Normalization", "{}", "[3]"));
+    assert_int_equal(h.layer.kind->adapter->finish(&h.layer, sums, h.weight), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), "it (Normalization): there are no samples to adapt it to");
+    harness_free(&h);
+}
+
+static void refuse_fill(const char *kind, const char *options, const char *shape_text,
+                        const char *wanted)
+{
+    struct ls_tree *tree = parse_text(options);
+    struct ls_shape shape = parse_shape(shape_text);
+    struct ls_instance instance;
+    float values[64];
+    NEED(ls_instance_create(&instance, ls_kind_find(&ls_initializers, kind), tree, NULL));
+    assert_int_equal(ls_initialize(&instance, values, &shape, 1, 0), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), wanted);
+    ls_instance_release(&instance);
+    ls_tree_free(tree);
+}
+
+static void test_initializers(void **state)
+{
+    (void)state;
+    refuse_fill("Constant", "value: [1, 2]", "[3]",
+                "Constant: value: expected one number, or 3 for the last axis, found 2");
+    refuse_fill("Identity", "{}", "[3]", "Identity: the weight has 1 axes, it needs 2");
+    refuse_fill("Orthogonal", "{}", "[3]",
+                "Orthogonal: the weight has 1 axes, it needs at least 2");
+    refuse_fill("RandomUniform", "minval: 2, maxval: 1", "[3]",
+                "RandomUniform: minval 2 is above maxval 1");
+    refuse_fill("GlorotUniform", "input_axes: [0]", "[3, 4]",
+                "input_axes and output_axes are given together or not at all");
+    refuse_fill("VarianceScaling", "input_axes: [0], output_axes: [2]", "[3, 4]",
+                "the weight has 2 axes, no axis 2");
+    refuse("Dense", "units: 1, kernel_initializer: {VarianceScaling: {scale: 0}}", "[2]",
+           "VarianceScaling scale: must be above 0, found 0");
+    refuse("Dense", "units: 1, kernel_initializer: {VarianceScaling: {mode: fan}}", "[2]",
+           "VarianceScaling mode: must be one of fan_in, fan_out, fan_avg; "
+           "found 'fan'");
+    refuse("Dense", "units: 1, kernel_regularizer: {L1: {l1: -1}}", "[2]",
+           "L1 l1: must be at least 0, found -1");
+}
+
+/* With a run file the message begins with its place. */
+static void test_place(void **state)
+{
+    static char name[] = "it";
+    static const char text[] = "model:\n  layers:\n    - Softmax:\n        axis: 1\n";
+    struct ls_tree *tree;
+    struct ls_instance instance;
+    struct ls_call_shapes shapes = {.inputs = 1, .in[0] = {.rank = 2, .size = {2, 3}}};
+    struct ls_call_needs needs = {0};
+    const struct ls_kind *kind = ls_kind_find(&ls_layers, "Softmax");
+    (void)state;
+    NEED(ls_tree_parse_yaml(&tree, text, strlen(text), "run.yaml"));
+    const struct ls_tree *place = ls_tree_find_path(tree, "model.layers.0")->child;
+    NEED(ls_instance_create(&instance, kind, place, NULL));
+    struct ls_layer layer = {
+        .kind = ls_layer_kind_of(kind), .options = instance.options, .name = name, .place = place};
+    assert_int_equal(layer.kind->shape(&layer, &shapes, &needs), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), "run.yaml:3: layers[0] Softmax: axis: only the last axis of "
+                                      "(None, 2, 3) is supported: -1 or 2");
+    ls_instance_release(&instance);
+    ls_tree_free(tree);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dense),         cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_shapes),        cmocka_unit_test(test_keras_input),
+        cmocka_unit_test(test_preprocessing), cmocka_unit_test(test_nothing_to_adapt_to),
+        cmocka_unit_test(test_initializers),  cmocka_unit_test(test_place),
+    };
+    return cmocka_run_group_tests(tests, test_kernels, NULL);
+}
