@@ -15,14 +15,15 @@ struct reader {
     const char *in, *end;
     struct ls_text clean;
     int line;
-    int *lines; /* of each value in the order of the text */
+    bool one_line; /* then a line says nothing */
+    int *lines;    /* of each value in the order of the text */
     size_t values, room, next;
     char *file;
 };
 
 static ls_status fail_line(const struct reader *reader, int line, const char *what)
 {
-    struct ls_tree place = {.file = reader->file, .line = line};
+    struct ls_tree place = {.file = reader->file, .line = reader->one_line ? 0 : line};
     return ls_fail_at(&place, LS_BAD_INPUT, "%s", what);
 }
 
@@ -139,7 +140,7 @@ static ls_status convert(struct reader *reader, struct ls_tree **node, const cha
                          json_t *json, size_t depth)
 {
     struct ls_tree_origin origin = {reader->file, 0};
-    if (reader->line > 1 && reader->next < reader->values) /* on a single line it says nothing */
+    if (!reader->one_line && reader->next < reader->values)
         origin.line = reader->lines[reader->next];
     reader->next++;
     *node = NULL;
@@ -174,9 +175,10 @@ out:
     return status;
 }
 
+/* Where memory ran out inside a string jansson calls it a wrong token: there is no telling. */
 static ls_status fail_syntax(const struct reader *reader, const json_error_t *error)
 {
-    struct ls_tree place = {.file = reader->file, .line = reader->line > 1 ? error->line : 0};
+    struct ls_tree place = {.file = reader->file, .line = reader->one_line ? 0 : error->line};
     if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0')
         return ls_fail(LS_FAILED, "out of memory");
     return ls_fail_at(&place, LS_BAD_INPUT, "not valid JSON: %s", error->text);
@@ -185,11 +187,14 @@ static ls_status fail_syntax(const struct reader *reader, const json_error_t *er
 ls_status ls_tree_parse_json(struct ls_tree **tree, const char *text, size_t length,
                              const char *file)
 {
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
     struct reader reader = {.in = text, .end = text + length, .line = 1};
     json_error_t error;
     json_t *json = NULL;
     ls_status status;
     *tree = NULL;
+    reader.one_line = memchr(text, '\n', length) == NULL;
     LS_TRY_OUT(ls_tree_file_create(&reader.file, file));
     LS_TRY_OUT(scan(&reader));
     ls_text_append_bytes(&reader.clean, "", 0);

@@ -83,6 +83,12 @@ static void find_place(struct place *place, const struct ls_tree *node, int line
         top = up;
     }
     add_way(place, node, start, steps > 2 && top->key);
+    if (place->length + sizeof "...: " > sizeof place->text) { /* a very long way */
+        place->length = sizeof place->text - sizeof "...: ";
+        while (((unsigned char)place->text[place->length] & 0xc0) == 0x80)
+            place->length--; /* not in the middle of a UTF-8 sequence */
+        add(place, "...");
+    }
     if (place->length > start)
         add(place, ": ");
 }

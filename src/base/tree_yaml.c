@@ -241,10 +241,22 @@ static bool has_tab_at(const char *text, size_t length, size_t line)
     return text < end && *text == '\t';
 }
 
+/* libyaml's end of an unfinished text is a line after its last one. */
+static int last_line(const char *text, size_t length)
+{
+    int line = 1;
+    for (size_t i = 0; i + 1 < length; i++)
+        line += text[i] == '\n';
+    return line;
+}
+
 static ls_status fail_syntax(const struct reader *reader, const char *text, size_t length)
 {
     const yaml_parser_t *parser = &reader->parser;
     struct ls_tree place = {.file = reader->file, .line = line_of(parser->problem_mark)};
+    int last = last_line(text, length);
+    if (place.line > last)
+        place.line = last;
     if (parser->error == YAML_MEMORY_ERROR)
         return ls_fail(LS_FAILED, "out of memory");
     if (parser->error == YAML_READER_ERROR) { /* it knows the byte alone */
@@ -280,9 +292,14 @@ static ls_status read_events(struct reader *reader, const char *text, size_t len
 ls_status ls_tree_parse_yaml(struct ls_tree **tree, const char *text, size_t length,
                              const char *file)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
     struct reader reader = {.root = NULL};
     ls_status status;
     *tree = NULL;
+    if (length >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+        text += strlen(mark);
+        length -= strlen(mark);
+    }
     if (!yaml_parser_initialize(&reader.parser))
         return ls_fail(LS_FAILED, "out of memory");
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
