@@ -258,6 +258,7 @@ static ls_status add_dataset(hid_t group, const char *name, struct ls_output_col
     H5Pset_layout(plist, H5D_CONTIGUOUS);
     H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER);
+    H5Pset_obj_track_times(plist, false); /* the same import gives the same file */
     id = H5Dcreate2(group, name, file_type(column->type), space, H5P_DEFAULT, plist, H5P_DEFAULT);
     H5Sclose(space);
     H5Pclose(plist);
@@ -292,6 +293,23 @@ static ls_status add_split(hid_t file, struct ls_output_split *split)
     if (H5Gclose(group) < 0 && status == LS_OK)
         status = ls_fail(LS_CANNOT_WRITE, "the split '%s' cannot be written", split->name);
     return status;
+}
+
+/* HDF5 cannot let go of a file whose own structures it cannot write: it crashes at exit. So that is
+ * tried without it first. */
+static ls_status check_room(const struct ls_output *output)
+{
+    enum { STRUCTURE_BYTES = 1 << 20 };
+    struct stat about;
+    int error;
+
+    if (fstat(output->fd, &about) != 0)
+        return fail_to_write(output, errno);
+    error = posix_fallocate(output->fd, about.st_size, STRUCTURE_BYTES);
+    if (ftruncate(output->fd, about.st_size) != 0)
+        return fail_to_write(output, errno);
+    return error == 0 || error == EOPNOTSUPP || error == EINVAL ? LS_OK
+                                                                : fail_to_write(output, error);
 }
 
 /* Through the descriptor, so that nobody can put another file under the name meanwhile. */
@@ -337,6 +355,7 @@ ls_status ls_output_layout(struct ls_output *output, struct ls_output_split *spl
     ls_status status;
     int error;
 
+    LS_TRY(check_room(output));
     ls_hdf5_quiet_begin(&quiet);
     status = add_splits(output, splits, count, learnt);
     ls_hdf5_quiet_end(&quiet);

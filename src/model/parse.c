@@ -59,11 +59,12 @@ ls_status ls_keys_check(const struct ls_tree *map, const char *const *known)
             continue;
         const char *near = ls_nearest(entry->key, known);
         if (near)
-            return ls_fail_at(map, LS_BAD_INPUT, "unknown key '%s' (did you mean '%s'?)",
-                              entry->key, near);
+            return ls_fail_at_line(map, entry->line, LS_BAD_INPUT,
+                                   "unknown key '%s' (did you mean '%s'?)", entry->key, near);
         for (size_t i = 0; known[i]; i++)
             ls_text_append(&names, "%s%s", i ? ", " : "", known[i]);
-        ls_fail_at(map, LS_BAD_INPUT, "unknown key '%s'; known: %s", entry->key, names.data);
+        ls_fail_at_line(map, entry->line, LS_BAD_INPUT, "unknown key '%s'; known: %s", entry->key,
+                        names.data);
         ls_text_release(&names);
         return LS_BAD_INPUT;
     }

@@ -122,6 +122,17 @@ static ls_status bind_weight(struct ls_objective *objective, const struct ls_tre
 /* -- metrics
  * ---------------------------------------------------------------------------------------- */
 
+/* "accuracy" is no kind, but a word that stands for one of several. */
+static ls_status parse_metric(struct ls_instance *metric, const struct ls_tree *tree)
+{
+    static const char *const words[] = {"accuracy", NULL};
+    if (tree->type == LS_TREE_SCALAR && !ls_kind_find(&ls_metrics, tree->text) &&
+        ls_nearest(tree->text, words))
+        return ls_fail_at(tree, LS_BAD_INPUT, "unknown metric '%s' (did you mean '%s'?)",
+                          tree->text, words[0]);
+    return ls_instance_parse(metric, &ls_metrics, tree);
+}
+
 static ls_status bind_metric(struct ls_objective *objective, size_t o, const struct ls_tree *tree)
 {
     struct ls_objective_output *output = &objective->output[o];
@@ -135,7 +146,7 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
     if (kind)
         LS_TRY(ls_instance_create(&metric->instance, &kind->kind, NULL, NULL));
     else
-        LS_TRY(ls_instance_parse(&metric->instance, &ls_metrics, tree));
+        LS_TRY(parse_metric(&metric->instance, tree));
     objective->metrics++; /* from here on it is released with the objective */
     kind = ls_metric_of(metric);
     if (kind->target == LS_TARGET_CLASS && output->form != LS_TARGET_CLASS)
