@@ -70,4 +70,7 @@ ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path)
 ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
                                     const char *directory);
 
+/* "1.10.8": HDF5, for `lockstep version`. */
+const char *ls_checkpoint_library(void);
+
 #endif

@@ -35,10 +35,8 @@ static ls_status directory_of(char **directory, const char *path)
     return ls_format(directory, "%.*s", (int)(slash - path), path);
 }
 
-static ls_status sync_directory(const char *path)
+static ls_status sync_directory(const char *directory)
 {
-    char *directory = NULL;
-    LS_TRY(directory_of(&directory, path));
     ls_status status = LS_OK;
     int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems cannot sync a directory and say EINVAL: there is no more to be done. */
@@ -46,6 +44,14 @@ static ls_status sync_directory(const char *path)
         status = cannot_write(directory, errno);
     if (file >= 0)
         close(file);
+    return status;
+}
+
+static ls_status sync_parent(const char *path)
+{
+    char *directory = NULL;
+    LS_TRY(directory_of(&directory, path));
+    ls_status status = sync_directory(directory);
     ls_release(directory);
     return status;
 }
@@ -97,6 +103,7 @@ ls_status ls_draft_open(struct ls_draft *draft, const char *path)
     ls_status status = LS_OK;
     *draft = (struct ls_draft){.file = -1};
     LS_TRY_OUT(ls_duplicate(&draft->path, path));
+    LS_TRY_OUT(directory_of(&draft->directory, path));
     draft->hasher = ls_hasher_create();
     if (!draft->hasher)
         LS_TRY_OUT(ls_fail(LS_FAILED, "out of memory"));
@@ -167,7 +174,7 @@ ls_status ls_draft_publish(struct ls_draft *draft)
         return cannot_write(draft->path, errno);
     ls_release(draft->temporary);
     draft->temporary = NULL;
-    return sync_directory(draft->path);
+    return sync_directory(draft->directory);
 }
 
 void ls_draft_close(struct ls_draft *draft)
@@ -179,6 +186,7 @@ void ls_draft_close(struct ls_draft *draft)
     ls_hasher_free(draft->hasher);
     ls_release(draft->temporary);
     ls_release(draft->path);
+    ls_release(draft->directory);
     *draft = (struct ls_draft){.file = -1};
 }
 
@@ -237,14 +245,14 @@ ls_status ls_file_link(const char *existing, const char *path)
     /* A rename between two names of one file does nothing and leaves both. */
     unlink(name);
     ls_release(name);
-    return status == LS_OK ? sync_directory(path) : status;
+    return status == LS_OK ? sync_parent(path) : status;
 }
 
 ls_status ls_directory_make(const char *path)
 {
     struct stat info;
     if (mkdir(path, 0777) == 0)
-        return sync_directory(path);
+        return sync_parent(path);
     if (errno != EEXIST)
         return cannot_write(path, errno);
     if (stat(path, &info) != 0)

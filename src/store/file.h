@@ -14,7 +14,7 @@
  * process's id in its name, and is locked as long as it is open. */
 struct ls_draft {
     int file; /* descriptor; -1: none */
-    char *path, *temporary;
+    char *path, *directory, *temporary;
     struct ls_hasher *hasher; /* of what was written */
     uint64_t bytes;
 };

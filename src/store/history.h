@@ -22,4 +22,9 @@ ls_status ls_history_flush(struct ls_history *history);
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs);
 void ls_history_close(struct ls_history *history);
 
+/* The tables of a history.h5; *is_history false, and no tables, for another HDF5 file. The caller
+ * releases them. */
+ls_status ls_history_read(const char *path, struct ls_table *epochs, struct ls_table *steps,
+                          bool *is_history);
+
 #endif
