@@ -15,13 +15,8 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "kind_harness.h"
 #include "layer/layer.h"
-
-#define NEED(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != LS_OK)                                                                       \
-            fail_msg("%s", ls_message());                                                          \
-    } while (0)
 
 enum { HARNESS_ROWS = 5 };
 
@@ -41,15 +36,6 @@ struct harness {
     uint32_t epoch, stream;
 };
 
-static inline struct ls_tree *parse_text(const char *text)
-{
-    struct ls_tree *tree;
-    char braced[1024];
-    snprintf(braced, sizeof braced, *text == '{' || *text == '[' ? "%s" : "{%s}", text);
-    NEED(ls_tree_parse_yaml(&tree, braced, strlen(braced), NULL));
-    return tree;
-}
-
 static inline struct ls_shape parse_shape(const char *text)
 {
     struct ls_tree *tree = parse_text(text);
@@ -60,27 +46,10 @@ static inline struct ls_shape parse_shape(const char *text)
     return shape;
 }
 
-/* Numbers in [-1, 1) of a fixed sequence. */
-static inline float test_random(uint32_t stream, size_t index)
-{
-    uint32_t out[4], counter[4] = {(uint32_t)index, 0, 0, stream};
-    ls_philox(out, counter, ls_random_key(1, LS_PURPOSE_TEST));
-    return 2 * ls_uniform_float(out[0]) - 1;
-}
-
 static inline void test_fill(float *out, size_t n, uint32_t stream, float scale)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = scale * test_random(stream, i);
-}
-
-static inline float *harness_floats(size_t n)
-{
-    float *made = malloc(n * sizeof(float) + (n == 0));
-    assert_non_null(made);
-    for (size_t i = 0; i < n; i++)
-        made[i] = NAN;
-    return made;
 }
 
 static inline void poison(float *out, size_t n)
@@ -229,18 +198,6 @@ static inline void harness_backward(struct harness *h, bool accumulate)
                                     .in_grad = h->in_grad,
                                     .backward = true,
                                     .accumulate = accumulate});
-}
-
-#define FOR_EACH_KIND(kind, registry)                                                              \
-    for (const struct ls_kind *const *at_ = (registry).kinds, *kind; (kind = *at_) != NULL; at_++)
-
-static inline int test_kernels(void **state)
-{
-    (void)state;
-    if (ls_kernels_init(NULL) == LS_OK)
-        return 0;
-    fprintf(stderr, "%s\n", ls_message());
-    return 1;
 }
 
 #endif

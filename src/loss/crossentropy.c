@@ -121,15 +121,15 @@ static const char *const smoothed_examples[] = {"{}", "from_logits: true, axis: 
                                                 "label_smoothing: 0.2",
                                                 "from_logits: true, label_smoothing: 0.1", NULL};
 
-/* The targets, mixed with `even`: in work where there is smoothing. */
-static const float *smooth(const struct ls_loss_call *call, double even)
+/* The targets, mixed with `even`: in `room` where there is smoothing. */
+static const float *smooth(const struct ls_loss_call *call, double even, float *room)
 {
     const struct smoothed *o = call->options;
     if (o->label_smoothing == 0)
         return call->target;
-    ls_k->affine(call->work, call->target, (float)(1 - o->label_smoothing),
+    ls_k->affine(room, call->target, (float)(1 - o->label_smoothing),
                  (float)(o->label_smoothing * even), (size_t)(call->positions * call->columns));
-    return call->work;
+    return room;
 }
 
 /* q = clip(p / sum p); value = -sum y log q. With h = d value / d q where the clip lets it through:
@@ -158,7 +158,7 @@ static void categorical_of_probabilities(const struct ls_loss_call *call, const 
 
 static void categorical(const struct ls_loss_call *call)
 {
-    const float *target = smooth(call, 1 / (double)call->columns);
+    const float *target = smooth(call, 1 / (double)call->columns, call->work);
     if (call->from_logits)
         ls_k->softmax_crossentropy_dense(call->value, call->grad, call->prediction, target,
                                          (size_t)call->positions, (size_t)call->columns);
@@ -200,9 +200,11 @@ static void binary_of_probabilities(const struct ls_loss_call *call, const float
     }
 }
 
-static void binary_of_logits(const struct ls_loss_call *call, const float *target)
+/* The values' terms take work, so that smoothed targets stand where the gradient comes. */
+static void binary_of_logits(const struct ls_loss_call *call)
 {
     size_t columns = (size_t)call->columns, n = (size_t)call->positions * columns;
+    const float *target = smooth(call, 0.5, call->grad ? call->grad : call->work);
     ls_k->sigmoid_crossentropy(call->work, call->grad, call->prediction, target, n);
     for (int64_t p = 0; p < call->positions; p++)
         call->value[p] =
@@ -213,11 +215,10 @@ static void binary_of_logits(const struct ls_loss_call *call, const float *targe
 
 static void binary(const struct ls_loss_call *call)
 {
-    const float *target = smooth(call, 0.5);
     if (call->from_logits)
-        binary_of_logits(call, target);
+        binary_of_logits(call);
     else
-        binary_of_probabilities(call, target);
+        binary_of_probabilities(call, smooth(call, 0.5, call->work));
 }
 
 static const char *const binary_aliases[] = {"bce", "BCE", NULL};
