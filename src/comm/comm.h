@@ -58,4 +58,7 @@ void ls_comm_barrier(struct ls_comm *comm);
 int64_t ls_comm_max(struct ls_comm *comm, int64_t value);
 int64_t ls_comm_sum(struct ls_comm *comm, int64_t value);
 
+/* "Open MPI v4.1.4", for `lockstep version`. MPI need not be initialized. */
+const char *ls_comm_library(void);
+
 #endif

@@ -9,9 +9,11 @@
 
 unsigned ls_plan_flags(const struct ls_plan *plan, const struct ls_layer *layer)
 {
-    unsigned flags = layer->kind->flags_of ? layer->kind->flags_of(layer) : layer->kind->flags;
+    unsigned flags = ls_layer_flags(layer);
     if ((flags & LS_LAYER_TRAINING) && !plan->training)
         flags |= LS_LAYER_VIEW;
+    if (layer->activity_regularizer)
+        flags |= LS_LAYER_READS_OUT;
     return flags;
 }
 

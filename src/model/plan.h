@@ -45,6 +45,8 @@ struct ls_plan_run {
     float *const *input;  /* by input: [rows][shape]; scribbled on */
     int64_t rows;
     const int64_t *samples; /* rows, or NULL when not training */
+    int64_t global_rows;    /* of the batch: what activity penalties are means over */
+    double penalty;         /* out, after forward: of activities, summed over the rows */
     uint64_t seed;
     uint32_t epoch;
     double *point; /* what a segment left, and what the next one finds; owned */

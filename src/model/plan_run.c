@@ -107,6 +107,30 @@ static void bind(struct bound_call *bound, const struct ls_plan_run *run,
     };
 }
 
+static size_t activity_floats(const struct ls_call *call)
+{
+    return (size_t)(ls_shape_count(&call->shapes->out[0]) * call->rows);
+}
+
+static void forward(struct ls_plan_run *run, const struct ls_call *call)
+{
+    const struct ls_layer *layer = call->layer;
+    layer->kind->forward(call);
+    if (layer->activity_regularizer && call->phase == layer->kind->forward_points)
+        run->penalty +=
+            ls_penalty(layer->activity_regularizer, call->out[0], activity_floats(call));
+}
+
+static void backward(const struct ls_plan_run *run, const struct ls_call *call)
+{
+    const struct ls_layer *layer = call->layer;
+    if (layer->activity_regularizer && call->phase == 0)
+        ls_penalty_add_gradient(layer->activity_regularizer, (float *)call->out_grad[0],
+                                call->out[0], 1.0 / (double)run->global_rows,
+                                activity_floats(call));
+    layer->kind->backward(call);
+}
+
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
 {
     struct bound_call bound;
@@ -116,14 +140,16 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
     }
     bind(&bound, run, item);
     if (item->action == LS_PLAN_FORWARD)
-        bound.call.layer->kind->forward(&bound.call);
+        forward(run, &bound.call);
     else
-        bound.call.layer->kind->backward(&bound.call);
+        backward(run, &bound.call);
 }
 
 void ls_plan_execute(struct ls_plan_run *run, size_t segment)
 {
     const struct ls_plan *plan = run->plan;
+    if (segment == 0)
+        run->penalty = 0;
     for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++)
         execute_item(run, &plan->item[i]);
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "kernel/kernels.h"
+#include "lockstep/model.h"
 #include "lockstep/run.h"
 #include "store/numbers.h"
 #include "train/evaluator.h"
@@ -73,6 +74,22 @@ static ls_status evaluate(struct ls_comm *comm, struct ls_model *model, struct l
 out:
     ls_evaluator_free(evaluator);
     ls_release(values);
+    return status;
+}
+
+ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm, struct ls_data *data,
+                            struct ls_evaluation *evaluation)
+{
+    memset(evaluation, 0, sizeof *evaluation);
+    ls_status status = ls_kernels_init(NULL);
+    if (status == LS_OK)
+        status = ls_model_build(model);
+    if (status == LS_OK && !model->initialized)
+        status = ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
+    LS_TRY(ls_comm_agree(comm, status));
+    status = evaluate(comm, model, data, evaluation);
+    if (status != LS_OK)
+        ls_evaluation_release(evaluation);
     return status;
 }
 

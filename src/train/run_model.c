@@ -113,36 +113,6 @@ ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm, const struc
     return status;
 }
 
-ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm, struct ls_data *data,
-                            struct ls_results *results)
-{
-    struct ls_evaluator *evaluator = NULL;
-    ls_status status = ls_kernels_init(NULL);
-    memset(results, 0, sizeof *results);
-    if (status == LS_OK)
-        status = ls_model_build(model);
-    if (status == LS_OK && !model->initialized)
-        status = ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
-    LS_TRY(ls_comm_agree(comm, status));
-    LS_TRY(ls_evaluator_create(&evaluator, comm, model, model->compile, data));
-    const struct ls_objective *objective = ls_evaluator_objective(evaluator);
-    double values[LS_RESULTS_MAX];
-    size_t count = ls_objective_results(objective);
-    status = count <= LS_RESULTS_MAX
-                 ? LS_OK
-                 : ls_fail(LS_USAGE, "more than %d metrics", LS_RESULTS_MAX - 1);
-    if (status == LS_OK)
-        status = ls_evaluator_run(evaluator, values);
-    for (results->count = 0; status == LS_OK && results->count < count; results->count++) {
-        struct ls_result *result = &results->result[results->count];
-        strncpy(result->name, ls_objective_names(objective)[results->count],
-                sizeof result->name - 1);
-        result->value = values[results->count];
-    }
-    ls_evaluator_free(evaluator);
-    return status;
-}
-
 ls_status ls_model_save(struct ls_model *model, const char *path)
 {
     LS_TRY(ls_model_build(model));

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -177,6 +178,17 @@ out:
     return status;
 }
 
+static ls_status forget_steps(const struct ls_session *session)
+{
+    char *path = NULL;
+    LS_TRY(ls_directory_file(&path, session->path, "steps.log"));
+    ls_status status = unlink(path) == 0 || errno == ENOENT
+                           ? LS_OK
+                           : ls_fail(LS_CANNOT_WRITE, "%s: %s", path, strerror(errno));
+    ls_release(path);
+    return status;
+}
+
 /* Rank 0's files. The run file is written last: a directory that has one holds a run. */
 static ls_status open_files(struct ls_session *session)
 {
@@ -184,6 +196,8 @@ static ls_status open_files(struct ls_session *session)
         return LS_OK;
     LS_TRY(ls_checkpoint_writer_create(&session->writer, session->path,
                                        session->config.checkpoint.keep));
+    if (!session->state)
+        LS_TRY(forget_steps(session)); /* of a start that left no checkpoint */
     LS_TRY(ls_history_open(&session->history, session->path, session->position.iteration));
     return write_run_file(session);
 }
