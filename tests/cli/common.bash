@@ -99,7 +99,7 @@ make_points() {
         print "x,y,kind"
         for (i = 0; i < rows; i++) {
             x = (i * 37 % 101) / 100; y = (i * 59 % 103) / 102
-            printf "%.4f,%.4f,%s\n", x, y, x + y > 1 ? "above" : "below"
+            printf "%.4f,%.4f,%s\n", x, y, (x + y > 1 ? "above" : "below")
         }
     }' >points.csv
 }

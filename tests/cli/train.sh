@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# lockstep train: what it prints and writes, resuming, and every way in which it refuses to start.
+. "$(dirname "$0")/common.bash"
+make_points_run
+
+# -- a run from its first line to its last
+run lockstep train points.yaml
+status 0
+silent
+prints_like '^points: 1 node, 1 rank x 1 thread, 1 replica x 16 samples = batch of 16, kernels [a-z]'
+prints "160 samples, 40 for validation, 10 steps an epoch, 3 epochs"
+for epoch in 1 2 3; do
+    prints_like "^Epoch $epoch/3 - 10/10 - .*s - .*s/step - [0-9]+ samples/s - loss: [0-9.]+ - accuracy: [0-9.]+ - val_loss: [0-9.]+ - val_accuracy: [0-9.]+$"
+done
+same 3 "$(grep -c ^Epoch out)"
+prints "checkpoint: points/checkpoints/step-00000030.h5 (step 30), also points/model.h5"
+prints "history:    points/history.h5"
+there points/run.yaml points/model.h5 points/history.h5 points/checkpoints/step-00000030.h5
+cmp -s points/model.h5 points/checkpoints/step-00000030.h5 || fail "model.h5 is another checkpoint"
+
+# -- a directory that holds a run
+refused 73 "points holds a run: --resume goes on with it, -o DIR trains elsewhere" train points.yaml
+run lockstep train points.yaml --resume
+status 0
+says_like "note: points is finished: 3 epochs are done*"
+prints_no "^Epoch"
+run lockstep train points --resume --epochs 4 --quiet # the run directory in place of the run file
+status 0
+silent
+quiet
+there points/checkpoints/step-00000040.h5
+run lockstep train points.yaml --resume --epochs 5
+status 0
+prints "resumed from points/checkpoints/step-00000040.h5: epoch 5, after step 0/10"
+same 1 "$(grep -c ^Epoch out)"
+refused_like 65 "the run was started with *fit.batch_size*16*8*--accept fit.batch_size*" \
+    train points.yaml --resume --epochs 6 --batch-size 8
+refused_like 65 "the run has 1 replicas*, not 4*" train points.yaml --resume --epochs 6 --replicas 4
+run lockstep train points.yaml --resume --epochs 6 --accept fit.seed --seed 9 --quiet
+status 0
+
+# -- where it writes, and what stands in the place of keys
+run lockstep train points.yaml -o other --epochs 1 --set fit.batch_size=20 --seed 3 -q
+status 0
+quiet
+silent
+there other/model.h5
+grep -q 'seed: 3' other/run.yaml || fail "--seed is not in run.yaml"
+grep -q 'batch_size: 20' other/run.yaml || fail "--set is not in run.yaml"
+run lockstep train points.yaml --replicas 3 -o three --epochs 1
+status 0
+prints_like "1 rank x 1 thread, 3 replicas x 5 to 6 samples = batch of 16"
+run lockstep train points.yaml --data points.h5:test -o fewer --epochs 1
+status 0
+prints_like "^40 samples"
+run sh -c '"$0" train points.yaml -o stdin-closed --epochs 1 -q <&-' "$program"
+status 0
+rm -rf three other fewer stdin-closed
+
+# A log that cannot be written is no reason to lose a run.
+run sh -c '"$0" train points.yaml -o full --epochs 1 >/dev/full' "$program"
+status 0
+there full/model.h5
+run bash -c 'set -o pipefail; "$0" train points.yaml -o piped --epochs 2 | true' "$program"
+status 0
+there piped/model.h5
+rm -rf full piped
+
+# -- refusals: one line, nothing begun
+# bad STATUS MESSAGE SED-SCRIPT ARGUMENTS...: of bad.yaml, which is points.yaml changed so
+bad() {
+    sed -e "$3" points.yaml >bad.yaml
+    refused_like "$1" "$2" train bad.yaml "${@:4}"
+    absent bad
+}
+refused 66 "cannot read 'nothing.yaml': No such file or directory" train nothing.yaml
+bad 65 "bad.yaml:4: layers\[0\] Dense: unknown option 'unit' (did you mean 'units'?)" '4s/units/unit/'
+bad 65 "bad.yaml:4: *unknown layer 'Dens' (did you mean 'Dense'?)*" '4s/Dense/Dens/'
+bad 65 "bad.yaml:5: *rate*1.5*" 's/rate: 0.2/rate: 1.5/'
+bad 65 "bad.yaml:4: *units*" '4s/16/many/'
+bad 65 "bad.yaml:4: *activation*'rulu'*'relu'*" 's/relu/rulu/'
+bad 65 "bad.yaml:8: *'Adem'*'Adam'*" 's/Adam/Adem/'
+bad 65 "bad.yaml:8: *learning_rate*" 's/0.01/fast/'
+bad 65 "bad.yaml:10: metrics\[0\]: unknown metric 'accuracie' (did you mean 'accuracy'?)" 's/accuracy/accuracie/'
+bad 65 "bad.yaml:14: unknown key 'fit2' (did you mean 'fit'?)" 's/^fit:/fit2:/'
+bad 65 "bad.yaml:14: *epoch*epochs*" 's/epochs:/epoch:/'
+bad 65 "bad.yaml:14: *batch_size*" 's/16, epochs/0, epochs/'
+bad 65 "bad.yaml:14: *duplicate*'seed'*" 's/seed: 1/seed: 1, seed: 2/'
+bad 65 "bad.yaml:14: *010*" 's/seed: 1/seed: 010/'
+bad 65 "bad.yaml:14: *yes*" 's/seed: 1/shuffle: yes/'
+bad 65 "bad.yaml:*" '4s/}/]/'
+bad 65 "*there is no \`model\`*" '1,6d'
+bad 65 "*there is no data to train on*" '/^data/,/validation/d'
+bad 65 "bad.yaml:2: *input*" 's/shape: \[2\]/shape: 2.5/'
+bad 65 "*points.h5:train: 'x' has shape (None, 2), but the model's input is (None, 3)" 's/shape: \[2\]/shape: [3]/'
+bad 66 "bad.yaml:12: data train: */nothing.h5: no such file" 's/points.h5:train/nothing.h5:train/'
+bad 65 "bad.yaml:13: data validation: */points.h5: no split 'validate'; it has: test, train" 's/points.h5:test/points.h5:validate/'
+bad 65 "*bad.yaml: not *HDF5*" 's/points.h5:train/bad.yaml:train/'
+bad 65 "bad.yaml:12: *FILE:SPLIT*" 's/points.h5:train/points.h5/'
+bad 65 "bad.yaml:9: compile loss: SparseCategoricalCrossentropy needs an output of at least 2 classes, the model's has 1" '6s/units: 2/units: 1/'
+bad 65 "--set model.layers.9.units=3: *" '' --set model.layers.9.units=3
+bad 65 "bad.yaml: fit: unknown option 'epoch' (did you mean 'epochs'?)" '' --set fit.epoch=3
+bad 64 "--set fit: expected KEY=VALUE*" '' --set fit
+
+# A sample that is no number, and data without samples, are named.
+printf 'x,y,kind\n1,2,a\n3,nan,b\n' >nan.csv
+refused_like 65 "nan.csv:3: column 2 'y': *" import csv nan.csv --target kind -o nan.h5
+
+# -- places that cannot be written
+refused 73 "cannot write 'no/run': No such file or directory" train points.yaml -o no/run
+touch file
+refused_like 73 "cannot write 'file': Not a directory" train points.yaml -o file
+refused_like 73 "cannot write 'file/run': Not a directory" train points.yaml -o file/run
+if [ "$(id -u)" != 0 ]; then
+    mkdir -m 555 locked
+    refused_like 73 "cannot write 'locked/run': Permission denied" train points.yaml -o locked/run
+else
+    refused_like 73 "cannot write '/proc/nowhere': No such file or directory" train points.yaml -o /proc/nowhere
+fi
+
+# -- several ranks: the same files, one of them speaks
+run ranks 2 train points.yaml -o two --epochs 1
+status 0
+silent
+prints_like '^two: 1 node, 2 ranks x 1 thread, 2 replicas x 8 samples = batch of 16, kernels '
+same 1 "$(grep -c ^Epoch out)"
+same 1 "$(grep -c ^history out)"
+run ranks 4 train nothing.yaml
+status 66
+says "cannot read 'nothing.yaml': No such file or directory"
+quiet
+run ranks 4 train bad.yaml --set model.layers.0.Dense.unit=3
+status 65
+says_like "*'unit' (did you mean 'units'?)"
+run ranks 2 train points.yaml -o two
+status 73
+says_like "two holds a run: *"
+run ranks 2 train points.yaml -o many --replicas 1
+status 64
+says "2 ranks for 1 replicas: a run uses at most as many ranks as it has replicas"
+absent many
+finish
