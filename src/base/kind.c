@@ -154,6 +154,7 @@ void ls_kind_format_help(struct ls_text *text, const struct ls_kind *kind)
             append_cell(&cell, option, column);
             if (cell.length > width[column])
                 width[column] = cell.length;
+            text->failed |= cell.failed;
             ls_text_release(&cell);
         }
     }

@@ -100,7 +100,7 @@ static void test_errors(void **state)
         {"[\"a\\u0000NaN\"]", "net.json: a text must not hold a NUL character"},
         {"{\"a\\u0000\": 1}", "net.json: a text must not hold a NUL character"},
         {"[\"abc]", "net.json: not valid JSON: premature end of input near '\"abc]'"},
-        {"[\"abc\\", "net.json: not valid JSON: premature end of input near '\"abc\\'"},
+        {"[\"abc\\", "net.json: not valid JSON: invalid escape near '\"abc\\'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ls_tree *tree = (struct ls_tree *)&tree;
