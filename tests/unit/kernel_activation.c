@@ -290,9 +290,13 @@ static void test_nan(void **state)
 
 /* -- softmax, log_softmax ---------------------------------------------------------------------- */
 
-static void check_row(const float *x, const float *y, const float *g, const float *grad, bool logs,
-                      size_t columns)
+struct row {
+    const float *x, *y, *g, *grad;
+};
+
+static void check_row(struct row row, bool logs, size_t columns)
 {
+    const float *x = row.x, *y = row.y, *g = row.g, *grad = row.grad;
     double max = -INFINITY, sum = 0, dot = 0, g_sum = 0;
     for (size_t c = 0; c < columns; c++)
         max = fmax(max, (double)x[c]);
@@ -343,7 +347,8 @@ static void test_rows(void **state)
                 ls_k->activate(y, y, &f, n, columns);
                 ls_k->activate_backward(grad, grad, y, &f, n, columns);
                 for (size_t r = 0; r < ROWS; r++)
-                    check_row(x + r * columns, y + r * columns, g + r * columns, grad + r * columns,
+                    check_row((struct row){x + r * columns, y + r * columns, g + r * columns,
+                                           grad + r * columns},
                               logs, columns);
                 if (first) {
                     assert_same_bits(y, first, n, "softmax rows", ls_k->name);

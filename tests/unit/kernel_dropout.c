@@ -3,14 +3,22 @@
 
 #include "base/random.h"
 
-static float expected(float in, float rate, struct ls_random_key key, uint32_t stream,
-                      int64_t sample, size_t e)
+static const struct ls_random_key key = {{0x243f6a88, 0x85a308d3}};
+enum { STREAM = 9 };
+
+/* The uniform number of element e. */
+static float uniform_at(int64_t sample, size_t e)
 {
     const uint32_t counter[4] = {(uint32_t)(e / 4), (uint32_t)sample,
-                                 (uint32_t)((uint64_t)sample >> 32), stream};
+                                 (uint32_t)((uint64_t)sample >> 32), STREAM};
     uint32_t word[4];
     ls_philox(word, counter, key);
-    return ls_uniform_float(word[e % 4]) < rate ? 0 : in * (float)(1 / (1 - (double)rate));
+    return ls_uniform_float(word[e % 4]);
+}
+
+static float expected(float in, float rate, int64_t sample, size_t e)
+{
+    return uniform_at(sample, e) < rate ? 0 : in * (float)(1 / (1 - (double)rate));
 }
 
 static void test_bits(void **state)
@@ -20,22 +28,21 @@ static void test_bits(void **state)
                                     17, 31, 32, 33, 48, 63, 64, 100, 130};
     static const float rates[] = {0, 0.2f, 0.5f, 0.999f, 0x1p-24f, 0x1p-30f, 0.99999994f};
     static const int64_t samples[] = {0, 7, ((int64_t)5 << 32) + 0xfffffff0};
-    const struct ls_random_key key = ls_random_key(42, LS_PURPOSE_DROPOUT);
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
         for (size_t p = 0; p < sizeof rates / sizeof *rates; p++) {
             const size_t columns = widths[w], n = 3 * columns;
             float *in = make_array(0, n), *want = make_array(1, n);
             for (size_t i = 0; i < n; i++)
-                want[i] = expected(in[i], rates[p], key, 9, samples[i / columns], i % columns);
+                want[i] = expected(in[i], rates[p], samples[i / columns], i % columns);
             for (size_t set = 0; set < LS_KERNEL_SET_COUNT; set++) {
                 if (!set_runs(set))
                     continue;
                 assert_int_equal(ls_kernels_choose(set_names[set]), LS_OK);
                 float *got = make_array(2, n);
-                ls_k->dropout(got, in, rates[p], key, 9, samples, 3, columns);
+                ls_k->dropout(got, in, rates[p], key, STREAM, samples, 3, columns);
                 assert_same_bits(got, want, n, "dropout", ls_k->name);
                 memcpy(got, in, n * sizeof *in);
-                ls_k->dropout(got, got, rates[p], key, 9, samples, 3, columns);
+                ls_k->dropout(got, got, rates[p], key, STREAM, samples, 3, columns);
                 assert_same_bits(got, want, n, "dropout in place", ls_k->name);
                 free_array(got);
             }
@@ -44,13 +51,35 @@ static void test_bits(void **state)
         }
 }
 
+/* A rate that is an element's very number keeps it; the next larger one drops it. */
+static void test_edge(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 32 };
+    const int64_t sample = 11;
+    for (size_t set = 0; set < LS_KERNEL_SET_COUNT; set++) {
+        if (!set_runs(set))
+            continue;
+        assert_int_equal(ls_kernels_choose(set_names[set]), LS_OK);
+        for (size_t e = 0; e < COLUMNS; e++) {
+            const float rate = uniform_at(sample, e);
+            float ones[COLUMNS], at[COLUMNS], above[COLUMNS];
+            ls_k->fill(ones, 1, COLUMNS);
+            ls_k->dropout(at, ones, rate, key, STREAM, &sample, 1, COLUMNS);
+            ls_k->dropout(above, ones, nextafterf(rate, 1), key, STREAM, &sample, 1, COLUMNS);
+            if (at[e] == 0 || above[e] != 0)
+                fail_msg("element %zu, set %s, number %a: %a at it, %a above it", e, ls_k->name,
+                         (double)rate, (double)at[e], (double)above[e]);
+        }
+    }
+}
+
 /* The share of dropped elements is the rate, and another stream drops others. */
 static void test_share(void **state)
 {
     (void)state;
     enum { COLUMNS = 10000 };
     static float ones[COLUMNS], a[COLUMNS], b[COLUMNS];
-    const struct ls_random_key key = ls_random_key(1, LS_PURPOSE_DROPOUT);
     const int64_t sample = 3;
     assert_int_equal(ls_kernels_choose(NULL), LS_OK);
     ls_k->fill(ones, 1, COLUMNS);
@@ -69,7 +98,6 @@ static void test_dropped_nan(void **state)
 {
     (void)state;
     enum { COLUMNS = 64 };
-    const struct ls_random_key key = ls_random_key(1, LS_PURPOSE_DROPOUT);
     const int64_t sample = 0;
     for (size_t set = 0; set < LS_KERNEL_SET_COUNT; set++) {
         if (!set_runs(set))
@@ -89,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_edge),
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_dropped_nan),
     };
