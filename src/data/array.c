@@ -21,6 +21,7 @@ static ls_status init_columns(struct ls_data *data, size_t x_size, size_t y_size
         data->columns++;
         LS_TRY(ls_column_init(column, columns[i].name, LS_NUMBER_FLOAT));
         column->shape = (struct ls_shape){.rank = 1, .size = {(int64_t)columns[i].size}};
+        column->flat = true;
     }
     return LS_OK;
 }

@@ -20,6 +20,7 @@ struct ls_column {
     enum ls_column_role role;
     enum ls_number_type type;
     struct ls_shape shape; /* of a sample */
+    bool flat;             /* only the number of elements is known: arrays, readers */
     char **class_names;    /* attribute class_names, or NULL */
     size_t classes;        /* how many names */
 };

@@ -15,7 +15,7 @@ static ls_status find_input(struct ls_columns *columns, const struct ls_model *m
     const struct ls_column *column = ls_data_column(data, use->column);
     use->finite = true;
     use->what = "input";
-    if (ls_shape_equal(&column->shape, &call->shapes.out[0]))
+    if (ls_column_fits(column, &call->shapes.out[0]))
         return LS_OK;
     ls_shape_format(wanted, &call->shapes.out[0]);
     ls_shape_format(found, &column->shape);

@@ -21,12 +21,12 @@ static const struct ls_layer *output_layer(const struct ls_model *model, size_t 
  * ---------------------------------------------------------------------------------------- */
 
 /* Whether `target` is `shape` without its last axis, or with 1 in its place. */
-static bool without_last(const struct ls_shape *target, const struct ls_shape *shape)
+static bool without_last(const struct ls_column *target, const struct ls_shape *shape)
 {
     struct ls_shape shorter = *shape, one = *shape;
     shorter.rank--;
     one.size[one.rank - 1] = 1;
-    return ls_shape_equal(target, &shorter) || ls_shape_equal(target, &one);
+    return ls_column_fits(target, &shorter) || ls_column_fits(target, &one);
 }
 
 static ls_status find_target(struct ls_objective *objective, size_t o, const struct ls_data *data)
@@ -39,11 +39,11 @@ static ls_status find_target(struct ls_objective *objective, size_t o, const str
     const struct ls_column *column = ls_data_column(data, output->target);
     output->columns = shape->rank ? shape->size[shape->rank - 1] : 1;
     output->inner = ls_shape_count(shape) / output->columns;
-    if (ls_shape_equal(&column->shape, shape)) {
+    if (ls_column_fits(column, shape)) {
         output->form = LS_TARGET_SAME;
         return LS_OK;
     }
-    if (shape->rank && without_last(&column->shape, shape)) {
+    if (shape->rank && without_last(column, shape)) {
         output->form = output->columns == 1 ? LS_TARGET_SAME : LS_TARGET_CLASS;
         return LS_OK;
     }

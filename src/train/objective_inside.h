@@ -35,6 +35,13 @@ struct ls_objective {
     size_t names;
 };
 
+/* Whether a column holds samples of this shape; arrays know only how many numbers a sample has. */
+static inline bool ls_column_fits(const struct ls_column *column, const struct ls_shape *shape)
+{
+    return column->flat ? ls_shape_count(&column->shape) == ls_shape_count(shape)
+                        : ls_shape_equal(&column->shape, shape);
+}
+
 static inline const struct ls_loss_kind *ls_loss_of(const struct ls_objective_output *output)
 {
     return (const struct ls_loss_kind *)output->loss.kind;
