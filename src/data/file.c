@@ -134,7 +134,9 @@ static ls_status fail_without_split(hid_t file, const char *path, const char *sp
     struct places places;
     ls_status status;
 
-    LS_TRY(list_links(&places, file));
+    status = list_links(&places, file);
+    if (status != LS_OK)
+        return ls_fail_within(status, "%s", path);
     for (size_t i = 0; i < places.count; i++) {
         hid_t group;
 
@@ -166,7 +168,7 @@ static ls_status open_column(struct file_data *file, hid_t group, const struct p
 
     LS_TRY(ls_hdf5_open_object(&id, group, place->path, H5I_DATASET));
     if (id < 0)
-        return ls_fail(LS_BAD_INPUT, "there is no such dataset");
+        return ls_fail(LS_BAD_INPUT, "there is no dataset %s", place->path);
     status = ls_hdf5_check(set, id, file->file_bytes);
     if (status == LS_OK)
         status = ls_hdf5_read_texts(&column->class_names, &column->classes, id, "class_names");

@@ -1,14 +1,26 @@
 #include "data/hdf5.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
+/* When a damaged file was opened, HDF5 1.10 cannot let go of all of it, and its clean-up at exit
+ * prints "infinite loop closing library", or crashes. Every file here is closed by hand; a program
+ * that used HDF5 before keeps its own choice, since this has an effect on the first use only. */
+static void leave_out_clean_up(void)
+{
+    H5dont_atexit();
+}
+
 void ls_hdf5_quiet_begin(struct ls_hdf5_quiet *quiet)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, leave_out_clean_up);
     H5Eget_auto2(H5E_DEFAULT, &quiet->print, &quiet->user);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
