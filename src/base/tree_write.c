@@ -174,8 +174,7 @@ static bool fits_flow(const struct ls_tree *tree, size_t *width, int depth)
 static void append_key(struct ls_text *text, const char *key)
 {
     /* A key is always text: what a bare number or word would mean as a value is no matter. */
-    if (ls_yaml_needs_quotes(key, false) || strncmp(key, "- ", 2) == 0 || strcmp(key, "-") == 0 ||
-        strcmp(key, "---") == 0)
+    if (ls_yaml_needs_quotes(key, false))
         append_yaml_string(text, key);
     else
         ls_text_append(text, "%s", key);

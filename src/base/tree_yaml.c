@@ -340,7 +340,8 @@ bool ls_yaml_needs_quotes(const char *text, bool is_text)
         text[length - 1] == ':' || strstr(text, ": ") || strncmp(text, "..", 2) == 0)
         return true;
     if (!is_text) /* a number or a word that was not quoted when it was read */
-        return !isalnum((unsigned char)text[0]) && !strchr("+-._/", text[0]);
+        return ls_number_form(text) == LS_NUMBER_NONE && !isalnum((unsigned char)text[0]) &&
+               !strchr("._/", text[0]);
     return !(strchr(letters, text[0]) || strchr("_./", text[0])) || is_null(text) ||
            is_yes_or_no(text) || is_one_of(text, typed) || ls_number_form(text) != LS_NUMBER_NONE;
 }

@@ -1,6 +1,8 @@
 #include "base_test.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "base/status.h"
 
@@ -87,6 +89,7 @@ struct log {
     enum ls_log_level level;
     long lines; /* not atomic: the callback is called on one thread at a time */
     bool again; /* writes a note itself */
+    _Atomic int inside, overlaps;
 };
 
 static void take_line(void *user, enum ls_log_level level, const char *line)
@@ -124,6 +127,17 @@ static void test_log(void **state)
 
 enum { THREADS = 4, LINES = 2000 };
 
+/* Lets others run in the middle of a call, so that they would be seen inside it. */
+static void take_line_slowly(void *user, enum ls_log_level level, const char *line)
+{
+    struct log *log = user;
+    if (atomic_fetch_add(&log->inside, 1) != 0)
+        atomic_fetch_add(&log->overlaps, 1);
+    sched_yield();
+    take_line(user, level, line);
+    atomic_fetch_sub(&log->inside, 1);
+}
+
 static void *write_notes(void *unused)
 {
     (void)unused;
@@ -137,12 +151,13 @@ static void test_log_from_many_threads(void **state)
     (void)state;
     struct log log = {.lines = 0};
     pthread_t threads[THREADS];
-    ls_log_set(take_line, &log);
+    ls_log_set(take_line_slowly, &log);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_notes, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     ls_log_set(NULL, NULL);
+    assert_int_equal(log.overlaps, 0);
     assert_int_equal(log.lines, THREADS * LINES);
 }
 
