@@ -221,10 +221,9 @@ static void a_newer_format_is_refused(void **state)
     struct ls_checkpoint made = full(), back;
     assert_ok(ls_checkpoint_save(&made, "a.h5"));
     set_format("a.h5", 2);
-    assert_fails(
-        ls_checkpoint_read(&back, "a.h5"), LS_BAD_INPUT,
-        "a.h5: /lockstep: of format 2, but this program (0.1.0) knows formats up to 1: use "
-        "a newer one");
+    assert_fails(ls_checkpoint_read(&back, "a.h5"), LS_BAD_INPUT,
+                 "a.h5: of format 2, but this program (0.1.0) knows formats up to 1: use "
+                 "a newer one");
     set_format("a.h5", 0);
     assert_fails(ls_checkpoint_read(&back, "a.h5"), LS_BAD_INPUT, "a.h5: /lockstep: no format");
     ls_checkpoint_release(&made);
