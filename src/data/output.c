@@ -143,7 +143,7 @@ static ls_status resolve(struct ls_output *output, const char *path)
     LS_TRY(ls_duplicate(&output->directory, output->path));
     slash = strrchr(output->directory, '/');
     if (!slash)
-        strcpy(output->directory, "."); /* the path has a character at least */
+        memcpy(output->directory, ".", 2); /* the path has a character at least */
     else if (slash == output->directory)
         slash[1] = '\0';
     else

@@ -65,12 +65,13 @@ static void test_ways_of_storing(void **state)
         char path[64];
 
         snprintf(path, sizeof path, "/%s/x", names[i]);
-        H5Dclose(add_numbers(file, path, i == 1 ? H5T_IEEE_F32BE : H5T_IEEE_F32LE, H5T_NATIVE_FLOAT,
-                             values, 2, shape,
-                             i == 2   ? chunked
-                             : i == 3 ? packed
-                             : i == 4 ? compact
-                                      : H5P_DEFAULT));
+        H5Dclose(add_numbers(file, path,
+                             &(struct numbers){i == 1 ? H5T_IEEE_F32BE : H5T_IEEE_F32LE,
+                                               H5T_NATIVE_FLOAT, values, 2, shape,
+                                               i == 2   ? chunked
+                                               : i == 3 ? packed
+                                               : i == 4 ? compact
+                                                        : H5P_DEFAULT}));
     }
     H5Pclose(chunked);
     H5Pclose(packed);
@@ -126,8 +127,9 @@ static void test_number_types(void **state)
         unsigned char bytes[8];
         float number;
 
-        H5Dclose(add_numbers(file, "/s/x", cases[i].stored, H5T_NATIVE_DOUBLE, &value, 1, &one,
-                             H5P_DEFAULT));
+        H5Dclose(add_numbers(
+            file, "/s/x",
+            &(struct numbers){cases[i].stored, H5T_NATIVE_DOUBLE, &value, 1, &one, H5P_DEFAULT}));
         H5Fclose(file);
         expect_status(ls_data_open(&data, "types.h5:s"), LS_OK);
         assert_int_equal(ls_data_column(data, 0)->type, cases[i].type);
@@ -166,8 +168,9 @@ static void test_class_names(void **state)
         struct ls_data *data, *slice;
         const struct ls_column *y;
 
-        id = add_numbers(file, "/s/y", H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, &three,
-                         H5P_DEFAULT);
+        id = add_numbers(
+            file, "/s/y",
+            &(struct numbers){H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, &three, H5P_DEFAULT});
         add_texts(id, "class_names", names, 3, fixed);
         H5Dclose(id);
         H5Fclose(file);
@@ -190,8 +193,9 @@ static void test_class_names_that_are_numbers(void **state)
     struct ls_data *data;
 
     (void)state;
-    id =
-        add_numbers(file, "/s/y", H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, &two, H5P_DEFAULT);
+    id = add_numbers(
+        file, "/s/y",
+        &(struct numbers){H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, &two, H5P_DEFAULT});
     space = H5Screate_simple(1, &two, NULL);
     attribute = H5Acreate2(id, "class_names", H5T_NATIVE_INT32, space, H5P_DEFAULT, H5P_DEFAULT);
     H5Awrite(attribute, H5T_NATIVE_INT32, labels);
@@ -247,16 +251,19 @@ static void test_parts_that_differ(void **state)
     expect_failure(ls_data_open(&data, "mix?.h5:train"), LS_BAD_INPUT,
                    "mix1.h5:train and mix2.h5:train: shapes of x differ: (None, 3) and (None, 2)");
     file = make_file("mix2.h5");
-    H5Dclose(add_numbers(file, "/train/x", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shape,
-                         H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/train/y", H5T_NATIVE_INT32, H5T_NATIVE_FLOAT, x, 1, shape,
-                         H5P_DEFAULT));
+    H5Dclose(add_numbers(
+        file, "/train/x",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shape, H5P_DEFAULT}));
+    H5Dclose(add_numbers(
+        file, "/train/y",
+        &(struct numbers){H5T_NATIVE_INT32, H5T_NATIVE_FLOAT, x, 1, shape, H5P_DEFAULT}));
     H5Fclose(file);
     expect_failure(ls_data_open(&data, "mix?.h5:train"), LS_BAD_INPUT,
                    "mix1.h5:train and mix2.h5:train: number types of x differ");
     file = make_file("mix2.h5");
-    H5Dclose(add_numbers(file, "/train/x", H5T_NATIVE_UINT8, H5T_NATIVE_FLOAT, x, 2, shape,
-                         H5P_DEFAULT));
+    H5Dclose(add_numbers(
+        file, "/train/x",
+        &(struct numbers){H5T_NATIVE_UINT8, H5T_NATIVE_FLOAT, x, 2, shape, H5P_DEFAULT}));
     H5Fclose(file);
     expect_failure(ls_data_open(&data, "mix?.h5:train"), LS_BAD_INPUT,
                    "mix2.h5:train: no dataset 'y'; it has: x");
@@ -371,19 +378,25 @@ static void test_wrong_datasets(void **state)
 
     (void)state;
     H5Tset_size(text, 3);
-    H5Dclose(add_numbers(file, "/lengths/x", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shapes[0],
-                         H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/lengths/y", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 1, shapes[1],
-                         H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/none/x", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, NULL, 2, shapes[2],
-                         H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/flat/x", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, NULL, 2, shapes[3],
-                         H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/texts/y", text, text, "onetwosixten", 1, shapes[0], H5P_DEFAULT));
-    H5Dclose(
-        add_numbers(file, "/beside/ids", text, text, "onetwosixten", 1, shapes[0], H5P_DEFAULT));
-    H5Dclose(add_numbers(file, "/beside/x", H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shapes[0],
-                         H5P_DEFAULT));
+    H5Dclose(add_numbers(
+        file, "/lengths/x",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shapes[0], H5P_DEFAULT}));
+    H5Dclose(add_numbers(
+        file, "/lengths/y",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 1, shapes[1], H5P_DEFAULT}));
+    H5Dclose(add_numbers(
+        file, "/none/x",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, NULL, 2, shapes[2], H5P_DEFAULT}));
+    H5Dclose(add_numbers(
+        file, "/flat/x",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, NULL, 2, shapes[3], H5P_DEFAULT}));
+    H5Dclose(add_numbers(file, "/texts/y",
+                         &(struct numbers){text, text, "onetwosixten", 1, shapes[0], H5P_DEFAULT}));
+    H5Dclose(add_numbers(file, "/beside/ids",
+                         &(struct numbers){text, text, "onetwosixten", 1, shapes[0], H5P_DEFAULT}));
+    H5Dclose(add_numbers(
+        file, "/beside/x",
+        &(struct numbers){H5T_NATIVE_FLOAT, H5T_NATIVE_FLOAT, x, 2, shapes[0], H5P_DEFAULT}));
     space = H5Screate(H5S_SCALAR);
     H5Gclose(H5Gcreate2(file, "/one", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     id = H5Dcreate2(file, "/one/x", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);

@@ -64,18 +64,27 @@ static inline hid_t make_file(const char *path)
     return file;
 }
 
-/* A dataset with the groups on its way; stored NULL: as the memory's type; plist may be
- * H5P_DEFAULT. */
-static inline hid_t add_numbers(hid_t file, const char *path, hid_t stored, hid_t memory,
-                                const void *values, int rank, const hsize_t *size, hid_t plist)
+/* What is in a dataset; plist may be H5P_DEFAULT, values NULL: not written. */
+struct numbers {
+    hid_t stored, memory;
+    const void *values;
+    int rank;
+    const hsize_t *size;
+    hid_t plist;
+};
+
+/* A dataset, with the groups on its way. */
+static inline hid_t add_numbers(hid_t file, const char *path, const struct numbers *numbers)
 {
-    hid_t links = H5Pcreate(H5P_LINK_CREATE), space = H5Screate_simple(rank, size, NULL), id;
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    hid_t space = H5Screate_simple(numbers->rank, numbers->size, NULL), id;
 
     H5Pset_create_intermediate_group(links, 1);
-    id = H5Dcreate2(file, path, stored, space, links, plist, H5P_DEFAULT);
+    id = H5Dcreate2(file, path, numbers->stored, space, links, numbers->plist, H5P_DEFAULT);
     assert_true(id >= 0);
-    if (values)
-        assert_true(H5Dwrite(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    if (numbers->values)
+        assert_true(H5Dwrite(id, numbers->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers->values) >=
+                    0);
     H5Sclose(space);
     H5Pclose(links);
     return id;
@@ -95,11 +104,13 @@ static inline void make_digits(const char *path, const char *split, hsize_t samp
     for (hsize_t i = 0; i < samples; i++)
         labels[i] = (int32_t)(i % 10);
     snprintf(name, sizeof name, "/%s/x", split);
-    H5Dclose(
-        add_numbers(file, name, H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, bytes, 2, shape, H5P_DEFAULT));
+    H5Dclose(add_numbers(
+        file, name,
+        &(struct numbers){H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, bytes, 2, shape, H5P_DEFAULT}));
     snprintf(name, sizeof name, "/%s/y", split);
-    H5Dclose(
-        add_numbers(file, name, H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, shape, H5P_DEFAULT));
+    H5Dclose(add_numbers(
+        file, name,
+        &(struct numbers){H5T_NATIVE_INT32, H5T_NATIVE_INT32, labels, 1, shape, H5P_DEFAULT}));
     free(bytes);
     free(labels);
     H5Fclose(file);
