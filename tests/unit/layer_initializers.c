@@ -31,25 +31,29 @@ static void drop(struct filled *f)
     free(f->values);
 }
 
+struct moments {
+    double mean, variance, low, high;
+};
+
 /* Moments within five standard errors, and all values within the bounds. */
-static void expect_moments(const char *kind, const char *options, const char *shape, double mean,
-                           double variance, double low, double high)
+static void expect_moments(const char *kind, const char *options, const char *shape,
+                           struct moments m)
 {
     struct filled f = fill(kind, options, shape, 3, 1);
     double sum = 0, squares = 0, fourth = 0, n = (double)f.n;
     for (size_t i = 0; i < f.n; i++) {
-        double x = f.values[i] - mean;
-        if (f.values[i] < low * (1 + 1e-6) - 1e-7 || f.values[i] > high * (1 + 1e-6))
-            fail_msg("%s {%s}: %g is not in [%g, %g]", kind, options, f.values[i], low, high);
+        double x = f.values[i] - m.mean;
+        if (f.values[i] < m.low * (1 + 1e-6) - 1e-7 || f.values[i] > m.high * (1 + 1e-6))
+            fail_msg("%s {%s}: %g is not in [%g, %g]", kind, options, f.values[i], m.low, m.high);
         sum += x;
         squares += x * x;
         fourth += x * x * x * x;
     }
     double found = squares / n, error = sqrt((fourth / n - found * found) / n);
-    if (fabs(sum / n) > 5 * sqrt(variance / n))
-        fail_msg("%s {%s}: mean %g, expected %g", kind, options, mean + sum / n, mean);
-    if (fabs(found - variance) > 5 * error)
-        fail_msg("%s {%s}: variance %g, expected %g", kind, options, found, variance);
+    if (fabs(sum / n) > 5 * sqrt(m.variance / n))
+        fail_msg("%s {%s}: mean %g, expected %g", kind, options, m.mean + sum / n, m.mean);
+    if (fabs(found - m.variance) > 5 * error)
+        fail_msg("%s {%s}: variance %g, expected %g", kind, options, found, m.variance);
     drop(&f);
 }
 
@@ -61,23 +65,26 @@ static void test_distributions(void **state)
     static const char shape[] = "[100, 300]"; /* fan in 100, fan out 300, mean 200 */
     double bound;
     (void)state;
-    expect_moments("RandomNormal", "{}", shape, 0, 0.0025, -INFINITY, INFINITY);
-    expect_moments("RandomNormal", "mean: 1, stddev: 2", shape, 1, 4, -INFINITY, INFINITY);
-    expect_moments("TruncatedNormal", "mean: 1, stddev: 2", shape, 1, 4 * cut, -3, 5);
-    expect_moments("RandomUniform", "{}", shape, 0, 0.01 / 12, -0.05, 0.05);
-    expect_moments("RandomUniform", "minval: 1, maxval: 3", shape, 2, 4.0 / 12, 1, 3);
+    expect_moments("RandomNormal", "{}", shape, (struct moments){0, 0.0025, -INFINITY, INFINITY});
+    expect_moments("RandomNormal", "mean: 1, stddev: 2", shape,
+                   (struct moments){1, 4, -INFINITY, INFINITY});
+    expect_moments("TruncatedNormal", "mean: 1, stddev: 2", shape,
+                   (struct moments){1, 4 * cut, -3, 5});
+    expect_moments("RandomUniform", "{}", shape, (struct moments){0, 0.01 / 12, -0.05, 0.05});
+    expect_moments("RandomUniform", "minval: 1, maxval: 3", shape,
+                   (struct moments){2, 4.0 / 12, 1, 3});
     bound = sqrt(6.0 / 400);
-    expect_moments("GlorotUniform", "{}", shape, 0, 1.0 / 200, -bound, bound);
+    expect_moments("GlorotUniform", "{}", shape, (struct moments){0, 1.0 / 200, -bound, bound});
     bound = 2 * sqrt(1.0 / 200 / cut);
-    expect_moments("GlorotNormal", "{}", shape, 0, 1.0 / 200, -bound, bound);
+    expect_moments("GlorotNormal", "{}", shape, (struct moments){0, 1.0 / 200, -bound, bound});
     bound = sqrt(6.0 / 100);
-    expect_moments("HeUniform", "{}", shape, 0, 2.0 / 100, -bound, bound);
+    expect_moments("HeUniform", "{}", shape, (struct moments){0, 2.0 / 100, -bound, bound});
     bound = 2 * sqrt(2.0 / 100 / cut);
-    expect_moments("HeNormal", "{}", shape, 0, 2.0 / 100, -bound, bound);
+    expect_moments("HeNormal", "{}", shape, (struct moments){0, 2.0 / 100, -bound, bound});
     bound = sqrt(3.0 / 100);
-    expect_moments("LecunUniform", "{}", shape, 0, 1.0 / 100, -bound, bound);
+    expect_moments("LecunUniform", "{}", shape, (struct moments){0, 1.0 / 100, -bound, bound});
     bound = 2 * sqrt(1.0 / 100 / cut);
-    expect_moments("LecunNormal", "{}", shape, 0, 1.0 / 100, -bound, bound);
+    expect_moments("LecunNormal", "{}", shape, (struct moments){0, 1.0 / 100, -bound, bound});
 }
 
 static void test_variance_scaling(void **state)
@@ -86,22 +93,24 @@ static void test_variance_scaling(void **state)
     (void)state;
     bound = sqrt(3 * 2.0 / 300);
     expect_moments("VarianceScaling", "scale: 2, mode: fan_out, distribution: uniform",
-                   "[100, 300]", 0, 2.0 / 300, -bound, bound);
+                   "[100, 300]", (struct moments){0, 2.0 / 300, -bound, bound});
     expect_moments("VarianceScaling", "mode: fan_avg, distribution: untruncated_normal",
-                   "[100, 300]", 0, 1.0 / 200, -INFINITY, INFINITY);
+                   "[100, 300]", (struct moments){0, 1.0 / 200, -INFINITY, INFINITY});
     bound = 2 * sqrt(1.0 / 100 / cut);
-    expect_moments("VarianceScaling", "distribution: normal", "[100, 300]", 0, 1.0 / 100, -bound,
-                   bound);
+    expect_moments("VarianceScaling", "distribution: normal", "[100, 300]",
+                   (struct moments){0, 1.0 / 100, -bound, bound});
     /* a kernel's extent, 3 x 3, counts: fan in 9 * 16, fan out 9 * 64 */
     bound = sqrt(6.0 / (9 * 80));
-    expect_moments("GlorotUniform", "{}", "[3, 3, 16, 64]", 0, 2.0 / (9 * 80), -bound, bound);
+    expect_moments("GlorotUniform", "{}", "[3, 3, 16, 64]",
+                   (struct moments){0, 2.0 / (9 * 80), -bound, bound});
     /* axes by hand: fan in 100 * 30, fan out 10 */
     bound = sqrt(3.0 / 3000);
-    expect_moments("LecunUniform", "input_axes: [0, -1], output_axes: [1]", "[100, 10, 30]", 0,
-                   1.0 / 3000, -bound, bound);
+    expect_moments("LecunUniform", "input_axes: [0, -1], output_axes: [1]", "[100, 10, 30]",
+                   (struct moments){0, 1.0 / 3000, -bound, bound});
     /* one axis is both */
     bound = sqrt(6.0 / 20000);
-    expect_moments("GlorotUniform", "{}", "[10000]", 0, 2.0 / 20000, -bound, bound);
+    expect_moments("GlorotUniform", "{}", "[10000]",
+                   (struct moments){0, 2.0 / 20000, -bound, bound});
 }
 
 static void expect_values(const char *kind, const char *options, const char *shape,
