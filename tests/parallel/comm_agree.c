@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "comm_check.h"
+#include "check.h"
 #include "lockstep/mpi.h"
 
 /* What no rank but it has set must not come from this rank's own last message. */

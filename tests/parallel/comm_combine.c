@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "comm_check.h"
+#include "check.h"
 #include "kernel/kernels.h"
 
 enum { REPLICAS = 9, DOUBLES = 3, SMALL = 5000, LARGE = 100003, STEPS = 3 };
@@ -116,7 +116,7 @@ static void write_replica(const struct run *run, int64_t replica)
     CHECK_INT((uintptr_t)slot.floats % 64, 0);
     if (run->options.floats > 0)
         memcpy(slot.floats, values[run->step][replica], run->options.floats * sizeof(float));
-    for (int i = 0; i < DOUBLES; i++)
+    for (int i = 0; i < (int)run->options.doubles; i++)
         slot.doubles[i] = double_of(replica, i, run->step);
 }
 
@@ -149,7 +149,7 @@ static void compare(const struct run *run, const struct ls_combined *sum)
                          (double)sum->floats[e], (double)right[e]);
             return;
         }
-    for (int i = 0; i < DOUBLES; i++) {
+    for (int i = 0; i < (int)run->options.doubles; i++) {
         double wanted = expected_double(run->options.replicas, i, run->step);
         if (memcmp(&sum->doubles[i], &wanted, sizeof wanted) != 0)
             check_failed(__FILE__, __LINE__,
@@ -212,6 +212,37 @@ static void run_setting(const struct setting *setting)
         CHECK(ls_comm_fallback(run.comm) == NULL);
         ls_comm_free(run.comm);
     }
+}
+
+/* -- a rank that falls behind in the middle ------------------------------------------------------
+ */
+
+static const struct ls_kernels *chosen;
+
+static void add_slowly(float *out, const float *a, const float *b, size_t n)
+{
+    usleep(300);
+    chosen->add(out, a, b, n);
+}
+
+/* One rank takes long over each addition: who does not wait for it where it should reads what is
+ * not there yet. No doubles, since the ranks would wait for each other's. */
+static void one_slow_rank(const struct setting *setting)
+{
+    struct ls_kernels slow = *ls_k;
+    int size = ls_comm_size(check_world);
+    struct run run = {.name = setting->name, .comm = check_part(size, &setting->test)};
+
+    chosen = ls_k;
+    slow.add = add_slowly;
+    for (int rank = 0; rank < size; rank++)
+        for (int replicas = size; replicas <= 8; replicas += 2) {
+            ls_k = rank == ls_comm_rank(check_world) ? &slow : chosen;
+            run.options = (struct ls_combine_options){SMALL, 0, replicas, false};
+            run_steps(&run);
+        }
+    ls_k = chosen;
+    ls_comm_free(run.comm);
 }
 
 /* -- what is refused ---------------------------------------------------------------------------
@@ -296,6 +327,8 @@ int main(void)
     make_expected();
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         run_setting(&settings[i]);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        one_slow_rank(&settings[i]);
     more_ranks_than_replicas();
     finish_too_early();
     two_combines();

@@ -1,5 +1,5 @@
 /* Cross-replica points and sums over blocks, against the plain serial tree. */
-#include "comm_check.h"
+#include "check.h"
 #include "kernel/kernels.h"
 
 enum { REPLICAS = 9, COUNT = 19, BLOCKS = 40, ROUNDS = 7 };

@@ -5,8 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "comm/shared.h"
-#include "comm_check.h"
 #include "kernel/kernels.h"
 
 enum { MEGABYTE = 1 << 20 };

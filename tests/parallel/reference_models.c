@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "lockstep/lockstep.h"
-#include "lockstep/mpi.h"
 #include "model/graph.h"
 #include "train/open_model.h"
 
@@ -19,17 +19,6 @@ static const char *const models[] = {
     "linear_gd",    "perceptron_and", "perceptron_or", "perceptron_xor", "excel_net",
     "relu_softmax", "seq_classifier", "house_price",   "metrics_binary", "regularized_leaky",
 };
-
-static int failures;
-
-#define CHECK(condition, ...)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            failures++;                                                                            \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            fprintf(stderr, "\n");                                                                 \
-        }                                                                                          \
-    } while (0)
 
 /* -- the reference file
  * ------------------------------------------------------------------------------ */
@@ -147,13 +136,13 @@ static struct ls_model *open_model(const char *name)
     struct ls_tree *config = NULL;
     snprintf(path, sizeof path, "%s/reference/%s.h5", TEST_DIRECTORY, name);
     ls_status status = ls_model_open(&file, path);
-    CHECK(status == LS_OK, "%s: %s", path, ls_message());
+    CHECK_THAT(status == LS_OK, "%s: %s", path, ls_message());
     if (status != LS_OK)
         return NULL;
     ls_model_to_keras(file.model, &config);
     switch_dropout_off(config);
-    CHECK(ls_model_from_keras(&model, config) == LS_OK && ls_model_build(model) == LS_OK, "%s: %s",
-          name, ls_message());
+    CHECK_THAT(ls_model_from_keras(&model, config) == LS_OK && ls_model_build(model) == LS_OK,
+               "%s: %s", name, ls_message());
     memcpy(model->weights, file.model->weights, model->floats * sizeof(float));
     model->initialized = true;
     ls_tree_copy(&model->compile, file.compile ? file.compile : file.model->compile);
@@ -197,7 +186,7 @@ static struct ls_model *train(struct ls_comm *comm, const char *name,
     ls_status status = ls_model_fit(
         model, comm,
         &(struct ls_fit){.options = options, .train = data, .on_epoch = note_loss, .user = losses});
-    CHECK(status == LS_OK, "%s: %s", name, ls_message());
+    CHECK_THAT(status == LS_OK, "%s: %s", name, ls_message());
     ls_data_free(data);
     return model;
 }
@@ -209,12 +198,12 @@ static void check_prediction(const char *name, const struct reference *reference
         return;
     size_t size = ls_model_output_size(model, 0) * reference->samples;
     float *out = calloc(size, sizeof *out);
-    CHECK(size == reference->predicted_size, "%s: %zu predictions, not %zu", name, size,
-          reference->predicted_size);
-    CHECK(ls_model_predict(model, reference->x, (int64_t)reference->samples, out) == LS_OK,
-          "%s: %s", name, ls_message());
+    CHECK_THAT(size == reference->predicted_size, "%s: %zu predictions, not %zu", name, size,
+               reference->predicted_size);
+    CHECK_THAT(ls_model_predict(model, reference->x, (int64_t)reference->samples, out) == LS_OK,
+               "%s: %s", name, ls_message());
     double gap = largest_gap(out, reference->predicted, size);
-    CHECK(gap <= tolerance, "%s: predictions differ by %g", name, gap);
+    CHECK_THAT(gap <= tolerance, "%s: predictions differ by %g", name, gap);
     free(out);
     ls_model_free(model);
 }
@@ -227,9 +216,9 @@ static void check_losses(const char *name, const struct reference *reference,
     H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, wanted);
     H5Dclose(dataset);
     for (size_t i = 0; i < 6; i++)
-        CHECK(fabs(losses->value[i] - wanted[i]) <= tolerance * fmax(1, fabs(wanted[i])),
-              "%s: loss before step %zu is %.9g, Keras has %.9g", name, i + 1, losses->value[i],
-              wanted[i]);
+        CHECK_THAT(fabs(losses->value[i] - wanted[i]) <= tolerance * fmax(1, fabs(wanted[i])),
+                   "%s: loss before step %zu is %.9g, Keras has %.9g", name, i + 1,
+                   losses->value[i], wanted[i]);
 }
 
 static void check_model(struct ls_comm *comm, const char *name)
@@ -244,8 +233,8 @@ static void check_model(struct ls_comm *comm, const char *name)
         if (model)
             gap[i] = weights_gap(model, reference.file, i ? "/w5" : "/w1");
         ls_model_free(model);
-        CHECK(gap[i] <= tolerance, "%s: weights after %d steps differ by %g", name, i ? 5 : 1,
-              gap[i]);
+        CHECK_THAT(gap[i] <= tolerance, "%s: weights after %d steps differ by %g", name, i ? 5 : 1,
+                   gap[i]);
     }
     ls_model_free(train(comm, name, &reference, 6, &losses));
     check_losses(name, &reference, &losses);
@@ -255,24 +244,14 @@ static void check_model(struct ls_comm *comm, const char *name)
     close_reference(&reference);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    int rank, all = 0;
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    CHECK_OK(ls_comm_create(&check_world));
     for (int ranks = 1; ranks <= 3; ranks++) {
-        MPI_Comm some;
-        struct ls_comm *comm = NULL;
-        MPI_Comm_split(MPI_COMM_WORLD, rank < ranks ? 0 : MPI_UNDEFINED, rank, &some);
-        if (some == MPI_COMM_NULL)
-            continue;
-        CHECK(ls_comm_create_mpi(&comm, some) == LS_OK, "%s", ls_message());
-        for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+        struct ls_comm *comm = check_part(ranks, &(struct ls_comm_test){0});
+        for (size_t m = 0; comm && m < sizeof models / sizeof *models; m++)
             check_model(comm, models[m]);
         ls_comm_free(comm);
-        MPI_Comm_free(&some);
     }
-    MPI_Allreduce(&failures, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-    MPI_Finalize();
-    return all != 0;
+    return check_end();
 }

@@ -1,7 +1,7 @@
-/* Checks of the parallel tests of the comm room. A failed check is printed and counted, and the
+/* Checks of the parallel tests. A failed check is printed and counted, and the
  * rank goes on: one that stopped would leave the others waiting. */
-#ifndef TESTS_PARALLEL_COMM_CHECK_H
-#define TESTS_PARALLEL_COMM_CHECK_H
+#ifndef TESTS_PARALLEL_CHECK_H
+#define TESTS_PARALLEL_CHECK_H
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -32,6 +32,13 @@ __attribute__((format(printf, 3, 4), unused)) static void check_failed(const cha
     do {                                                                                           \
         if (!(condition))                                                                          \
             check_failed(__FILE__, __LINE__, "not so: %s", #condition);                            \
+    } while (0)
+
+/* With a message that prints both sides. */
+#define CHECK_THAT(condition, ...)                                                                 \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            check_failed(__FILE__, __LINE__, __VA_ARGS__);                                         \
     } while (0)
 
 #define CHECK_INT(actual, expected)                                                                \

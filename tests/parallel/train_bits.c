@@ -1,0 +1,163 @@
+/* Promise 1: the weights after training are the same bits at any number of ranks, for every
+ * optimizer, with dropout, regularizers and short last batches, for replicas that fit the ranks and
+ * replicas that do not. Promise 2: up to rounding, they do not depend on the replicas either. */
+#include <math.h>
+
+#include "base/random.h"
+#include "check.h"
+#include "lockstep/lockstep.h"
+
+enum { SAMPLES = 103, FEATURES = 12, CLASSES = 5, REPLICAS_MAX = 6 };
+
+static float x[SAMPLES * FEATURES], y[SAMPLES];
+
+struct recipe {
+    const char *name, *compile, *fit;
+};
+
+static const struct recipe recipes[] = {
+    {"sgd", "optimizer: {SGD: {learning_rate: 0.1}}, loss: sparse_categorical_crossentropy",
+     "epochs: 2, batch_size: 10, seed: 3"},
+    {"momentum",
+     "optimizer: {SGD: {learning_rate: 0.1, momentum: 0.9, nesterov: true}}, "
+     "loss: sparse_categorical_crossentropy, metrics: [accuracy]",
+     "epochs: 2, batch_size: 32, seed: 4, verify: 1"},
+    {"adam", "optimizer: adam, loss: categorical_crossentropy, metrics: [accuracy, mse]",
+     "epochs: 2, batch_size: 16, seed: 5"},
+    {"amsgrad", "optimizer: {Adam: {amsgrad: true}}, loss: mse", "epochs: 1, batch_size: 103"},
+    {"rmsprop",
+     "optimizer: {RMSprop: {momentum: 0.5, centered: true}}, loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 50, shuffle: false"},
+    {"tiny batch", "optimizer: adam, loss: categorical_crossentropy",
+     "epochs: 1, batch_size: 3, seed: 6"},
+};
+enum { RECIPES = sizeof recipes / sizeof *recipes };
+
+static struct ls_model *make_model(const char *compile)
+{
+    struct ls_model *model = NULL;
+    CHECK_OK(ls_model_create(&model, NULL));
+    CHECK_OK(ls_layer_add(model, "Input", "shape: [12]"));
+    CHECK_OK(ls_layer_add(model, "Normalization", NULL));
+    CHECK_OK(ls_layer_add(model, "Dense",
+                          "units: 33, activation: relu, kernel_regularizer: {L2: {l2: 0.01}}, "
+                          "activity_regularizer: {L1: {l1: 0.001}}"));
+    CHECK_OK(ls_layer_add(model, "Dropout", "rate: 0.3"));
+    CHECK_OK(ls_layer_add(model, "Dense", "units: 17, activation: gelu"));
+    CHECK_OK(ls_layer_add(model, "LeakyReLU", NULL));
+    CHECK_OK(ls_layer_add(model, "Dense", "units: 5, activation: softmax"));
+    CHECK_OK(ls_model_compile(model, compile));
+    return model;
+}
+
+struct result {
+    uint64_t hash;
+    double loss, evaluated;
+};
+
+static ls_status keep_loss(void *user, int64_t epoch, const char *const *names,
+                           const double *values, size_t count)
+{
+    struct result *result = user;
+    (void)epoch, (void)names, (void)count;
+    result->loss = values[0];
+    return LS_OK;
+}
+
+static struct result train(struct ls_comm *comm, const struct recipe *recipe, int64_t replicas)
+{
+    struct result result = {0};
+    struct ls_data *data = NULL;
+    struct ls_evaluation evaluation = {0};
+    struct ls_model *model = make_model(recipe->compile);
+    CHECK_OK(ls_data_from_arrays(
+        &data, &(struct ls_data_arrays){
+                   .samples = SAMPLES, .x = x, .x_size = FEATURES, .y = y, .y_size = 1}));
+    CHECK_OK(ls_model_fit(model, comm,
+                          &(struct ls_fit){.options = recipe->fit,
+                                           .replicas = replicas,
+                                           .train = data,
+                                           .validation = data,
+                                           .on_epoch = keep_loss,
+                                           .user = &result}));
+    CHECK_OK(ls_model_hash(model, &result.hash));
+    CHECK_OK(ls_model_evaluate(model, comm, data, &evaluation));
+    result.evaluated = evaluation.count ? evaluation.values[0] : NAN;
+    ls_evaluation_release(&evaluation);
+    ls_data_free(data);
+    ls_model_free(model);
+    return result;
+}
+
+/* Where a recipe runs: ranks, and how they lie on (pretended) nodes. */
+static const struct place {
+    const char *name;
+    int ranks;
+    struct ls_comm_test test;
+} places[] = {
+    {"1 rank", 1, {0}},
+    {"2 ranks", 2, {0}},
+    {"3 ranks", 3, {0}},
+    {"4 ranks", 4, {0}},
+    {"4 ranks on 2 nodes", 4, {.ranks_per_node = 2}},
+    {"3 ranks on 2 nodes", 3, {.ranks_per_node = 2}},
+    {"3 ranks without shared memory", 3, {.no_shared_memory = true}},
+};
+enum { PLACES = sizeof places / sizeof *places };
+
+/* One recipe everywhere against one rank, bit for bit. */
+static double check_places(struct ls_comm *const comm[PLACES], const struct recipe *recipe,
+                           int64_t replicas)
+{
+    struct result first = {0};
+    for (size_t p = 0; p < PLACES; p++) {
+        if (!comm[p] || places[p].ranks > replicas)
+            continue;
+        struct result now = train(comm[p], recipe, replicas);
+        if (p == 0)
+            first = now;
+        if (ls_comm_rank(comm[p]) != 0)
+            continue;
+        CHECK_THAT(now.hash == first.hash,
+                   "%s, %d replicas, %s: hash %016" PRIx64 ", not %016" PRIx64, recipe->name,
+                   (int)replicas, places[p].name, now.hash, first.hash);
+        CHECK_THAT(now.loss == first.loss && now.evaluated == first.evaluated,
+                   "%s, %d replicas, %s: loss %.17g, evaluated %.17g, not %.17g, %.17g",
+                   recipe->name, (int)replicas, places[p].name, now.loss, now.evaluated, first.loss,
+                   first.evaluated);
+    }
+    return first.loss;
+}
+
+static void make_data(void)
+{
+    struct ls_random_key key = ls_random_key(1, LS_PURPOSE_TEST);
+    for (uint32_t i = 0; i < SAMPLES * FEATURES; i++) {
+        uint32_t word[4];
+        ls_philox(word, (uint32_t[4]){i}, key);
+        x[i] = 2 * ls_uniform_float(word[0]) - 1;
+    }
+    for (int i = 0; i < SAMPLES; i++)
+        y[i] = (float)((i * 7 + (x[i * FEATURES] > 0)) % CLASSES);
+}
+
+int main(void)
+{
+    struct ls_comm *comm[PLACES] = {0};
+    CHECK_OK(ls_comm_create(&check_world));
+    make_data();
+    for (size_t p = 0; p < PLACES; p++)
+        comm[p] = check_part(places[p].ranks, &places[p].test);
+    for (size_t r = 0; r < RECIPES; r++) {
+        double alone = check_places(comm, &recipes[r], 1);
+        for (int64_t replicas = 2; replicas <= REPLICAS_MAX; replicas++) {
+            double loss = check_places(comm, &recipes[r], replicas);
+            CHECK_THAT(!comm[0] || fabs(loss - alone) < 1e-4 * fabs(alone),
+                       "%s: loss %.9g with %d replicas, %.9g with 1", recipes[r].name, loss,
+                       (int)replicas, alone);
+        }
+    }
+    for (size_t p = 0; p < PLACES; p++)
+        ls_comm_free(comm[p]);
+    return check_end();
+}
