@@ -93,7 +93,7 @@ static void test_yaml_style(void **state)
     assert_yaml_stays("{}\n");
     assert_yaml_stays("[]\n");
     assert_yaml_stays("1e-07\n");
-    assert_yaml_stays("[-1.5, .5, +2, -.inf, 2026-11-22, \"---a\", \"-\"]\n");
+    assert_yaml_stays("- -1.5\n- .5\n- +2\n- -.inf\n- 2026-11-22\n- \"---a\"\n- \"-\"\n");
 }
 
 /* Texts that plain YAML would take for something else, or could not hold. */
