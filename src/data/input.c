@@ -79,6 +79,7 @@ static ls_status fail_to_unpack(const struct ls_input *input, int64_t byte)
 {
     int error = Z_OK;
     const char *what = gzerror(input->gz, &error);
+    const char *name = strstr(what, ">: "); /* zlib's, of a descriptor: "<fd:4>: ..." */
 
     if (error == Z_ERRNO)
         return ls_fail(LS_FAILED, "%s: reading failed: %s", input->path, strerror(errno));
@@ -86,7 +87,7 @@ static ls_status fail_to_unpack(const struct ls_input *input, int64_t byte)
         return ls_fail(LS_BAD_INPUT, "%s: byte %lld: the gzip file is cut off", input->path,
                        (long long)byte);
     return ls_fail(LS_BAD_INPUT, "%s: byte %lld: damaged gzip data: %s", input->path,
-                   (long long)byte, what);
+                   (long long)byte, name ? name + 3 : what);
 }
 
 ls_status ls_input_fill(struct ls_input *input)
