@@ -44,9 +44,10 @@ ls_status ls_checkpoint_writer_create(struct ls_checkpoint_writer **writer, cons
                                       int64_t keep);
 
 /* Waits for the checkpoint before, then starts checkpoints/step-%08d.h5 of this step: takes the
- * snapshot and returns. Failures of the thread come back from the next begin or wait. Published by
- * the recipe of README's "Nothing is lost": temporary, digest, fsync, rename, fsync; then model.h5
- * (the newest) and the pruning of old ones. */
+ * snapshot and returns. Failures of the thread come back from the next begin (which then starts
+ * nothing) or wait. Published by the recipe of README's "Nothing is lost": temporary, digest,
+ * fsync, reading back, rename, fsync; then model.h5 (the newest) and the pruning of old ones. Files
+ * of later steps (damaged ones that the run went back behind) are not counted and not removed. */
 ls_status ls_checkpoint_begin(struct ls_checkpoint_writer *writer,
                               const struct ls_checkpoint *checkpoint, int64_t step);
 ls_status ls_checkpoint_wait(struct ls_checkpoint_writer *writer);
@@ -65,8 +66,9 @@ ls_status ls_checkpoint_save(const struct ls_checkpoint *checkpoint, const char 
 ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path);
 
 /* The path of the newest whole checkpoint of a run directory (in new memory; *path NULL when there
- * is none): damaged ones are passed over with a warning that names them, and so says why the run
- * goes back. *checkpoint holds it. */
+ * are no checkpoints): damaged ones are passed over with a warning that names them, and so says why
+ * the run goes back. *checkpoint holds it. LS_BAD_INPUT when there are some and none is whole, or
+ * when one is of a newer format, which is left alone: going back behind it would lose it. */
 ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
                                     const char *directory);
 

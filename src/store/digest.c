@@ -11,7 +11,7 @@
 
 /* The digits of a digest that is not yet known. */
 static const char zeros[LS_DIGEST_DIGITS + 1] = "00000000000000000000000000000000";
-enum { MARK_BYTES = sizeof LS_DIGEST_MARK - 1, BLOCK_BYTES = 1 << 20 };
+enum { MARK_BYTES = sizeof LS_DIGEST_MARK - 1, BLOCK_BYTES = 1 << 18 };
 
 ls_status ls_digest_seal(struct ls_h5_buffer *buffer, const char *path)
 {

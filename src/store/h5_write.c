@@ -96,9 +96,6 @@ ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffe
                                              same_user,   leave_user,  buffer};
     *image = (struct ls_h5_image){.file = -1, .path = path, .buffer = buffer};
     ls_h5_quiet_begin(&image->quiet);
-    /* What HDF5 leaves out between its parts is then the same in every file. */
-    if (buffer->length > 0)
-        memset(buffer->bytes, 0, buffer->length);
     buffer->length = 0;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, false) >= 0 &&

@@ -81,6 +81,26 @@ static void the_snapshot_is_taken_at_once(void **state)
     end_test();
 }
 
+/* What the writer's memory held before does not show: the same state is the same file. */
+static void files_do_not_hang_on_those_before(void **state)
+{
+    (void)state;
+    char *one, *two;
+    begin_test(3);
+    for (int i = 0; i < 40; i++)
+        assert_ok(ls_table_append(&made.epochs, (const char *[]){"loss"}, (double[]){i}, 1));
+    write_steps((const int64_t[]){1}, 1);
+    ls_table_release(&made.epochs);
+    write_steps((const int64_t[]){2}, 1);
+    assert_ok(ls_checkpoint_save(&made, "alone.h5"));
+    size_t size = read_bytes("alone.h5", &one);
+    assert_int_equal(read_bytes("model.h5", &two), size);
+    assert_memory_equal(one, two, size);
+    free(one);
+    free(two);
+    end_test();
+}
+
 static void a_step_is_written_again(void **state)
 {
     (void)state;
@@ -258,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(the_newest_are_kept),
         scratch_test(the_snapshot_is_taken_at_once),
+        scratch_test(files_do_not_hang_on_those_before),
         scratch_test(a_step_is_written_again),
         scratch_test(later_steps_do_not_count),
         scratch_test(a_damaged_one_is_passed_over),
