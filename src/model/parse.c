@@ -11,7 +11,6 @@ static ls_status parse_entry(struct ls_model *model, const struct ls_tree *entry
     const char *name;
     if (entry->type == LS_TREE_SCALAR) {
         name = entry->text;
-        options = NULL;
     } else if (entry->type == LS_TREE_MAP && entry->count == 1) {
         options = entry->child;
         name = options->key;
@@ -22,12 +21,7 @@ static ls_status parse_entry(struct ls_model *model, const struct ls_tree *entry
                           "expected a layer: its name, or its name with a map of options");
     }
     LS_TRY(ls_kind_require(&ls_layers, entry, name, &kind));
-    if (options && options->type != LS_TREE_MAP)
-        options = NULL;
-    LS_TRY(ls_model_append(model, kind, options));
-    if (!options)
-        model->layer[model->layers - 1]->place = entry;
-    return LS_OK;
+    return ls_model_append(model, kind, options);
 }
 
 static ls_status parse_layers(struct ls_model *model, const struct ls_tree *layers)

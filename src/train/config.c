@@ -76,7 +76,7 @@ out:
 /* A source of data: text, a list of such, or a map with `file`. */
 static ls_status resolve_source(struct ls_tree *source, const char *directory)
 {
-    if (!source)
+    if (!source || ls_tree_is_null(source))
         return LS_OK;
     if (source->type == LS_TREE_SCALAR)
         return resolve_path(source, directory, true);
@@ -139,14 +139,21 @@ static ls_status check_map(const struct ls_tree *tree, const char *const *known)
     return ls_keys_check(tree, known);
 }
 
+/* null is as good as nothing. */
+static const struct ls_tree *find_value(const struct ls_tree *map, const char *key)
+{
+    const struct ls_tree *value = map ? ls_tree_find(map, key) : NULL;
+    return value && !ls_tree_is_null(value) ? value : NULL;
+}
+
 static ls_status type_data(struct ls_config *config, const struct ls_tree *data)
 {
     static const char *const known[] = {"train", "validation", "validation_split", NULL};
     LS_TRY(check_map(data, known));
-    config->train = data ? ls_tree_find(data, "train") : NULL;
-    config->validation = data ? ls_tree_find(data, "validation") : NULL;
-    const struct ls_tree *split = data ? ls_tree_find(data, "validation_split") : NULL;
-    if (split && !ls_tree_is_null(split)) {
+    config->train = find_value(data, "train");
+    config->validation = find_value(data, "validation");
+    const struct ls_tree *split = find_value(data, "validation_split");
+    if (split) {
         LS_TRY(ls_tree_double(split, &config->validation_split));
         if (!(config->validation_split >= 0 && config->validation_split < 1))
             return ls_fail_at(split, LS_BAD_INPUT, "a fraction of the samples, in [0, 1)");
@@ -167,7 +174,7 @@ static ls_status type_config(struct ls_config *config)
                           "data, fit");
     LS_TRY(ls_keys_check(tree, known));
     config->model = ls_tree_find(tree, "model");
-    config->compile = ls_tree_find(tree, "compile");
+    config->compile = find_value(tree, "compile");
     if (!config->model)
         return ls_fail_at(tree, LS_BAD_INPUT, "there is no `model`");
     LS_TRY(type_data(config, ls_tree_find(tree, "data")));

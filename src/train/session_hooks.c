@@ -74,7 +74,9 @@ static void tell_progress(struct ls_session *session, const struct ls_fit_state 
 {
     if (!observer(session)->progress)
         return;
-    double samples = (double)state->steps_here * (double)session->config.fit.batch_size;
+    int64_t batch = session->config.fit.batch_size;
+    int64_t missing = state->steps * batch - ls_data_samples(session->train); /* of the last one */
+    int64_t samples = state->steps_here * batch - (state->step == state->steps ? missing : 0);
     struct ls_run_progress progress = {
         .epoch = state->epoch,
         .epochs = session->config.fit.epochs,
@@ -82,7 +84,7 @@ static void tell_progress(struct ls_session *session, const struct ls_fit_state 
         .steps = state->steps,
         .seconds = state->seconds_here,
         .steps_here = state->steps_here,
-        .samples_per_second = state->seconds_here > 0 ? samples / state->seconds_here : 0,
+        .samples_per_second = state->seconds_here > 0 ? (double)samples / state->seconds_here : 0,
         .names = state->names,
         .values = state->values,
         .count = state->count,
