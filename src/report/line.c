@@ -62,13 +62,12 @@ size_t ls_line_columns(const char *text)
     return columns;
 }
 
-/* Keras' rule: what would show as 0.000x gets an exponent. */
+/* Keras' rule: what would show as 0.000x gets an exponent. So does what would fill the line. */
 static void append_value(struct ls_text *text, const char *name, double value)
 {
-    if (fabs(value) > 1e-3 || value == 0.0 || !isfinite(value))
-        ls_text_append(text, " - %s: %.4f", name, value);
-    else
-        ls_text_append(text, " - %s: %.4e", name, value);
+    double size = fabs(value);
+    bool plain = value == 0.0 || !isfinite(value) || (size > 1e-3 && size < 1e7);
+    ls_text_append(text, plain ? " - %s: %.4f" : " - %s: %.4e", name, value);
 }
 
 static double step_seconds(const struct ls_run_progress *progress)

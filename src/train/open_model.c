@@ -20,6 +20,11 @@ static bool is_directory(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+static bool is_run_file(const char *path)
+{
+    return ends_with(path, ".yaml") || ends_with(path, ".yml");
+}
+
 static ls_status open_directory(struct ls_checkpoint *checkpoint, const char *path)
 {
     char *file = NULL;
@@ -79,7 +84,7 @@ ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path)
     memset(checkpoint, 0, sizeof *checkpoint);
     if (is_directory(path))
         return open_directory(checkpoint, path);
-    if (ends_with(path, ".yaml") || ends_with(path, ".yml"))
+    if (is_run_file(path))
         return open_run_file(checkpoint, path);
     if (ends_with(path, ".json"))
         return open_json(checkpoint, path);
@@ -133,6 +138,12 @@ static ls_status unpack(struct ls_model **model, struct ls_tree **state, const c
 
 static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, char **json)
 {
+    /* It would give the initial weights of its seed: numbers that look like a bad model's. */
+    if (is_run_file(path))
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: a run file has no trained weights: name the run directory or a "
+                       "checkpoint",
+                       path);
     LS_TRY(ls_model_open(checkpoint, path));
     if (!checkpoint->model->initialized)
         return ls_fail(LS_BAD_INPUT, "%s: the model has no weights in this file", path);

@@ -154,16 +154,19 @@ static void test_plain_line(void **state)
                   "accuracy: 0.9123");
 }
 
-static void test_not_a_number_is_shown(void **state)
+static void test_wild_numbers(void **state)
 {
     (void)state;
-    double nan[] = {__builtin_nan(""), 0.0};
+    static const char *const wild[] = {"loss", "zero", "huge", "minus"};
+    double nan[] = {__builtin_nan(""), 0.0, 1.5e32, -3.25e-5};
     struct ls_run_progress progress = half();
+    progress.names = wild;
     progress.values = nan;
+    progress.count = 4;
     struct ls_text text = {0};
     ls_line_plain(&text, &progress);
     expect(&text, "Epoch 2/5 - 50/100 - 20s - 400ms/step - 160 samples/s - loss: nan - "
-                  "accuracy: 0.0000");
+                  "zero: 0.0000 - huge: 1.5000e+32 - minus: -3.2500e-05");
 }
 
 static void test_start(void **state)
@@ -213,7 +216,7 @@ int main(void)
         cmocka_unit_test(test_resumed_epoch_counts_own_steps),
         cmocka_unit_test(test_narrow_terminals),
         cmocka_unit_test(test_plain_line),
-        cmocka_unit_test(test_not_a_number_is_shown),
+        cmocka_unit_test(test_wild_numbers),
         cmocka_unit_test(test_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# What reads a finished run: evaluate, predict, summary, status, stop, diff; and list and version.
+. "$(dirname "$0")/common.bash"
+make_points_run
+lockstep train points.yaml -q || exit 1
+lockstep train points.yaml -q -o other --seed 2 || exit 1
+
+# -- evaluate: the same numbers from the run, its checkpoint and any number of ranks
+run lockstep evaluate points
+status 0
+silent
+prints "samples   40"
+prints_like "^loss      0\.[0-9]+$"
+prints_like "^accuracy  [01](\.[0-9]+)?$"
+run lockstep evaluate points --json
+status 0
+same 1 "$(wc -l <out)"
+prints_like '^\{"samples": 40, "loss": 0\.[0-9]+, "accuracy": [01](\.[0-9]+)?\}$'
+expected=$(cat out)
+for model in points/model.h5 points/checkpoints/step-00000030.h5; do
+    run lockstep evaluate $model --data points.h5:test --json
+    same "$expected" "$(cat out)"
+done
+for n in 2 3; do
+    run ranks $n evaluate points --json
+    status 0
+    silent
+    same "$expected" "$(cat out)"
+done
+run lockstep evaluate points -o numbers.h5
+status 0
+there numbers.h5
+refused 73 "cannot write 'nowhere/numbers.h5': No such file or directory" \
+    evaluate points -o nowhere/numbers.h5
+refused 66 "cannot read 'nothing': No such file or directory" evaluate nothing
+refused_like 66 "nothing.h5: no such file" evaluate points --data nothing.h5:test
+refused_like 65 "points.h5: no split 'no'; it has: test, train" evaluate points --data points.h5:no
+refused_like 65 "'points.h5': expected FILE:SPLIT, as in mnist.h5:train" \
+    evaluate points --data points.h5
+refused_like 65 "points.csv: *" evaluate points.csv --data points.h5:test
+refused 65 "points.yaml: a run file has no trained weights: name the run directory or a checkpoint" \
+    evaluate points.yaml --data points.h5:test
+refused_like 65 "points.h5*" evaluate points.h5 --data points.h5:test
+mkdir empty
+refused_like 66 "empty: *no checkpoint*" evaluate empty --data points.h5:test
+head -c 3000 points/model.h5 >torn.h5
+refused_like 65 "torn.h5: *" evaluate torn.h5 --data points.h5:test
+run ranks 4 evaluate nothing
+status 66
+says "cannot read 'nothing': No such file or directory"
+printf 'a\n1\n' >a.csv
+lockstep import csv a.csv -o a.h5 -q
+refused_like 65 "a.h5:train: *" evaluate points --data a.h5:train
+run bash -c '"$0" evaluate points >/dev/full' "$program"
+status 73
+says "standard output: No space left on device"
+
+# -- predict
+run lockstep predict points --data points.h5:test -o all.csv
+status 0
+silent
+same "all.csv: predictions of 40 samples" "$(cat out)"
+same 41 "$(wc -l <all.csv)"
+run lockstep predict points --data points.h5:test -o classes.csv --classes
+status 0
+prints "classes.csv: classes of 40 samples"
+same "above below" "$(tail -n +2 classes.csv | sort -u | xargs)"
+run lockstep predict points --data points.h5:test -o all.h5 --quiet
+status 0
+quiet
+there all.h5
+run ranks 3 predict points --data points.h5:test -o ranks.csv
+status 0
+same "ranks.csv: predictions of 40 samples" "$(cat out)"
+cmp -s all.csv ranks.csv || fail "other predictions on 3 ranks"
+run lockstep predict points --data points.h5:test -o layer.csv --layer dense
+status 0
+same 16 "$(head -n 1 layer.csv | tr ',' '\n' | wc -l)"
+refused_like 64 "the model has no layer 'dens'*dense*" \
+    predict points --data points.h5:test -o no.csv --layer dens
+refused_like 64 "-o names the file to write: F.h5 or F.csv" predict points --data points.h5:test -o no.txt
+refused_like 73 "*nowhere/no.csv*" predict points --data points.h5:test -o nowhere/no.csv
+refused_like 66 "cannot read 'nothing': *" predict nothing --data points.h5:test -o no.csv
+refused_like 66 "nothing.h5: no such file" predict points --data nothing.h5:test -o no.csv
+absent no.csv no.txt
+
+# -- summary
+run lockstep summary points.yaml
+status 0
+silent
+prints_like "dense.*Dense.*\(None, 16\).*48"
+prints_like "Total params: 82"
+for model in points points/model.h5; do
+    run lockstep summary $model
+    status 0
+    prints_like "Total params: 82"
+done
+refused_like 66 "*nothing.yaml*" summary nothing.yaml
+sed 's/units/unit/' points.yaml >bad.yaml
+refused "65" "bad.yaml:4: layers[0] Dense: unknown option 'unit' (did you mean 'units'?)" \
+    summary bad.yaml
+run ranks 2 summary points.yaml
+status 0
+same 1 "$(grep -c 'Total params' out)"
+
+# -- status and stop
+run lockstep status points other
+status 0
+silent
+prints "points"
+prints "other"
+same 2 "$(grep -c '^  state       finished$' out)"
+prints_like "^  processes   1 rank on 1 node; first: process [0-9]+ on ."
+prints "  position    step 30 of 30, epoch 3 of 3"
+prints_like "^  checkpoint  points/checkpoints/step-00000030.h5, [0-9]+ s ago$"
+prints_like "^  best        val_loss 0\.[0-9]+ in epoch [123]$"
+run lockstep status --json points
+status 0
+prints_like '^\[\{"directory": "points", "state": "finished", .*"step": 30, "steps": 30, "checkpoint": "points/checkpoints/step-00000030.h5", .*"best_name": "val_loss", "best_value": 0\.[0-9]+, "best_epoch": [123]\}\]$'
+run lockstep status nothing points --json
+status 66
+says "nothing: No such file or directory"
+prints_like '^\[\{"directory": "points"'
+refused 66 "empty: holds no run" status empty
+refused 66 "points.csv: not a run directory" status points.csv
+refused 1 "points: no run is going on (finished)" stop points
+refused 66 "nothing: No such file or directory" stop nothing
+
+# -- diff
+run lockstep diff points points
+status 0
+silent
+lockstep train points.yaml -q -o same --replicas 1 || exit 1
+run lockstep diff points/model.h5 same/model.h5
+status 0
+silent
+run lockstep diff points other
+status 1
+silent
+[ -s out ] || fail "no difference is told"
+run lockstep diff points other --lines 1
+status 1
+run lockstep diff points other --quiet
+status 1
+quiet
+refused_like 66 "cannot read 'nothing': *" diff points nothing
+refused_like 65 "*" diff points points.csv
+
+# -- list and version
+for noun in layers losses optimizers metrics activations initializers; do
+    run lockstep list $noun
+    status 0
+    silent
+    [ "$(wc -l <out)" -gt 2 ] || fail "a short list of $noun"
+    name=$(awk 'NR == 1 { print $1 }' out)
+    run lockstep list $noun "$name"
+    status 0
+    prints_like "$name"
+done
+run lockstep list layers Dense
+prints_like "^ *units .*int"
+refused_like 64 "list: nothing is known of 'cakes'; known: layers, losses, *" list cakes
+refused_like 64 "list: *unknown layer 'Dens' (did you mean 'Dense'?)" list layers Dens
+run lockstep version
+status 0
+silent
+for word in lockstep "kernel set" OpenBLAS oneDNN HDF5 MPI; do
+    prints_like "^$word +[^ ]"
+done
+LOCKSTEP_KERNELS=baseline run lockstep version
+prints_like "^kernel set +baseline"
+LOCKSTEP_KERNELS=abacus run lockstep version
+status 64
+says_like "LOCKSTEP_KERNELS=abacus: no such kernel set (this CPU runs: baseline*"
+finish
