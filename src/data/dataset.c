@@ -140,7 +140,8 @@ ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *col
     for (size_t i = 0; i < data->columns; i++) {
         if (strcmp(data->column[i].name, name) == 0) {
             *column = i;
-            return LS_OK;
+            status = LS_OK;
+            goto out;
         }
         ls_text_append(&names, "%s%s", i > 0 ? ", " : "", data->column[i].name);
     }
