@@ -44,7 +44,7 @@ static struct decimal round_digits(double value, int digits)
     for (; *c != 'e'; c++) /* the point depends on the locale: it is passed over */
         if (isdigit((unsigned char)*c) && count < DIGITS_MAX)
             decimal.digits[count++] = *c;
-    decimal.point = atoi(c + 1) + 1;
+    decimal.point = (int)strtol(c + 1, NULL, 10) + 1;
     decimal.digits[count] = '\0';
     return decimal;
 }

@@ -37,7 +37,7 @@ static void name_host(char host[LS_HOST_BYTES])
 {
     memset(host, 0, LS_HOST_BYTES);
     if (gethostname(host, LS_HOST_BYTES - 1) != 0)
-        strcpy(host, "unknown");
+        memcpy(host, "unknown", sizeof "unknown");
 }
 
 /* Whether the ranks of a host are more than the cores that they may run on together: each may be
