@@ -132,29 +132,32 @@ const char *ls_data_locate(const struct ls_data *data, int64_t sample, int64_t *
     return data->name;
 }
 
-ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *column)
+static ls_status fail_to_find(const struct ls_data *data, const char *name)
 {
     struct ls_text names = {0};
     ls_status status;
 
-    for (size_t i = 0; i < data->columns; i++) {
-        if (strcmp(data->column[i].name, name) == 0) {
-            *column = i;
-            status = LS_OK;
-            goto out;
-        }
+    for (size_t i = 0; i < data->columns; i++)
         ls_text_append(&names, "%s%s", i > 0 ? ", " : "", data->column[i].name);
-    }
-    for (size_t i = 0; i < data->passed_overs; i++)
-        if (strcmp(data->passed_over[2 * i], name) == 0) {
-            status = ls_fail(LS_BAD_INPUT, "%s", data->passed_over[2 * i + 1]);
-            goto out;
-        }
-    LS_TRY_OUT(ls_text_status(&names));
-    status = ls_fail(LS_BAD_INPUT, "%s: no dataset '%s'; it has: %s", data->name, name, names.data);
-out:
+    status = ls_text_status(&names);
+    if (status == LS_OK)
+        status = ls_fail(LS_BAD_INPUT, "%s: no dataset '%s'; it has: %s", data->name, name,
+                         names.data);
     ls_text_release(&names);
     return status;
+}
+
+ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *column)
+{
+    for (size_t i = 0; i < data->columns; i++)
+        if (strcmp(data->column[i].name, name) == 0) {
+            *column = i;
+            return LS_OK;
+        }
+    for (size_t i = 0; i < data->passed_overs; i++)
+        if (strcmp(data->passed_over[2 * i], name) == 0)
+            return ls_fail(LS_BAD_INPUT, "%s", data->passed_over[2 * i + 1]);
+    return fail_to_find(data, name);
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */

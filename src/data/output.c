@@ -399,7 +399,8 @@ static ls_status check_readable(const struct ls_output *output, const struct ls_
 
     ls_data_free(data);
     if (status != LS_OK)
-        return ls_fail_within(LS_CANNOT_WRITE, "%s: what was written cannot be read", output->path);
+        return ls_fail_within(status == LS_BAD_INPUT ? LS_CANNOT_WRITE : status,
+                              "%s: what was written cannot be read", output->path);
     return LS_OK;
 }
 

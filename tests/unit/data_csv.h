@@ -74,9 +74,4 @@ static inline void expect_y(const char *source, enum ls_number_type type, const 
     ls_data_free(data);
 }
 
-static inline int start_kernels(void **state)
-{
-    return ls_kernels_init(NULL) == LS_OK ? make_directory(state) : -1;
-}
-
 #endif

@@ -452,11 +452,6 @@ static void test_fingerprint_finds_one_label(void **state)
     ls_data_free(data);
 }
 
-static int setup(void **state)
-{
-    return ls_kernels_init(NULL) == LS_OK ? make_directory(state) : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,5 +468,5 @@ int main(void)
         cmocka_unit_test(test_wrong_datasets),
         cmocka_unit_test(test_fingerprint_finds_one_label),
     };
-    return cmocka_run_group_tests(tests, setup, remove_directory);
+    return cmocka_run_group_tests(tests, start_kernels, remove_directory);
 }

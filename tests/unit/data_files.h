@@ -30,6 +30,11 @@ static inline int make_directory(void **state)
     return mkdtemp(test_directory) && chdir(test_directory) == 0 ? 0 : -1;
 }
 
+static inline int start_kernels(void **state)
+{
+    return ls_kernels_init(NULL) == LS_OK ? make_directory(state) : -1;
+}
+
 static inline int remove_directory(void **state)
 {
     char command[512];

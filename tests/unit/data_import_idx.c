@@ -401,11 +401,6 @@ static void test_the_digits_in_the_tree(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    return ls_kernels_init(NULL) == LS_OK ? make_directory(state) : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,5 +418,5 @@ int main(void)
         cmocka_unit_test(test_stale_temporaries),
         cmocka_unit_test(test_the_digits_in_the_tree),
     };
-    return cmocka_run_group_tests(tests, setup, remove_directory);
+    return cmocka_run_group_tests(tests, start_kernels, remove_directory);
 }

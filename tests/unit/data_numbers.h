@@ -47,9 +47,4 @@ static inline struct ls_loader_options options_for(struct ls_data *data, int64_t
         .uses = 2};
 }
 
-static inline int start_kernels(void **state)
-{
-    return ls_kernels_init(NULL) == LS_OK ? make_directory(state) : -1;
-}
-
 #endif
