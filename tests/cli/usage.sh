@@ -73,6 +73,12 @@ refused 64 "evaluate: option '--threads': 0 is out of range (1 to 1024 threads a
 refused 64 "diff: option '--lines': 0 is out of range (1 to 1000000 lines)" diff a b --lines 0
 LOCKSTEP_OUTPUT=colour refused 64 "LOCKSTEP_OUTPUT: 'colour' is neither 'terminal' nor 'plain'" \
     train a.yaml
+# Processes that each believe to be alone would all write the same directory.
+PMI_SIZE=4 refused_like 64 "4 processes were started, but MPI shows each of them itself alone: *" \
+    train a.yaml
+SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 run lockstep evaluate a.h5
+status 64
+silent
 
 run lockstep --version
 status 0
