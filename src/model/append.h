@@ -21,7 +21,7 @@ ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
  * NULL). */
 ls_status ls_keys_check(const struct ls_tree *map, const char *const *known);
 
-/* Copies a (nested) list of numbers into a variable; the count must be the variable's. */
+/* Copies numbers into a variable: one list of as many as it has, or lists nested as its axes. */
 ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable *variable,
                           const struct ls_tree *numbers);
 

@@ -126,61 +126,61 @@ static ls_status grow(void *array, size_t count, size_t item_bytes)
     return ls_reallocate(array, count + 1, item_bytes);
 }
 
-/* A call of a new layer on the result of the last call. */
-static ls_status add_call(struct ls_model *model, bool input)
+/* Room for one more layer and its call, so that what follows cannot fail half-way. */
+static ls_status make_room(struct ls_model *model)
 {
+    LS_TRY(grow(&model->layer, model->layers, sizeof *model->layer));
     LS_TRY(grow(&model->call, model->calls, sizeof *model->call));
-    struct ls_graph_call *call = &model->call[model->calls];
-    memset(call, 0, sizeof *call);
-    call->layer = model->layers - 1;
-    call->shapes.inputs = input ? 0 : 1;
-    if (!input)
-        call->in[0] = (struct ls_edge){model->calls - 1, 0};
-    if (input) {
-        LS_TRY(grow(&model->input, model->inputs, sizeof *model->input));
-        model->input[model->inputs++] = (struct ls_edge){model->calls, 0};
-    }
-    model->calls++;
+    LS_TRY(grow(&model->input, model->inputs, sizeof *model->input));
+    LS_TRY(grow(&model->output, 0, sizeof *model->output));
+    if (!model->output_name)
+        LS_TRY(grow(&model->output_name, 0, sizeof *model->output_name));
     return LS_OK;
 }
 
-/* The model's one output is the last layer's result, under its name. */
-static ls_status set_output(struct ls_model *model)
+/* A call of a new layer on the result of the last call; its result is the model's one output. */
+static void add_layer(struct ls_model *model, struct ls_layer *layer, char *output_name, bool input)
 {
-    char *name = NULL;
-    if (model->outputs == 0) {
-        LS_TRY(grow(&model->output, 0, sizeof *model->output));
-        LS_TRY(grow(&model->output_name, 0, sizeof *model->output_name));
-        model->output_name[0] = NULL;
-        model->outputs = 1;
-    }
-    LS_TRY(ls_duplicate(&name, model->layer[model->layers - 1]->name));
-    ls_release(model->output_name[0]);
-    model->output_name[0] = name;
-    model->output[0] = (struct ls_edge){model->calls - 1, 0};
-    return LS_OK;
+    struct ls_graph_call *call = &model->call[model->calls];
+    memset(call, 0, sizeof *call);
+    call->layer = model->layers;
+    call->shapes.inputs = input ? 0 : 1;
+    if (input)
+        model->input[model->inputs++] = (struct ls_edge){model->calls, 0};
+    else
+        call->in[0] = (struct ls_edge){model->calls - 1, 0};
+    model->layer[model->layers++] = layer;
+    if (model->outputs == 1)
+        ls_release(model->output_name[0]);
+    model->outputs = 1;
+    model->output_name[0] = output_name;
+    model->output[0] = (struct ls_edge){model->calls++, 0};
 }
 
 ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
                           const struct ls_tree *options)
 {
     struct ls_layer *layer = NULL;
+    char *output_name = NULL;
     bool input = ls_layer_kind_of(kind)->flags & LS_LAYER_INPUT;
     if (model->built)
         return ls_fail(LS_USAGE, "the model is complete: layers are added before its first use");
     if (!input && model->layers == 0)
         return ls_fail_at(options, LS_BAD_INPUT,
-                          "%s: the model has no input: its first layer must be Input, with the "
-                          "shape of a sample",
-                          kind->name);
+                          "the model has no input: its first layer must be Input, with the shape "
+                          "of a sample");
     if (input && model->layers > 0)
         return ls_fail_at(options, LS_BAD_INPUT,
                           "a Sequential model has one Input, its first layer");
-    LS_TRY(grow(&model->layer, model->layers, sizeof *model->layer));
+    LS_TRY(make_room(model));
     LS_TRY(ls_layer_create(model, &layer, kind, options));
-    model->layer[model->layers++] = layer;
-    LS_TRY(add_call(model, input));
-    return set_output(model);
+    ls_status status = ls_duplicate(&output_name, layer->name);
+    if (status != LS_OK) {
+        free_layer(layer);
+        return status;
+    }
+    add_layer(model, layer, output_name, input);
+    return LS_OK;
 }
 
 ls_status ls_layer_add(struct ls_model *model, const char *kind_name, const char *options)

@@ -21,6 +21,42 @@ static ls_status collect(const struct ls_tree *tree, float *values, size_t room,
     return LS_OK;
 }
 
+/* Whether lists are nested as the axes of a shape from `axis` on. */
+static bool nested_as(const struct ls_tree *tree, const struct ls_shape *shape, int axis)
+{
+    if (tree->type != LS_TREE_LIST)
+        return axis == shape->rank;
+    if (axis == shape->rank || (int64_t)tree->count != shape->size[axis])
+        return false;
+    for (const struct ls_tree *item = tree->child; item; item = item->next)
+        if (!nested_as(item, shape, axis + 1))
+            return false;
+    return true;
+}
+
+/* One list of all numbers, in the order in which they lie in memory. */
+static bool is_flat(const struct ls_tree *tree)
+{
+    for (const struct ls_tree *item = tree->child; item; item = item->next)
+        if (item->type == LS_TREE_LIST)
+            return false;
+    return true;
+}
+
+static ls_status fail_nested(const struct ls_variable *variable, const struct ls_tree *numbers)
+{
+    struct ls_text shape = {0};
+    for (int axis = 0; axis < variable->shape.rank; axis++)
+        ls_text_append(&shape, "%s%lld", axis ? ", " : "", (long long)variable->shape.size[axis]);
+    ls_status status = ls_text_status(&shape);
+    if (status == LS_OK)
+        status = ls_fail_at(numbers, LS_BAD_INPUT,
+                            "%s has the shape (%s), these lists are nested otherwise",
+                            variable->name, shape.data ? shape.data : "");
+    ls_text_release(&shape);
+    return status;
+}
+
 ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable *variable,
                           const struct ls_tree *numbers)
 {
@@ -29,6 +65,8 @@ ls_status ls_variable_set(const struct ls_model *model, const struct ls_variable
     if (count != wanted)
         return ls_fail_at(numbers, LS_BAD_INPUT, "%s has %zu numbers, %zu were given",
                           variable->name, wanted, count);
+    if (!is_flat(numbers) && !nested_as(numbers, &variable->shape, 0))
+        return fail_nested(variable, numbers);
     return LS_OK;
 }
 
