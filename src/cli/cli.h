@@ -40,6 +40,7 @@ struct cli_option {
     const char *key;      /* CLI_KEY: of the run file */
     int64_t min, max;     /* CLI_COUNT and CLI_KEY; CLI_COUNT starts with `start` */
     int64_t start;
+    bool required;    /* CLI_TEXT */
     const char *help; /* one line */
 };
 

@@ -43,6 +43,16 @@ static ls_status refuse_unknown(const char *what, const struct cli_command *cons
     return cli_fail(LS_USAGE, "unknown %s '%s' (known: %s)", what, name, known);
 }
 
+/* For a failure that all ranks find alike, without having met: mpirun ends the job when the first
+ * of them is gone, and would cut off the one that speaks. Returns status. */
+static ls_status leave_together(ls_status status)
+{
+    struct ls_comm *comm = NULL;
+    if (ls_comm_create(&comm) == LS_OK)
+        ls_comm_free(comm);
+    return status;
+}
+
 /* Runs one command with the arguments after its name. */
 static ls_status run_command(const struct cli_command *command, const char *name,
                              char *const *arguments)
@@ -53,6 +63,8 @@ static ls_status run_command(const struct cli_command *command, const char *name
     ls_status status = cli_call_parse(&call, command, name, arguments);
     if (status != LS_OK) {
         cli_fail(status, "%s", call.message);
+        if (command->all_ranks)
+            leave_together(status);
     } else if (call.help) {
         if (cli_launched_rank() == 0)
             cli_help_print(stdout, command, name);
@@ -65,10 +77,11 @@ static ls_status run_command(const struct cli_command *command, const char *name
 }
 
 /* A command, or the kind of a group that the next argument names. */
-static ls_status run_named(const struct cli_command *command, char *const *arguments)
+static ls_status run_named(const struct cli_command *command, char *const *arguments, bool *alike)
 {
     if (command->members == NULL)
         return run_command(command, command->name, arguments);
+    *alike = true;
     const char *kind = *arguments;
     if (kind == NULL || (kind[0] == '-' && strcmp(kind, "--help") != 0 && strcmp(kind, "-h") != 0))
         return cli_fail(LS_USAGE, "%s: missing kind (try 'lockstep %s --help')", command->name,
@@ -84,6 +97,7 @@ static ls_status run_named(const struct cli_command *command, char *const *argum
     if (member == NULL)
         return refuse_unknown(what, command->members, kind);
     snprintf(name, sizeof(name), "%s %s", command->name, kind);
+    *alike = false;
     return run_command(member, name, arguments + 1);
 }
 
@@ -118,22 +132,30 @@ static ls_status print_version(void)
     return cli_finish_output();
 }
 
-int cli_main(char *const *arguments)
+/* What the first argument asks for; *alike: it was refused by all ranks alike. */
+static ls_status run_first(char *const *arguments, bool *alike)
 {
     const char *first = *arguments;
+    *alike = true;
     if (first == NULL)
-        return (int)cli_fail(LS_USAGE, "missing command (try 'lockstep --help')");
+        return cli_fail(LS_USAGE, "missing command (try 'lockstep --help')");
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
-        return (int)help(arguments + 1);
+        return help(arguments + 1);
     if (strcmp(first, "--version") == 0)
-        return (int)print_version();
+        return print_version();
     if (first[0] == '-')
-        return (int)cli_fail(LS_USAGE,
-                             "unknown option '%s' before the command (try "
-                             "'lockstep --help')",
-                             first);
+        return cli_fail(LS_USAGE, "unknown option '%s' before the command (try 'lockstep --help')",
+                        first);
     const struct cli_command *command = cli_command_find(cli_commands, first);
     if (command == NULL)
-        return (int)refuse_unknown("command", cli_commands, first);
-    return (int)run_named(command, arguments + 1);
+        return refuse_unknown("command", cli_commands, first);
+    *alike = false;
+    return run_named(command, arguments + 1, alike);
+}
+
+int cli_main(char *const *arguments)
+{
+    bool alike;
+    ls_status status = run_first(arguments, &alike);
+    return (int)(status == LS_USAGE && alike ? leave_together(status) : status);
 }

@@ -42,6 +42,8 @@ static void print_option(FILE *out, const struct cli_option *option)
                  (long long)option->min, (long long)option->max);
     int used = fprintf(out, "[%s%s%s%s", type_name(option->type), option->unit != NULL ? ", " : "",
                        option->unit != NULL ? option->unit : "", range);
+    if (option->required)
+        fprintf(out, "; required");
     if (option->initial != NULL) {
         bool fits =
             OPTION_COLUMN + used + (int)strlen("; default: ]") + (int)strlen(option->initial) <=

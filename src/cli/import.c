@@ -15,7 +15,7 @@ struct options {
 #define OUT_OPTION                                                                                 \
     {                                                                                              \
         .name = "out", .letter = 'o', .type = CLI_TEXT, .offset = AT(out), .argument = "F.h5",     \
-        .help = "the data file to write (required)"                                                \
+        .required = true, .help = "the data file to write"                                         \
     }
 #define APPEND_OPTION                                                                              \
     {                                                                                              \
@@ -133,8 +133,6 @@ static ls_status import_files(const struct cli_call *call,
                               ls_status (*run)(const struct ls_import *import))
 {
     const struct options *given = call->options;
-    if (given->out == NULL)
-        return cli_fail(LS_USAGE, "%s: missing option '--out' (F.h5)", call->name);
     struct ls_import import = {
         .files = call->operands,
         .out = given->out,

@@ -181,6 +181,14 @@ static ls_status take_letters(struct cli_call *call, const char *letters, char *
     return LS_OK;
 }
 
+static ls_status check_required(struct cli_call *call)
+{
+    for (const struct cli_option *row = rows(call->command); row->name != NULL; row++)
+        if (row->required && *(const char **)field(call, row) == NULL)
+            return refuse(call, "missing option '--%s' (%s)", row->name, row->argument);
+    return LS_OK;
+}
+
 static ls_status check_operands(struct cli_call *call)
 {
     const struct cli_command *command = call->command;
@@ -219,6 +227,8 @@ ls_status cli_call_parse(struct cli_call *call, const struct cli_command *comman
     call->operand_count = call->operand_list.count;
     if (status == LS_OK && !call->help)
         status = check_operands(call);
+    if (status == LS_OK && !call->help)
+        status = check_required(call);
     return status;
 }
 

@@ -15,13 +15,15 @@ static const struct cli_option options[] = {
      .type = CLI_TEXT,
      .offset = AT(data),
      .argument = "FILE:SPLIT",
-     .help = "predict for these samples (required)"},
+     .required = true,
+     .help = "predict for these samples"},
     {.name = "out",
      .letter = 'o',
      .type = CLI_TEXT,
      .offset = AT(out),
-     .argument = "FILE",
-     .help = "F.h5 or F.csv, in the order of the data (required)"},
+     .argument = "F.h5|F.csv",
+     .required = true,
+     .help = "the file to write, in the order of the data"},
     {.name = "classes",
      .type = CLI_FLAG,
      .offset = AT(classes),
@@ -53,10 +55,6 @@ static const struct cli_option options[] = {
 static ls_status run(const struct cli_call *call)
 {
     const struct options *given = call->options;
-    if (given->data == NULL)
-        return cli_fail(LS_USAGE, "predict: missing option '--data' (FILE:SPLIT)");
-    if (given->out == NULL)
-        return cli_fail(LS_USAGE, "predict: missing option '--out' (F.h5 or F.csv)");
     const struct ls_run_predict predict = {.model = call->operands[0],
                                            .data = given->data,
                                            .out = given->out,

@@ -173,17 +173,16 @@ static ls_status run(const struct cli_call *call)
     struct view view = {.saved_step = -1};
     cli_catch_signals();
     cli_listen(given->quiet);
+    struct ls_comm *comm = NULL;
+    ls_status status = ls_comm_create(&comm);
     /* Every rank makes one, so that a wrong LOCKSTEP_OUTPUT ends all alike; the first rank's is
      * used. */
-    ls_status status = ls_progress_create(&progress, stdout, NULL);
-    if (status != LS_OK)
-        return cli_fail_library(status);
-    if (!given->quiet) {
+    if (status == LS_OK)
+        status = ls_progress_create(&progress, stdout, NULL);
+    if (status == LS_OK && !given->quiet) {
         view.bar = ls_progress_observer(progress);
         cli_speak_around(progress);
     }
-    struct ls_comm *comm = NULL;
-    status = ls_comm_create(&comm);
     if (status == LS_OK)
         status = train(comm, call, &view);
     if (status != LS_OK)
