@@ -25,18 +25,28 @@ static void append_rule(struct ls_text *text, const char *const marks[4])
     ls_text_append(text, "%s\n", marks[3]);
 }
 
+/* Bytes of the first `most` characters of a UTF-8 text, and how many characters those are. */
+static int take_characters(const char *text, int most, int *characters)
+{
+    int bytes = 0;
+    for (*characters = 0; text[bytes] && *characters < most; ++*characters)
+        for (bytes++; ((unsigned char)text[bytes] & 0xc0) == 0x80;)
+            bytes++;
+    return bytes;
+}
+
 /* A row; the last column is set right. A cell that is too long ends with a mark. */
 static void append_row(struct ls_text *text, const char *bar, const char *const cells[COLUMNS])
 {
     for (int column = 0; column < COLUMNS; column++) {
-        int length = (int)strlen(cells[column]), width = widths[column];
-        int gap = length < width ? width - length : 0;
+        int length, width = widths[column], bytes = take_characters(cells[column], width, &length);
+        bool cut = cells[column][bytes] != '\0';
+        int gap = width - length;
         ls_text_append(text, "%s ", bar);
         append_repeated(text, " ", column == COLUMNS - 1 ? gap : 0);
-        if (length > width)
-            ls_text_append(text, "%.*s…", width - 1, cells[column]);
-        else
-            ls_text_append(text, "%s", cells[column]);
+        if (cut)
+            bytes = take_characters(cells[column], width - 1, &length);
+        ls_text_append(text, "%.*s%s", bytes, cells[column], cut ? "…" : "");
         append_repeated(text, " ", column == COLUMNS - 1 ? 1 : gap + 1);
     }
     ls_text_append(text, "%s\n", bar);
