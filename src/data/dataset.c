@@ -141,8 +141,8 @@ static ls_status fail_to_find(const struct ls_data *data, const char *name)
         ls_text_append(&names, "%s%s", i > 0 ? ", " : "", data->column[i].name);
     status = ls_text_status(&names);
     if (status == LS_OK)
-        status = ls_fail(LS_BAD_INPUT, "%s: no dataset '%s'; it has: %s", data->name, name,
-                         names.data);
+        status =
+            ls_fail(LS_BAD_INPUT, "%s: no dataset '%s'; it has: %s", data->name, name, names.data);
     ls_text_release(&names);
     return status;
 }

@@ -127,14 +127,27 @@ out:
     return status;
 }
 
+enum { CACHE_LINE = 64, AHEAD_ROWS = 3, AHEAD_BYTES = 1024 };
+
+/* Rows in an arbitrary order are cache misses, one after the other: the memory is asked for some
+ * rows ahead. */
+static inline void prefetch_row(const unsigned char *row, size_t bytes)
+{
+    for (size_t at = 0; at < bytes && at < AHEAD_BYTES; at += CACHE_LINE)
+        __builtin_prefetch(row + at);
+}
+
 static ls_status read_resident(struct ls_file_column *column, unsigned char *out,
                                const int64_t *index, int64_t count)
 {
     size_t row = column->row;
 
     LS_TRY(load(column));
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+        if (i + AHEAD_ROWS < count)
+            prefetch_row(column->memory + (size_t)index[i + AHEAD_ROWS] * row, row);
         memcpy(out + (size_t)i * row, column->memory + (size_t)index[i] * row, row);
+    }
     return LS_OK;
 }
 

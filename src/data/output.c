@@ -295,17 +295,29 @@ static ls_status add_split(hid_t file, struct ls_output_split *split)
     return status;
 }
 
-/* HDF5 cannot let go of a file whose own structures it cannot write: it crashes at exit. So that is
- * tried without it first. */
-static ls_status check_room(const struct ls_output *output)
+static int64_t column_bytes(const struct ls_output_column *column, int64_t samples)
+{
+    return column->present
+               ? samples * ls_shape_count(&column->shape) * (int64_t)ls_number_bytes(column->type)
+               : 0;
+}
+
+/* HDF5 cannot let go of a file whose own structures it cannot write: it crashes at exit. So room
+ * for them, and for the values, is tried without it first. */
+static ls_status check_room(const struct ls_output *output, const struct ls_output_split *splits,
+                            size_t count)
 {
     enum { STRUCTURE_BYTES = 1 << 20 };
+    int64_t bytes = STRUCTURE_BYTES;
     struct stat about;
     int error;
 
+    for (size_t i = 0; i < count; i++)
+        bytes += column_bytes(&splits[i].x, splits[i].samples) +
+                 column_bytes(&splits[i].y, splits[i].samples);
     if (fstat(output->fd, &about) != 0)
         return fail_to_write(output, errno);
-    error = posix_fallocate(output->fd, about.st_size, STRUCTURE_BYTES);
+    error = posix_fallocate(output->fd, about.st_size, bytes);
     if (ftruncate(output->fd, about.st_size) != 0)
         return fail_to_write(output, errno);
     return error == 0 || error == EOPNOTSUPP || error == EINVAL ? LS_OK
@@ -355,7 +367,7 @@ ls_status ls_output_layout(struct ls_output *output, struct ls_output_split *spl
     ls_status status;
     int error;
 
-    LS_TRY(check_room(output));
+    LS_TRY(check_room(output, splits, count));
     ls_hdf5_quiet_begin(&quiet);
     status = add_splits(output, splits, count, learnt);
     ls_hdf5_quiet_end(&quiet);

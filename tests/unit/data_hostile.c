@@ -262,7 +262,7 @@ static void test_flipped_bytes(void **state)
     count = fread(whole, 1, sizeof whole, file);
     fclose(file);
     assert_in_range(count, 100, sizeof whole - 1);
-    for (size_t i = 0; i < count; i += 3) {
+    for (size_t i = 0; i < count; i += 7) {
         struct ls_data *data;
 
         whole[i] ^= 0xff;

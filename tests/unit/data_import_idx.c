@@ -1,4 +1,6 @@
 /* Import of IDX: values, pairs, splits; bytes that are wrong; whole or not there. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "data_files.h"
@@ -286,6 +288,32 @@ static void test_where_it_cannot_write(void **state)
                    "/proc/out.h5: cannot be written: No such file or directory");
 }
 
+/* A file may not grow beyond 2 MB: as on a full disk, but with another name. */
+static void test_no_room(void **state)
+{
+    const struct rlimit small = {2000000, RLIM_INFINITY};
+    struct rlimit before;
+    ls_status status;
+    char message[256];
+    unsigned char *bytes = calloc(16 + 4000 * 784, 1);
+    int files;
+
+    (void)state;
+    memcpy(bytes, "\0\0\x08\3\0\0\x0f\xa0\0\0\0\x1c\0\0\0\x1c", 16);
+    write_bytes("large", bytes, 16 + 4000 * 784);
+    free(bytes);
+    files = count_files();
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    setrlimit(RLIMIT_FSIZE, &small);
+    status = import_idx("large.h5", FILES("large"), NULL, false);
+    snprintf(message, sizeof message, "%s", ls_message());
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(status, LS_CANNOT_WRITE);
+    assert_string_equal(message, "large.h5: cannot be written: File too large");
+    assert_int_equal(count_files(), files);
+}
+
 /* -- whole or not there ----------------------------------------------------------------------- */
 
 struct watcher {
@@ -413,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_wrong_lengths),
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_where_it_cannot_write),
+        cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_progress_and_stop),
         cmocka_unit_test(test_links_and_modes),
         cmocka_unit_test(test_stale_temporaries),

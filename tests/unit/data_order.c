@@ -76,6 +76,16 @@ static void test_epoch_and_seed_matter(void **state)
     }
 }
 
+/* One chunk that is the whole: only what happens within a window is left. */
+static void test_epoch_matters_within_a_window(void **state)
+{
+    const struct ls_order order = {
+        .samples = 1000, .shuffle = LS_SHUFFLE_CHUNK, .chunk = 1000, .window = 1, .seed = 4};
+
+    (void)state;
+    assert_in_range(differences(&order, 0, &order, 1), 900, 1000);
+}
+
 /* A window draws from no more chunks than it has; all of each. */
 static void test_windows_are_of_whole_chunks(void **state)
 {
@@ -158,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bijections),
         cmocka_unit_test(test_epoch_and_seed_matter),
+        cmocka_unit_test(test_epoch_matters_within_a_window),
         cmocka_unit_test(test_windows_are_of_whole_chunks),
         cmocka_unit_test(test_short_chunk_moves),
         cmocka_unit_test(test_slices_cover_each_epoch_once),
