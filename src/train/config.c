@@ -1,9 +1,9 @@
 #include "train/config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "model/append.h"
 
 /* -- reading
@@ -36,8 +36,7 @@ static ls_status apply_set(struct ls_tree *tree, const char *const *set)
         LS_TRY(ls_format(&key, "%.*s", (int)(equals - set[i]), set[i]));
         ls_status status = ls_tree_set_path(tree, key, equals + 1);
         ls_release(key);
-        if (status != LS_OK)
-            return ls_fail_within(status, "--set %s", set[i]);
+        LS_TRY(status); /* its message begins with --set */
     }
     return LS_OK;
 }
@@ -52,10 +51,18 @@ static ls_status replace_text(struct ls_tree *scalar, char *text)
     return LS_OK;
 }
 
+/* What --set gives is relative to the current directory, as all of the command line. */
+static bool from_command_line(const struct ls_tree *scalar)
+{
+    return scalar->file && strcmp(scalar->file, "--set") == 0;
+}
+
 /* "FILE:SPLIT" or a path: variables expanded, FILE absolute. */
 static ls_status resolve_path(struct ls_tree *scalar, const char *directory, bool split)
 {
     char *expanded = NULL, *joined = NULL, *absolute = NULL, *whole = NULL;
+    if (from_command_line(scalar))
+        directory = ".";
     ls_status status = ls_expand_variables(&expanded, scalar->text);
     if (status != LS_OK)
         return ls_fail_at(scalar, status, "%s", ls_message());
@@ -114,8 +121,14 @@ static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
 static ls_status replace_data(struct ls_tree *tree, const char *source)
 {
     struct ls_tree *data = find(tree, "data");
-    if (!source)
+    if (!source || tree->type != LS_TREE_MAP)
         return LS_OK;
+    if (data && ls_tree_is_null(data)) {
+        ls_tree_remove(data);
+        data = NULL;
+    }
+    if (data && data->type != LS_TREE_MAP)
+        return LS_OK; /* is refused when it is typed */
     if (!data)
         data = ls_tree_add(tree, "data", LS_TREE_MAP);
     struct ls_tree *train = find(data, "train");
@@ -173,7 +186,7 @@ static ls_status type_config(struct ls_config *config)
                           "expected a run file: a map with model, compile, "
                           "data, fit");
     LS_TRY(ls_keys_check(tree, known));
-    config->model = ls_tree_find(tree, "model");
+    config->model = find_value(tree, "model");
     config->compile = find_value(tree, "compile");
     if (!config->model)
         return ls_fail_at(tree, LS_BAD_INPUT, "there is no `model`");
@@ -224,13 +237,13 @@ static bool listed(const char *key, const char *const *list)
 
 static bool same_scalar(const struct ls_tree *a, const struct ls_tree *b)
 {
-    char *end_a, *end_b;
+    double left, right;
     if (strcmp(a->text, b->text) == 0)
         return true;
-    if (a->quoted || b->quoted || !*a->text || !*b->text)
+    if (a->quoted || b->quoted || ls_number_form(a->text) != LS_NUMBER_REAL ||
+        ls_number_form(b->text) != LS_NUMBER_REAL)
         return false;
-    double left = strtod(a->text, &end_a), right = strtod(b->text, &end_b);
-    return *end_a == '\0' && *end_b == '\0' && left == right;
+    return ls_double_parse(a->text, &left) && ls_double_parse(b->text, &right) && left == right;
 }
 
 /* Two configs side by side; `forth` says that the first one is the present one. */
@@ -286,6 +299,10 @@ static ls_status compare(const struct comparison *c, const struct ls_tree *a,
                                             "data.validation", NULL};
     if (listed(key, free_keys) || listed(key, c->accept))
         return LS_OK;
+    if (a->type == LS_TREE_MAP && b && ls_tree_is_null(b))
+        b = NULL; /* `fit:` with nothing behind it is as good as no fit */
+    if (b && b->type == LS_TREE_MAP && ls_tree_is_null(a))
+        return LS_OK; /* told the other way round */
     bool maps = a->type == LS_TREE_MAP && (!b || b->type == LS_TREE_MAP);
     if (!b && !maps)
         return differ(c, a, b, key);

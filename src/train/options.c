@@ -103,8 +103,9 @@ static ls_status parse_every(struct ls_checkpoint_options *options, const struct
         if (strncmp(end, units[unit], length) != 0)
             continue;
         bool whole = options->count == (double)(int64_t)options->count;
+        bool decimal = strpbrk(options->every, "xX") == NULL;
         if ((end[length] == '\0' || strcmp(end + length, "s") == 0) && options->count > 0 &&
-            options->count < 1e9 && (whole || unit == LS_EVERY_MINUTES)) {
+            options->count < 1e9 && decimal && (whole || unit == LS_EVERY_MINUTES)) {
             options->unit = (enum ls_every)unit;
             return LS_OK;
         }
