@@ -70,17 +70,16 @@ static ls_status find_mark(int file, const char *path, char *block, uint64_t *at
     return LS_OK;
 }
 
-/* Adds a block to the digest with zeros for what it has of the digits at `at`, which go to digits.
- */
-static void add_block(struct ls_hasher *hasher, char *block, size_t count, uint64_t offset,
-                      uint64_t at, char digits[LS_DIGEST_DIGITS])
+/* Takes the digits at `at` of the file out of the block that begins at `offset`: zeros in their
+ * place, as they were when the digest was made. */
+static void take_digits(char digits[LS_DIGEST_DIGITS], uint64_t at, char *block, size_t count,
+                        uint64_t offset)
 {
     for (size_t i = 0; i < LS_DIGEST_DIGITS; i++)
         if (at + i >= offset && at + i < offset + count) {
             digits[i] = block[at + i - offset];
             block[at + i - offset] = zeros[i];
         }
-    ls_hasher_add(hasher, block, count);
 }
 
 static ls_status check_file(int file, const char *path, char *block, bool *found)
@@ -95,8 +94,10 @@ static ls_status check_file(int file, const char *path, char *block, bool *found
     ls_status status = hasher ? LS_OK : ls_fail(LS_FAILED, "out of memory");
     for (uint64_t offset = 0; status == LS_OK && got == BLOCK_BYTES; offset += BLOCK_BYTES) {
         status = read_block(file, path, block, offset, &got);
-        if (status == LS_OK)
-            add_block(hasher, block, got, offset, at, stored);
+        if (status != LS_OK)
+            break;
+        take_digits(stored, at, block, got, offset);
+        ls_hasher_add(hasher, block, got);
     }
     if (status == LS_OK)
         ls_digest_format(digits, ls_hasher_digest(hasher));
