@@ -34,8 +34,9 @@ static ls_status find_noun(const char *name, const struct ls_registry **registry
             *registry = nouns[i].registry;
             return LS_OK;
         }
-        ls_text_append(&known, "%s%s", i ? ", " : "", nouns[i].name);
     }
+    for (size_t i = 0; i < NOUNS; i++)
+        ls_text_append(&known, "%s%s", i ? ", " : "", nouns[i].name);
     ls_fail(LS_USAGE, "nothing is known of '%s'; known: %s", name, known.data ? known.data : "");
     ls_text_release(&known);
     return LS_USAGE;

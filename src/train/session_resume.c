@@ -28,6 +28,10 @@ ls_status ls_session_find_checkpoint(struct ls_session *session)
     char *json = NULL;
     ls_status status = ls_comm_agree(session->comm, read_newest(session, &json));
     LS_TRY_OUT(status);
+    if (ls_comm_rank(session->comm) != 0) { /* it gets new memory */
+        ls_release(json);
+        json = NULL;
+    }
     LS_TRY_OUT(ls_comm_broadcast_text(session->comm, &json, 0));
     if (*json) {
         status = ls_tree_parse_json(&session->state, json, strlen(json), session->resumed_from);
