@@ -1,0 +1,325 @@
+/* What `compile` says of losses and metrics, bound to a model and its data. */
+#include <math.h>
+
+#include "unit/train_test.h"
+
+#include "data/dataset.h"
+#include "train/objective_inside.h"
+
+/* -- data whose columns are of any shape
+ * ---------------------------------------------------------------- */
+
+enum { SAMPLES = 6 };
+
+/* SAMPLES samples in data.h5:all; y of the given shape, values below `classes`. */
+static struct ls_data *make_data(const char *x_shape, const char *y_shape, int classes,
+                                 const float *weights)
+{
+    struct ls_data *data;
+    float values[SAMPLES * 64];
+    hid_t file = make_file("data.h5");
+    const char *const name[] = {"/all/x", "/all/y"}, *const shape[] = {x_shape, y_shape};
+    for (int c = 0; c < 2; c++) {
+        hsize_t sizes[8] = {SAMPLES}, all = SAMPLES;
+        struct ls_tree *tree = yaml_tree(shape[c]);
+        int rank = 1;
+        for (const struct ls_tree *size = tree->child; size; size = size->next) {
+            sizes[rank] = (hsize_t)strtol(size->text, NULL, 10);
+            all *= sizes[rank++];
+        }
+        ls_tree_free(tree);
+        assert_true(all <= sizeof values / sizeof *values);
+        for (size_t i = 0; i < all; i++)
+            values[i] = c == 0 ? test_number(i) : classes ? (float)(i % (size_t)classes) : 0.25F;
+        add_floats(file, name[c], values, sizes);
+    }
+    if (weights)
+        add_floats(file, "/all/sample_weight", weights, (const hsize_t[]){SAMPLES, 0});
+    H5Fclose(file);
+    expect_status(ls_data_open(&data, "data.h5:all"), LS_OK);
+    return data;
+}
+
+static struct ls_model *make_model(const char *input, const char *last_kind, const char *last)
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "shape: %s", input);
+    return layers_model((const char *const[]){"Input", shape, last_kind, last, NULL}, 1);
+}
+
+/* -- targets' forms
+ * ------------------------------------------------------------------------------------- */
+
+static void check_form(const char *last, const char *y_shape, const char *loss,
+                       enum ls_target_form form)
+{
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", y_shape, 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", last);
+    struct ls_tree *compile = yaml_tree(loss);
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    if (objective->output[0].form != form)
+        fail_msg("%s, y %s: form %d, expected %d", last, y_shape, (int)objective->output[0].form,
+                 (int)form);
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    check_form("units: 4", "[]", "loss: mse", LS_TARGET_CLASS);
+    check_form("units: 4", "[1]", "loss: mse", LS_TARGET_CLASS);
+    check_form("units: 4", "[4]", "loss: mse", LS_TARGET_SAME);
+    check_form("units: 4", "[]", "loss: sparse_categorical_crossentropy", LS_TARGET_CLASS);
+    check_form("units: 4", "[1]", "loss: sparse_categorical_crossentropy", LS_TARGET_CLASS);
+    check_form("units: 4", "[]", "loss: categorical_crossentropy", LS_TARGET_CLASS);
+    check_form("units: 1", "[]", "loss: mse", LS_TARGET_SAME);
+    check_form("units: 1", "[1]", "loss: binary_crossentropy", LS_TARGET_SAME);
+}
+
+struct refused {
+    const char *input, *last_kind, *last; /* of the model */
+    const char *x_shape, *y_shape;        /* of the data */
+    const char *compile, *wanted;
+};
+
+static void refuse(const struct refused *r)
+{
+    struct ls_objective *objective = NULL;
+    struct ls_columns columns = {0};
+    struct ls_data *data = make_data(r->x_shape, r->y_shape, 2, NULL);
+    struct ls_model *model = make_model(r->input, r->last_kind, r->last);
+    struct ls_tree *tree = yaml_tree(r->compile);
+    const struct ls_tree *compile = ls_tree_find(tree, "compile");
+    ls_status status = ls_objective_create(&objective, model, compile ? compile : tree, data);
+    if (status == LS_OK)
+        status = ls_columns_find(&columns, model, objective, data);
+    if (status != LS_BAD_INPUT)
+        fail_msg("%s: status %d, expected: %s", r->compile, status, r->wanted);
+    assert_string_equal(ls_message(), r->wanted);
+    ls_columns_release(&columns);
+    ls_objective_free(objective);
+    ls_tree_free(tree);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_shapes_that_do_not_fit(void **state)
+{
+    (void)state;
+    refuse(&(struct refused){"[3]", "Dense", "units: 4", "[3]", "[5]", "loss: mse",
+                             "data.h5:all: target 'y' has shape (None, 5), but the output of layer "
+                             "'dense' is (None, 4)"});
+    refuse(&(struct refused){"[2, 3]", "Dense", "units: 4, name: out", "[2, 3]", "[4]", "loss: mse",
+                             "data.h5:all: target 'y' has shape (None, 4), but the output of layer "
+                             "'out' is (None, 2, 4)"});
+    refuse(&(struct refused){"[3]", "Dense", "units: 1", "[3]", "[2]", "loss: mse",
+                             "data.h5:all: target 'y' has shape (None, 2), but the output of layer "
+                             "'dense' is (None, 1)"});
+    refuse(&(struct refused){"[3]", "Dense", "units: 1", "[4]", "[]", "loss: mse",
+                             "data.h5:all: 'x' has shape (None, 4), but the model's input is "
+                             "(None, 3)"});
+    refuse(&(struct refused){"[6]", "Dense", "units: 1", "[2, 3]", "[]", "loss: mse",
+                             "data.h5:all: 'x' has shape (None, 2, 3), but the model's input is "
+                             "(None, 6)"});
+}
+
+/* Arrays say only how many numbers a sample has. */
+static void test_arrays_fit_by_their_size(void **state)
+{
+    (void)state;
+    float values[SAMPLES * 6] = {0};
+    struct ls_objective *objective;
+    struct ls_columns columns;
+    struct ls_data *data;
+    struct ls_model *model = make_model("[2, 3]", "Dense", "units: 4");
+    struct ls_tree *compile = yaml_tree("loss: sparse_categorical_crossentropy");
+    expect_status(ls_data_from_arrays(
+                      &data,
+                      &(struct ls_data_arrays){
+                          .samples = SAMPLES, .x = values, .x_size = 6, .y = values, .y_size = 2}),
+                  LS_OK);
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    assert_ok(ls_columns_find(&columns, model, objective, data));
+    assert_int_equal(columns.uses, 2);
+    assert_int_equal(columns.use[1].classes, 4);
+    assert_false(columns.weighted);
+    ls_columns_release(&columns);
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+/* -- compile
+ * --------------------------------------------------------------------------------------- */
+
+static void refuse_compile(const char *last, const char *y_shape, const char *compile,
+                           const char *wanted)
+{
+    refuse(&(struct refused){"[3]", "Dense", last, "[3]", y_shape, compile, wanted});
+}
+
+static void test_refused_losses(void **state)
+{
+    (void)state;
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", "[]", 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", "units: 1");
+    assert_fails(ls_objective_create(&objective, model, NULL, data), LS_BAD_INPUT,
+                 "the model is not compiled: `compile` names its loss, optimizer and metrics");
+    assert_null(objective);
+    ls_model_free(model);
+    ls_data_free(data);
+    refuse_compile("units: 1", "[]", "[mse]",
+                   "run.yaml:1: expected a map with optimizer, loss, metrics");
+    refuse_compile("units: 1", "[]", "optimizer: adam\n", "run.yaml:1: `compile` names no loss");
+    refuse_compile("units: 1", "[]", "optimizer: adam\nloss:\n",
+                   "run.yaml:2: loss: `compile` names no loss");
+    refuse_compile("units: 1", "[]", "loss: mse\nlosses: 1\n",
+                   "run.yaml:2: unknown key 'losses' (did you mean 'loss'?)");
+    refuse_compile("units: 1", "[]", "loss: mean_square_error\n",
+                   "run.yaml:1: loss: unknown loss 'mean_square_error' (did you mean "
+                   "'MeanSquaredError'?)");
+    refuse_compile("units: 1", "[]", "loss: {Huber: {delt: 2}}\n",
+                   "run.yaml:1: loss Huber: unknown option 'delt' (did you mean 'delta'?)");
+    refuse_compile("units: 1", "[]", "loss: sparse_categorical_crossentropy\n",
+                   "run.yaml:1: loss: SparseCategoricalCrossentropy needs an output of at least 2 "
+                   "classes, the model's has 1");
+    refuse_compile("units: 4", "[4]", "loss: sparse_categorical_crossentropy\n",
+                   "run.yaml:1: loss: SparseCategoricalCrossentropy needs integer classes, but the "
+                   "target has rows of 4 numbers (CategoricalCrossentropy takes those)");
+    refuse_compile("units: 1", "[]", "loss: mse\nloss_weights: [a]\n",
+                   "run.yaml:2: loss_weights[0]: expected a number, found 'a'");
+}
+
+static void test_refused_metrics(void **state)
+{
+    (void)state;
+    refuse_compile("units: 4", "[]", "loss: mse\nmetrics:\n  - mae\n  - acuracy\n",
+                   "run.yaml:4: metrics[1]: unknown metric 'acuracy' (did you mean 'accuracy'?)");
+    refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [mae, mse, mae]\n",
+                   "compile: metric 'mae' is there twice");
+    refuse_compile("units: 4", "[4]", "loss: mse\nmetrics: [sparse_categorical_accuracy]\n",
+                   "run.yaml:2: metrics[0]: SparseCategoricalAccuracy needs integer classes as "
+                   "targets");
+    refuse_compile("units: 4", "[]",
+                   "compile:\n  loss: mse\n  metrics: [{BinaryAccuracy: {treshold: 1}}]\n",
+                   "run.yaml:3: metrics[0] BinaryAccuracy: unknown option 'treshold' (did you mean "
+                   "'threshold'?)");
+}
+
+static void check_names(const char *last, const char *y_shape, const char *compile_text,
+                        const char *const *wanted)
+{
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", y_shape, 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", last);
+    struct ls_tree *compile = yaml_tree(compile_text);
+    size_t count = 0;
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    while (wanted[count])
+        count++;
+    assert_int_equal(ls_objective_results(objective), count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(ls_objective_names(objective)[i], wanted[i]);
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+/* Keras' keys in its logs: what the user wrote, or the class' name in snake case. */
+static void test_names(void **state)
+{
+    (void)state;
+    check_names("units: 4", "[]", "loss: mse\n", (const char *const[]){"loss", NULL});
+    check_names("units: 4", "[]", "loss: mse\nmetrics: acc\n",
+                (const char *const[]){"loss", "acc", NULL});
+    check_names(
+        "units: 4", "[]",
+        "loss: mse\nmetrics: [accuracy, mae, MeanSquaredError: {}, {BinaryAccuracy: {name: "
+        "hits}}]\n",
+        (const char *const[]){"loss", "accuracy", "mae", "mean_squared_error", "hits", NULL});
+    check_names("units: 4", "[]", "loss: {dense: mse}\nmetrics: {dense: [mae]}\n",
+                (const char *const[]){"loss", "mae", NULL});
+}
+
+static const char *metric_kind(const char *last, const char *y_shape)
+{
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", y_shape, 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", last);
+    struct ls_tree *compile = yaml_tree("loss: mse\nmetrics: [accuracy]\n");
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    const char *name = objective->metric[0].instance.kind->name;
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+    return name;
+}
+
+static void test_accuracy(void **state)
+{
+    (void)state;
+    assert_string_equal(metric_kind("units: 1", "[]"), "BinaryAccuracy");
+    assert_string_equal(metric_kind("units: 4", "[]"), "SparseCategoricalAccuracy");
+    assert_string_equal(metric_kind("units: 4", "[4]"), "CategoricalAccuracy");
+}
+
+/* -- activations left to the loss
+ * ------------------------------------------------------------------------ */
+
+static void check_deferred(const char *kind, const char *last, const char *loss, bool wanted)
+{
+    struct ls_objective *objective;
+    bool sigmoid = strstr(loss, "inary") != NULL;
+    struct ls_data *data = make_data(sigmoid ? "[1]" : "[4]", sigmoid ? "[]" : "[4]", 2, NULL);
+    struct ls_model *model = make_model(sigmoid ? "[1]" : "[4]", kind, last);
+    struct ls_tree *compile = yaml_tree(loss);
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    if (ls_objective_defer(objective)[0] != wanted)
+        fail_msg("%s {%s}, %s: %s", kind, last ? last : "", loss, wanted ? "not left" : "left");
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_deferral(void **state)
+{
+    (void)state;
+    static const char categorical[] = "loss: categorical_crossentropy",
+                      binary[] = "loss: binary_crossentropy";
+    check_deferred("Dense", "units: 4, activation: softmax", categorical, true);
+    check_deferred("Softmax", NULL, categorical, true);
+    check_deferred("Activation", "activation: softmax", categorical, true);
+    check_deferred("Dense", "units: 1, activation: sigmoid", binary, true);
+    check_deferred("Dense", "units: 4, activation: sigmoid", categorical, false);
+    check_deferred("Dense", "units: 4", categorical, false);
+    check_deferred("Dense", "units: 4, activation: softmax", "loss: mse", false);
+    check_deferred("Dense", "units: 4, activation: softmax",
+                   "loss: {CategoricalCrossentropy: {from_logits: true}}", false);
+    /* its penalty is of what the activation gives */
+    check_deferred("Dense", "units: 4, activation: softmax, activity_regularizer: l2", categorical,
+                   false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        directory_test(test_forms),
+        directory_test(test_shapes_that_do_not_fit),
+        directory_test(test_arrays_fit_by_their_size),
+        directory_test(test_refused_losses),
+        directory_test(test_refused_metrics),
+        directory_test(test_names),
+        directory_test(test_accuracy),
+        directory_test(test_deferral),
+    };
+    return cmocka_run_group_tests_name("objectives", tests, start_alone, end_alone);
+}
