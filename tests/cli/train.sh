@@ -98,7 +98,7 @@ bad 65 "bad.yaml:13: data validation: */points.h5: no split 'validate'; it has: 
 bad 65 "*bad.yaml: not *HDF5*" 's/points.h5:train/bad.yaml:train/'
 bad 65 "bad.yaml:12: *FILE:SPLIT*" 's/points.h5:train/points.h5/'
 bad 65 "bad.yaml:9: compile loss: SparseCategoricalCrossentropy needs an output of at least 2 classes, the model's has 1" '6s/units: 2/units: 1/'
-bad 65 "--set model.layers.9.units=3: *" '' --set model.layers.9.units=3
+bad 65 "--set*model.layers.9.units: no such entry: *" '' --set model.layers.9.units=3
 bad 65 "bad.yaml: fit: unknown option 'epoch' (did you mean 'epochs'?)" '' --set fit.epoch=3
 bad 64 "--set fit: expected KEY=VALUE*" '' --set fit
 
