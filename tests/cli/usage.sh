@@ -54,7 +54,7 @@ refused 64 "import idx: extra operand '5'" import idx 1 2 3 4 5
 refused 64 "list: extra operand 'c'" list a b c
 refused 64 "stop: extra operand 'b'" stop a b
 refused 64 "diff: extra operand 'c'" diff a b c
-refused 64 "predict: missing option '--data' (FILE:SPLIT)" predict m.h5
+refused_like 64 "predict: missing option '--data' (FILE:SPLIT*)" predict m.h5
 refused 64 "predict: missing option '--out' (F.h5|F.csv)" predict m.h5 --data f.h5:test
 refused 64 "import idx: missing option '--out' (F.h5)" import idx a b
 refused 64 "import csv: missing option '--out' (F.h5)" import csv a
