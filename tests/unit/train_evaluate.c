@@ -21,8 +21,7 @@ static void make_samples(void)
     }
 }
 
-/* -- by hand
- * ---------------------------------------------------------------------------------------- */
+/* -- by hand */
 
 struct dense {
     float kernel[INPUTS][CLASSES], bias[CLASSES];
@@ -86,8 +85,7 @@ static void near(const char *what, double found, double wanted)
         fail_msg("%s: %.9g, by hand %.9g", what, found, wanted);
 }
 
-/* -- evaluating
- * ------------------------------------------------------------------------------------- */
+/* -- evaluating */
 
 static struct ls_model *make_model(const char *dense, const char *compile)
 {
@@ -158,6 +156,31 @@ static void test_again(void **state)
     assert_int_equal(before, after);
     ls_evaluation_release(&first);
     ls_evaluation_release(&second);
+    ls_model_free(model);
+}
+
+/* An evaluator is used once an epoch. */
+static void test_evaluator_again(void **state)
+{
+    (void)state;
+    struct ls_model *model =
+        make_model("units: 3, activation: softmax", "loss: mse, metrics: [accuracy]");
+    struct ls_evaluator *evaluator;
+    struct ls_data *data;
+    double first[2], second[2];
+    expect_status(ls_data_from_arrays(&data, &(struct ls_data_arrays){.samples = 600,
+                                                                      .x = x,
+                                                                      .x_size = INPUTS,
+                                                                      .y = one_hot,
+                                                                      .y_size = CLASSES}),
+                  LS_OK);
+    assert_ok(ls_evaluator_create(&evaluator, alone, model, model->compile, data));
+    assert_int_equal(ls_objective_results(ls_evaluator_objective(evaluator)), 2);
+    assert_ok(ls_evaluator_run(evaluator, first));
+    assert_ok(ls_evaluator_run(evaluator, second));
+    assert_memory_equal(first, second, sizeof first);
+    ls_evaluator_free(evaluator);
+    ls_data_free(data);
     ls_model_free(model);
 }
 
@@ -285,13 +308,10 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_sizes),
-        directory_test(test_again),
-        directory_test(test_loss_weight_and_sum),
-        directory_test(test_penalties),
-        directory_test(test_sample_weights),
-        directory_test(test_dropout_is_off),
-        directory_test(test_refused),
+        directory_test(test_sizes),           directory_test(test_again),
+        directory_test(test_evaluator_again), directory_test(test_loss_weight_and_sum),
+        directory_test(test_penalties),       directory_test(test_sample_weights),
+        directory_test(test_dropout_is_off),  directory_test(test_refused),
     };
     return cmocka_run_group_tests_name("evaluation", tests, start, end_alone);
 }

@@ -6,8 +6,7 @@
 #include "store/checkpoint.h"
 #include "train/directory.h"
 
-/* -- refusing
- * ------------------------------------------------------------------------------------------- */
+/* -- refusing */
 
 static void test_directory_with_a_run(void **state)
 {
@@ -178,9 +177,7 @@ static void test_failed_starts(void **state)
     assert_int_equal(count_files(), 2);
 }
 
-/* -- NaN
- * -----------------------------------------------------------------------------------------------
- */
+/* -- NaN */
 
 static void test_nan_is_never_saved(void **state)
 {
@@ -205,13 +202,32 @@ static void test_nan_is_never_saved(void **state)
     }
 }
 
+/* The loss is still finite, but the weights after the step are not. */
+static void test_weights_that_diverge(void **state)
+{
+    (void)state;
+    struct ls_run_status status;
+    write_text("run.yaml", "model:\n  - Input: {shape: 4}\n  - Dense: {units: 3}\n"
+                           "compile: {loss: mse, loss_weights: [1000], optimizer: {SGD: "
+                           "{learning_rate: 3e38}}}\n"
+                           "data: {train: data.h5:train}\n"
+                           "fit: {batch_size: 5, shuffle: false}\n"
+                           "checkpoint: {every: 1 step}\n");
+    assert_fails(train_in("run", false, NULL), LS_FAILED,
+                 "after step 1: weights of dense/kernel are not finite (NaN or infinity): the "
+                 "training diverged");
+    assert_ok(ls_run_status("run", &status));
+    assert_int_equal(status.state, LS_RUN_FAILED);
+    assert_string_equal(status.checkpoint, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         trained_test(test_directory_with_a_run), trained_test(test_directory_in_use),
         trained_test(test_another_run),          trained_test(test_accepted),
         trained_test(test_other_data),           trained_test(test_failed_starts),
-        trained_test(test_nan_is_never_saved),
+        trained_test(test_nan_is_never_saved),   trained_test(test_weights_that_diverge),
     };
     return cmocka_run_group_tests_name("refused runs", tests, start_alone, end_alone);
 }

@@ -4,8 +4,7 @@
 
 #include "unit/train_run_test.h"
 
-/* -- a whole run
- * ---------------------------------------------------------------------------------------- */
+/* -- a whole run */
 
 static void test_run_directory(void **state)
 {
@@ -125,8 +124,7 @@ static void test_observer(void **state)
     assert_int_equal(seen.last_checkpoint, EPOCHS * STEPS);
 }
 
-/* -- stopping and going on
- * -------------------------------------------------------------------------------- */
+/* -- stopping and going on */
 
 static const char *const two_epochs[] = {"fit.epochs=2", "fit.replicas=3",
                                          "checkpoint.every=9 epochs", NULL};
@@ -186,6 +184,7 @@ static void test_finished(void **state)
     uint64_t hash = hash_of("run");
     assert_ok(train_seen(&seen, "run", true, NULL));
     assert_int_equal(seen.steps, 0);
+    assert_int_equal(seen.checkpoints, 0); /* nothing is written anew */
     assert_int_equal(hash_of("run"), hash);
     check_state("run", LS_RUN_FINISHED);
     assert_ok(train_seen(&more, "run", true, (const char *const[]){"fit.epochs=4", NULL}));
