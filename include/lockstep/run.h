@@ -74,7 +74,7 @@ LS_API ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *t
 
 struct ls_run_evaluate {
     const char *model; /* a checkpoint, a Keras .h5, a run directory */
-    const char *data;  /* FILE:SPLIT; NULL: the run's validation data */
+    const char *data;  /* FILE:SPLIT or F.csv; NULL: the run's validation data */
     const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
     int threads;
 };
@@ -83,9 +83,11 @@ LS_API ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evalu
                                  struct ls_evaluation *evaluation);
 
 struct ls_run_predict {
-    const char *model, *data;
+    const char *model;
+    const char *data;  /* FILE:SPLIT; or F.csv, its columns as those that import csv read from the
+                          model's training data, found by name */
     const char *out;   /* F.h5 or F.csv */
-    bool classes;      /* the class in place of the numbers (its name, where known) */
+    bool classes;      /* the class in place of the numbers (its name, where known, in a CSV) */
     const char *layer; /* the output of this layer in place of the model's; or NULL */
     int threads;
 };

@@ -238,8 +238,7 @@ ls_status ls_instance_copy(struct ls_instance *copy, const struct ls_instance *i
     return status;
 }
 
-/* -- writing -------------------------------------------------------------------------------------
- */
+/* -- writing */
 
 ls_status ls_instance_write(const struct ls_instance *instance, struct ls_tree *map)
 {

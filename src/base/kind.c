@@ -76,8 +76,7 @@ ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tr
     return status;
 }
 
-/* -- help ----------------------------------------------------------------------------------------
- */
+/* -- help */
 
 enum { COLUMN_NAME, COLUMN_TYPE, COLUMN_INITIAL, COLUMN_RANGE, COLUMN_HELP, COLUMNS };
 

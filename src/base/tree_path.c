@@ -149,8 +149,7 @@ const struct ls_tree *ls_tree_find_path(const struct ls_tree *tree, const char *
     return tree;
 }
 
-/* -- setting --------------------------------------------------------------------------------------
- */
+/* -- setting */
 
 /* What is not given yet, or is a bare name (`- Flatten`, `optimizer: adam`), becomes a map in which
  * options can be set. */

@@ -8,8 +8,7 @@
 enum { YAML_WIDTH = 88, FLOW_DEPTH = 2, INDENT = 2 };
 enum { CODE_REPLACEMENT = 0xfffd, CODE_PLANES = 0x10000 };
 
-/* -- characters ----------------------------------------------------------------------------------
- */
+/* -- characters */
 
 /* The code point at *text, which moves behind it; U+FFFD for a byte that is no UTF-8. */
 static unsigned long next_code(const char **text)
@@ -81,8 +80,7 @@ static void append_yaml_string(struct ls_text *text, const char *string)
     ls_text_append(text, "\"");
 }
 
-/* -- JSON ----------------------------------------------------------------------------------------
- */
+/* -- JSON */
 
 static bool is_json_number(const char *text)
 {
@@ -148,8 +146,7 @@ void ls_tree_format_json(struct ls_text *text, const struct ls_tree *tree)
     ls_text_append(text, tree->type == LS_TREE_MAP ? "}" : "]");
 }
 
-/* -- YAML ----------------------------------------------------------------------------------------
- */
+/* -- YAML */
 
 static bool is_leaf(const struct ls_tree *tree)
 {

@@ -14,9 +14,9 @@ static const struct cli_option options[] = {
     {.name = "data",
      .type = CLI_TEXT,
      .offset = AT(data),
-     .argument = "FILE:SPLIT",
+     .argument = "FILE:SPLIT|F.csv",
      .required = true,
-     .help = "predict for these samples"},
+     .help = "predict for these samples; of a CSV file, for its columns by name"},
     {.name = "out",
      .letter = 'o',
      .type = CLI_TEXT,
@@ -88,7 +88,8 @@ const struct cli_command cli_predict = {
     .all_ranks = true,
     .failed = "the prediction failed",
     .examples = "  lockstep predict runs/a --data mnist.h5:test -o predictions.h5\n"
-                "  lockstep predict runs/a --data mnist.h5:test -o digits.csv --classes\n",
+                "  lockstep predict runs/a --data mnist.h5:test -o digits.csv --classes\n"
+                "  lockstep predict runs/houses --data new.csv -o prices.csv\n",
     .run = run,
 };
 _Static_assert(sizeof(struct options) <= CLI_OPTIONS_BYTES, "room for the options");

@@ -156,8 +156,7 @@ ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double
                   displacements, MPI_DOUBLE, comm->world);
 }
 
-/* -- the same value everywhere ------------------------------------------------------------------
- */
+/* -- the same value everywhere */
 
 /* The value that most ranks hold; of equals the lowest rank's. */
 static uint64_t majority(const uint64_t *values, int size)

@@ -8,7 +8,7 @@ struct ls_range ls_combine_replicas(const struct ls_combine *combine)
     return combine->replicas;
 }
 
-/* -- folding ----------------------------------------------------------------------------------- */
+/* -- folding */
 
 static size_t slot_number(const struct ls_combine *combine, int64_t replica)
 {
@@ -63,7 +63,7 @@ void ls_combine_push(struct ls_combine *combine, int64_t replica)
         add_topmost(combine);
 }
 
-/* -- a step ------------------------------------------------------------------------------------ */
+/* -- a step */
 
 static ls_status sum_between_nodes(struct ls_combine *combine)
 {

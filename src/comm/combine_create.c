@@ -7,7 +7,7 @@
 #include "comm/combine_private.h"
 #include "kernel/kernels.h"
 
-/* -- memory ------------------------------------------------------------------------------------ */
+/* -- memory */
 
 /* Each rank allocates its slots, and of what all work on the pages that it works on. */
 static ls_status share_memory(struct ls_combine *combine)
@@ -94,7 +94,7 @@ static ls_status get_memory(struct ls_combine *combine)
                                   combine->layout.arenas * combine->layout.arena_bytes);
 }
 
-/* -- trees ------------------------------------------------------------------------------------- */
+/* -- trees */
 
 static ls_status make_tree(struct ls_combine *combine)
 {
@@ -151,7 +151,7 @@ static ls_status make_trees(struct ls_combine *combine)
     return LS_OK;
 }
 
-/* -- creation ---------------------------------------------------------------------------------- */
+/* -- creation */
 
 static ls_status check(const struct ls_comm *comm, const struct ls_combine_options *options)
 {

@@ -3,7 +3,7 @@
 
 #include "comm/combine_private.h"
 
-/* -- arithmetic -------------------------------------------------------------------------------- */
+/* -- arithmetic */
 
 /* Leaves are pushed one by one and added like the bits of a counter: n of them need at most
  * log2(n) + 1 slots, above the slots of the partial sums that are finished. */
@@ -84,7 +84,7 @@ size_t ls_combine_leaf_arena(const struct ls_combine *combine, int position, int
     return combine->layout.first_slot[position - combine->node_first[combine->node]] + slot;
 }
 
-/* -- who holds what ---------------------------------------------------------------------------- */
+/* -- who holds what */
 
 static ls_status deal_replicas(struct ls_combine *combine)
 {

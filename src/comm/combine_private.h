@@ -86,8 +86,7 @@ struct ls_range ls_combine_node_run(const struct ls_combine *combine);
  * of it, else the next of those that follow the sum. */
 size_t ls_combine_root_arena(const struct ls_combine *combine, int i, size_t *next);
 
-/* -- between nodes: exchange.c ------------------------------------------------------------------
- */
+/* -- between nodes: exchange.c */
 ls_status ls_exchange_create(struct ls_exchange **exchange, struct ls_combine *combine,
                              struct ls_range elements, int number);
 void ls_exchange_free(struct ls_exchange *exchange);

@@ -22,7 +22,7 @@ ls_status ls_mpi_check(int code, const char *function)
     return ls_fail(LS_FAILED, "%s failed: %.*s", function, length, text);
 }
 
-/* -- who is where ------------------------------------------------------------------------------ */
+/* -- who is where */
 
 static ls_status allocate_tables(struct ls_comm *comm)
 {
@@ -125,7 +125,7 @@ out:
     return status;
 }
 
-/* -- creation ---------------------------------------------------------------------------------- */
+/* -- creation */
 
 static ls_status build(struct ls_comm **out_comm, MPI_Comm parent, const struct ls_comm_test *test)
 {
@@ -280,7 +280,7 @@ void ls_comm_abort(struct ls_comm *comm, int exit_status)
     _Exit(exit_status);
 }
 
-/* -- looking ----------------------------------------------------------------------------------- */
+/* -- looking */
 
 int ls_comm_rank(const struct ls_comm *comm)
 {

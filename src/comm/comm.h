@@ -35,8 +35,7 @@ struct ls_comm_test {
 ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *parent, int ranks,
                               const struct ls_comm_test *test); /* NULL on ranks >= ranks */
 
-/* -- agreement: collective; every rank gets the same answer --------------------------------------
- */
+/* -- agreement: collective; every rank gets the same answer */
 
 /* The status of the lowest rank that has none LS_OK, with its message on every rank; LS_OK when all
  * are. What everybody must call after anything that one rank alone may fail at. */

@@ -43,7 +43,7 @@ static int open_in_proc(const struct offer *offer)
     return descriptor;
 }
 
-/* -- over a socket ----------------------------------------------------------------------------- */
+/* -- over a socket */
 
 struct address {
     struct sockaddr_un name;

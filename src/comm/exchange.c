@@ -31,7 +31,7 @@ static struct ls_range intersect(struct ls_range a, struct ls_range b)
     return both.end > both.begin ? both : (struct ls_range){0, 0};
 }
 
-/* -- setting up -------------------------------------------------------------------------------- */
+/* -- setting up */
 
 static ls_status grow(struct requests *requests)
 {
@@ -174,7 +174,7 @@ void ls_exchange_free(struct ls_exchange *x)
     ls_release(x);
 }
 
-/* -- a step ------------------------------------------------------------------------------------ */
+/* -- a step */
 
 static ls_status start(struct requests *requests)
 {

@@ -6,7 +6,7 @@
 /* Elements that are taken through a whole tree at a time: with its temporaries they stay in L1. */
 enum { TILE = 1024 };
 
-/* -- leaves ------------------------------------------------------------------------------------ */
+/* -- leaves */
 
 ls_status ls_leaves_create(struct ls_leaves *leaves, int64_t n, int holders, const int64_t *begins)
 {
@@ -47,7 +47,7 @@ int64_t ls_treesum_leaf(const struct ls_range *leaves, size_t count, struct ls_r
     return -1;
 }
 
-/* -- doubles ----------------------------------------------------------------------------------- */
+/* -- doubles */
 
 struct walk {
     const struct ls_leaves *leaves;
@@ -90,7 +90,7 @@ void ls_values_sum(double *sums, struct ls_range range, const double *values, si
         sums[column] = values_sum(values + column, count, 0, range.end - range.begin);
 }
 
-/* -- floats ------------------------------------------------------------------------------------ */
+/* -- floats */
 
 struct compiler {
     struct ls_treesum *tree;

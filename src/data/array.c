@@ -38,7 +38,7 @@ static ls_status check_sizes(int64_t samples, size_t x_size, size_t y_size)
     return LS_OK;
 }
 
-/* -- arrays ----------------------------------------------------------------------------------- */
+/* -- arrays */
 
 struct arrays {
     struct ls_data data;
@@ -81,7 +81,7 @@ ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays
     return status;
 }
 
-/* -- a reader --------------------------------------------------------------------------------- */
+/* -- a reader */
 
 /* A sample's x and y come from one call, but are asked for column by column: what was read last is
  * kept. */

@@ -57,7 +57,7 @@ ls_status ls_csv_fail(const struct ls_csv *csv, size_t field, int64_t line, cons
 {
     char what[512];
     va_list arguments;
-    bool named = field < csv->names_count;
+    bool named = field < csv->names_count && csv->names[field];
 
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);

@@ -19,7 +19,7 @@ struct ls_csv {
     struct ls_csv_field *field;
     size_t fields, field_room;
     int64_t record_line;      /* where the record begins */
-    const char *const *names; /* of the columns, for messages, once they are known; or NULL */
+    const char *const *names; /* of the columns, for messages, once known (NULL: not) */
     size_t names_count;
 };
 

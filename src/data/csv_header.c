@@ -1,7 +1,8 @@
 /* The names of a CSV file's columns: from its first line, from the caller, and from an earlier
  * import, as JSON:
  * {"columns": [{"name": "age"}, {"name": "colour", "classes": ["blue", "red"]}],
- *  "target": {"name": "species", "classes": ["cat", "dog"]}} */
+ *  "target": {"name": "species", "classes": ["cat", "dog"]}}
+ * and "header": false where the names were made (c1, c2, ...). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "data/csv_table.h"
+#include "data/source.h"
 
 static ls_status add_column(struct ls_csv_table *table, const char *name)
 {
@@ -68,20 +70,25 @@ static ls_status parse_column(struct ls_csv_table *table, const struct ls_tree *
 ls_status ls_csv_table_parse(struct ls_csv_table *table, const char *json)
 {
     struct ls_tree *tree;
-    const struct ls_tree *columns, *target;
+    const struct ls_tree *columns, *target, *header;
+    bool has_header = true;
     ls_status status;
 
     *table = (struct ls_csv_table){.known = true};
     LS_TRY(ls_tree_parse_json(&tree, json, strlen(json), "lockstep_csv"));
     columns = ls_tree_find(tree, "columns");
     target = ls_tree_find(tree, "target");
-    if (!columns || columns->type != LS_TREE_LIST) {
+    header = ls_tree_find(tree, "header");
+    if (!columns || columns->type != LS_TREE_LIST || columns->count == 0) {
         status = ls_fail_at(tree, LS_BAD_INPUT, "not what an import of CSV writes");
         goto out;
     }
     for (const struct ls_tree *entry = columns->child; entry; entry = entry->next)
         LS_TRY_OUT(parse_column(table, entry));
     table->features = table->columns;
+    if (header)
+        LS_TRY_OUT(ls_tree_bool(header, &has_header));
+    table->no_header = !has_header;
     status = target ? parse_column(table, target) : LS_OK;
 out:
     ls_tree_free(tree);
@@ -116,6 +123,8 @@ ls_status ls_csv_table_format(const struct ls_csv_table *table, char **json)
     if (ok && table->features < table->columns)
         ok = format_column(ls_tree_add(tree, "target", LS_TREE_MAP),
                            &table->column[table->features]);
+    if (ok && table->no_header)
+        ok = ls_tree_add_bool(tree, "header", false) != NULL;
     if (ok)
         ls_tree_format_json(&text, tree);
     status = ok ? ls_text_status(&text) : ls_fail(LS_FAILED, "out of memory");
@@ -125,6 +134,15 @@ ls_status ls_csv_table_format(const struct ls_csv_table *table, char **json)
         ls_text_release(&text);
     ls_tree_free(tree);
     return status;
+}
+
+void ls_csv_table_forget_target(struct ls_csv_table *table)
+{
+    if (table->columns == table->features)
+        return;
+    table->columns = table->features;
+    ls_release(table->column[table->columns].name);
+    ls_strings_free(table->column[table->columns].classes, table->column[table->columns].count);
 }
 
 /* -- the first line --------------------------------------------------------------------------- */
@@ -242,9 +260,14 @@ static ls_status place_fields(struct ls_csv_table *table, const struct ls_csv *c
     table->fields = csv->fields;
     table->has_target = false;
     for (size_t i = 0; i < csv->fields; i++) {
-        if (!find_column(table, name[i], found, &table->place[i]))
+        table->names[i] = NULL;
+        if (!find_column(table, name[i], found, &table->place[i])) {
+            table->place[i] = LS_CSV_PASSED_OVER;
+            if (table->pass_over)
+                continue;
             return ls_csv_fail(csv, i, csv->record_line, "'%s' is no column of %s", name[i],
                                table->known ? import->out : import->files[0]);
+        }
         table->names[i] = table->column[table->place[i]].name;
         table->has_target = table->has_target || table->place[i] == table->features;
         found += table->place[i] < table->features;
@@ -292,6 +315,8 @@ ls_status ls_csv_table_header(struct ls_csv_table *table, struct ls_csv *csv,
                                      : ls_duplicate(&name[i], ls_csv_text(csv, i)));
     LS_TRY_OUT(check_target(table, csv, name, import));
     if (first)
+        table->no_header = import->no_header;
+    if (first)
         LS_TRY_OUT(take_columns(table, name, csv->fields, import));
     if (first || table->known)
         LS_TRY_OUT(ask_for_texts(table, csv, import));
@@ -302,5 +327,30 @@ out:
     for (size_t i = 0; i < csv->fields; i++)
         ls_release(name[i]);
     ls_release(name);
+    return status;
+}
+
+ls_status ls_csv_table_read(struct ls_csv_table *table, struct ls_watch *watch, const char *path,
+                            ls_csv_take *take, void *user)
+{
+    struct ls_csv csv;
+    bool more;
+    ls_status status;
+
+    LS_TRY_OUT(ls_csv_open(&csv, path, watch));
+    LS_TRY_OUT(ls_csv_next(&csv, &more));
+    if (!more) {
+        status = ls_fail(LS_BAD_INPUT, "%s: an empty file", path);
+        goto out;
+    }
+    LS_TRY_OUT(ls_csv_table_header(table, &csv, watch->import));
+    if (!watch->import->no_header)
+        LS_TRY_OUT(ls_csv_next(&csv, &more));
+    while (more) {
+        LS_TRY_OUT(take(user, &csv));
+        LS_TRY_OUT(ls_csv_next(&csv, &more));
+    }
+out:
+    ls_csv_close(&csv);
     return status;
 }

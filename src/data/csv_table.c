@@ -191,6 +191,9 @@ static ls_status learn_field(struct ls_csv_table *table, const struct ls_csv *cs
         return learn_class(table, column, csv, field);
     if (reading == IS_TOO_LARGE)
         return ls_csv_fail(csv, field, line, "'%s' is too large for a 32-bit float", text);
+    if (reading != IS_NUMBER && table->known)
+        return ls_csv_fail(csv, field, line, "'%s' is not a number, as those known from before",
+                           text);
     if (reading != IS_NUMBER)
         return ls_csv_fail(csv, field, line,
                            "'%s' is not a number, as the values before are (name the column as one "
@@ -204,7 +207,8 @@ ls_status ls_csv_table_learn(struct ls_csv_table *table, const struct ls_csv *cs
 {
     LS_TRY(check_count(table, csv));
     for (size_t i = 0; i < csv->fields; i++)
-        LS_TRY(learn_field(table, csv, i));
+        if (table->place[i] != LS_CSV_PASSED_OVER)
+            LS_TRY(learn_field(table, csv, i));
     table->rows++;
     return LS_OK;
 }
@@ -249,29 +253,36 @@ static void store_target(void *y, enum ls_number_type type, double value)
         memcpy(y, &real, sizeof real);
 }
 
+static ls_status convert_field(const struct ls_csv_column *column, const struct ls_csv *csv,
+                               size_t field, double *value)
+{
+    const char *text = ls_csv_text(csv, field);
+    bool ok;
+
+    if (column->is_text)
+        *value = (double)find_class(column, text, &ok);
+    else
+        ok = read_number(text, value) == IS_NUMBER && *value >= column->low &&
+             *value <= column->high;
+    return ok ? LS_OK
+              : ls_csv_fail(csv, field, csv->field[field].line,
+                            "'%s' was not there before: the file changed while it was read", text);
+}
+
 ls_status ls_csv_table_convert(const struct ls_csv_table *table, const struct ls_csv *csv, float *x,
                                void *y)
 {
     LS_TRY(check_count(table, csv));
     for (size_t i = 0; i < csv->fields; i++) {
         size_t place = table->place[i];
-        const struct ls_csv_column *column = &table->column[place];
-        const char *text = ls_csv_text(csv, i);
         double value = 0;
-        bool ok;
 
-        if (column->is_text)
-            value = (double)find_class(column, text, &ok);
-        else
-            ok = read_number(text, &value) == IS_NUMBER && value >= column->low &&
-                 value <= column->high;
-        if (!ok)
-            return ls_csv_fail(csv, i, csv->field[i].line,
-                               "'%s' was not there before: the file changed while it was read",
-                               text);
+        if (place == LS_CSV_PASSED_OVER)
+            continue;
+        LS_TRY(convert_field(&table->column[place], csv, i, &value));
         if (place < table->features)
             x[place] = (float)value;
-        else
+        else if (y) /* NULL: the file had no target in the first pass */
             store_target(y, ls_csv_table_target_type(table), value);
     }
     return LS_OK;

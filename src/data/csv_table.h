@@ -5,6 +5,9 @@
 #include "data/csv.h"
 #include "kernel/kernels.h"
 
+/* The place of a field that is no column, where such are passed over. */
+#define LS_CSV_PASSED_OVER SIZE_MAX
+
 struct ls_csv_column {
     char *name;
     bool is_text; /* a class; else a number */
@@ -21,8 +24,10 @@ struct ls_csv_table {
     struct ls_csv_column *column; /* x's, in its order; the target's is the last */
     size_t columns, features;     /* features: columns without the target */
     bool known;                   /* by an earlier import: nothing is learnt any more */
+    bool no_header;               /* the file that was learnt from had none */
+    bool pass_over;               /* fields that are no column, in place of refusing them */
     size_t *place;                /* of a field of the file: its column */
-    const char **names;           /* of the fields; the columns' own */
+    const char **names;           /* of the fields; the columns' own, or NULL */
     size_t fields;
     bool has_target; /* a field is the target (a known one may be missing) */
     int64_t rows;    /* learnt from */
@@ -32,10 +37,18 @@ struct ls_csv_table {
  * status. */
 ls_status ls_csv_table_parse(struct ls_csv_table *table, const char *json);
 ls_status ls_csv_table_format(const struct ls_csv_table *table, char **json);
+/* From now on the target is no column. */
+void ls_csv_table_forget_target(struct ls_csv_table *table);
 
 /* Takes csv's first record as the header (or makes names and leaves it). */
 ls_status ls_csv_table_header(struct ls_csv_table *table, struct ls_csv *csv,
                               const struct ls_import *import);
+/* The whole of a file: its header, then each record to `take`. The watch's import says whether
+ * there is a header. */
+typedef ls_status ls_csv_take(void *user, const struct ls_csv *csv);
+ls_status ls_csv_table_read(struct ls_csv_table *table, struct ls_watch *watch, const char *path,
+                            ls_csv_take *take, void *user);
+
 /* Learns from csv's record, or checks it against what is known. */
 ls_status ls_csv_table_learn(struct ls_csv_table *table, const struct ls_csv *csv);
 /* Fails when there were no rows. */

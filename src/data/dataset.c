@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* -- making ----------------------------------------------------------------------------------- */
+/* -- making */
 
 ls_status ls_data_create(void *data, size_t bytes, const struct ls_data_kind *kind,
                          const char *name, size_t columns)
@@ -82,7 +82,7 @@ void ls_data_free(struct ls_data *data)
     ls_release(data);
 }
 
-/* -- looking ---------------------------------------------------------------------------------- */
+/* -- looking */
 
 int64_t ls_data_samples(const struct ls_data *data)
 {
@@ -160,7 +160,7 @@ ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *col
     return fail_to_find(data, name);
 }
 
-/* -- reading ---------------------------------------------------------------------------------- */
+/* -- reading */
 
 ls_status ls_data_read(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
                        int64_t count)

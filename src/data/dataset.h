@@ -45,6 +45,16 @@ const char *ls_data_locate(const struct ls_data *data, int64_t sample, int64_t *
 /* What import csv learnt (columns, classes, target), as JSON; NULL where the file has none. */
 const char *ls_data_learnt(const struct ls_data *data);
 
+/* A CSV file (or gzip of one) in memory, read by column name as `learnt` (ls_data_learnt's JSON of
+ * the data that a model was trained on) says: one column x, and y where `target` asks for it and
+ * the file has it. Columns may be in another order and more than are needed: the others are passed
+ * over. LS_BAD_INPUT for a column that is missing, a class that was not learnt, and what import csv
+ * refuses too, with file, line and column. The file must not change while it is read. */
+ls_status ls_data_from_csv(struct ls_data **data, const char *path, const char *learnt,
+                           bool target);
+/* Whether a path that a user gave is that of a CSV file (.csv, .csv.gz), not FILE:SPLIT. */
+bool ls_data_is_csv(const char *path);
+
 /* A view of [begin, end) of the samples (validation_split); it borrows data, which must outlive it.
  */
 ls_status ls_data_slice(struct ls_data **slice, struct ls_data *data, int64_t begin, int64_t end);

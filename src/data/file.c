@@ -69,7 +69,7 @@ static void release_file(struct ls_data *data)
 
 static const struct ls_data_kind file_kind = {.read = read_file, .release = release_file};
 
-/* -- which datasets --------------------------------------------------------------------------- */
+/* -- which datasets */
 
 static void release_places(struct places *places)
 {
@@ -156,7 +156,7 @@ static ls_status fail_without_split(hid_t file, const char *path, const char *sp
     return status;
 }
 
-/* -- columns ---------------------------------------------------------------------------------- */
+/* -- columns */
 
 /* Opens and checks the dataset, class names included. */
 static ls_status open_column(struct file_data *file, hid_t group, const struct place *place,
@@ -274,7 +274,7 @@ static ls_status finish_columns(struct file_data *file, size_t *resident)
     return LS_OK;
 }
 
-/* -- the file --------------------------------------------------------------------------------- */
+/* -- the file */
 
 static ls_status open_file(struct file_data *file, const char *path)
 {

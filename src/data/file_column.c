@@ -48,7 +48,7 @@ size_t ls_file_column_chunks(const struct ls_file_column *column)
     return column->resident || column->set.chunk == 0 ? 0 : column->slots;
 }
 
-/* -- from the file ---------------------------------------------------------------------------- */
+/* -- from the file */
 
 static ls_status read_at(int fd, void *bytes, size_t count, int64_t offset)
 {
@@ -107,7 +107,7 @@ static ls_status read_range(const struct ls_file_column *column, void *bytes, in
                    column->set.offset + begin * (int64_t)column->row);
 }
 
-/* -- the three ways --------------------------------------------------------------------------- */
+/* -- the three ways */
 
 static ls_status load(struct ls_file_column *column)
 {

@@ -16,11 +16,16 @@ static void leave_out_clean_up(void)
     H5dont_atexit();
 }
 
-void ls_hdf5_quiet_begin(struct ls_hdf5_quiet *quiet)
+void ls_hdf5_start(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, leave_out_clean_up);
+}
+
+void ls_hdf5_quiet_begin(struct ls_hdf5_quiet *quiet)
+{
+    ls_hdf5_start();
     H5Eget_auto2(H5E_DEFAULT, &quiet->print, &quiet->user);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }

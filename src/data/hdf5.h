@@ -7,6 +7,10 @@
 
 #include "data/source.h"
 
+/* Before HDF5 is used, from wherever that may first be: its clean-up at exit is left out, which
+ * does not get over a damaged file. To be called any number of times, from any thread. */
+void ls_hdf5_start(void);
+
 /* HDF5 prints its errors unless told otherwise, by thread: quiet from begin to end. */
 struct ls_hdf5_quiet {
     H5E_auto2_t print;

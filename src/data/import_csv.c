@@ -140,8 +140,9 @@ static ls_status fail_changed(const struct importer *importer)
     return ls_fail(LS_BAD_INPUT, "%s: changed while it was read", importer->import->files[0]);
 }
 
-static ls_status write_row(struct importer *importer, const struct ls_csv *csv)
+static ls_status write_row(void *user, const struct ls_csv *csv)
 {
+    struct importer *importer = user;
     size_t index;
     struct block *block;
     const struct ls_output_split *split;
@@ -160,43 +161,19 @@ static ls_status write_row(struct importer *importer, const struct ls_csv *csv)
     return LS_OK;
 }
 
-static ls_status learn_row(struct importer *importer, const struct ls_csv *csv)
+static ls_status learn_row(void *user, const struct ls_csv *csv)
 {
+    struct importer *importer = user;
+
     return ls_csv_table_learn(&importer->table, csv);
 }
 
-typedef ls_status row_function(struct importer *importer, const struct ls_csv *csv);
-
-static ls_status read_file(struct importer *importer, const char *path, row_function *take_row)
-{
-    struct ls_csv csv;
-    bool more;
-    ls_status status;
-
-    LS_TRY_OUT(ls_csv_open(&csv, path, &importer->watch));
-    LS_TRY_OUT(ls_csv_next(&csv, &more));
-    if (!more) {
-        status = ls_fail(LS_BAD_INPUT, "%s: an empty file", path);
-        goto out;
-    }
-    LS_TRY_OUT(ls_csv_table_header(&importer->table, &csv, importer->import));
-    if (!importer->import->no_header)
-        LS_TRY_OUT(ls_csv_next(&csv, &more));
-    while (more) {
-        LS_TRY_OUT(take_row(importer, &csv));
-        LS_TRY_OUT(ls_csv_next(&csv, &more));
-    }
-out:
-    ls_csv_close(&csv);
-    return status;
-}
-
-static ls_status read_files(struct importer *importer, row_function *take_row)
+static ls_status read_files(struct importer *importer, ls_csv_take *take_row)
 {
     bool has_target = false;
 
     for (const char *const *file = importer->import->files; *file; file++) {
-        LS_TRY(read_file(importer, *file, take_row));
+        LS_TRY(ls_csv_table_read(&importer->table, &importer->watch, *file, take_row, importer));
         if (file != importer->import->files && importer->table.has_target != has_target)
             return ls_fail(LS_BAD_INPUT, "%s and %s: one has the target, the other does not",
                            importer->import->files[0], *file);

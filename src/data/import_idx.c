@@ -22,7 +22,7 @@ struct pair {
     struct idx *x, *y; /* y may be NULL */
 };
 
-/* -- headers ---------------------------------------------------------------------------------- */
+/* -- headers */
 
 static ls_status read_type(struct idx *idx, const unsigned char magic[4])
 {
@@ -112,7 +112,7 @@ static ls_status read_header(struct idx *idx)
     return check_length(idx, all * (int64_t)ls_number_bytes(idx->type));
 }
 
-/* -- values ----------------------------------------------------------------------------------- */
+/* -- values */
 
 static void to_little_endian(unsigned char *bytes, size_t count, size_t item)
 {
@@ -168,7 +168,7 @@ static ls_status copy_values(struct ls_output *output, struct idx *idx,
     return LS_OK;
 }
 
-/* -- which file is what ----------------------------------------------------------------------- */
+/* -- which file is what */
 
 static const char *base_name(const char *path)
 {
@@ -257,7 +257,7 @@ static ls_status check_pairs(const struct pair *pairs, size_t count)
     return LS_OK;
 }
 
-/* -- the import ------------------------------------------------------------------------------- */
+/* -- the import */
 
 static struct ls_output_column column_of(const struct idx *idx)
 {

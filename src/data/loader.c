@@ -54,7 +54,7 @@ struct ls_loader {
     pthread_cond_t room, ready;
 };
 
-/* -- filling a batch -------------------------------------------------------------------------- */
+/* -- filling a batch */
 
 static ls_status fail_at_sample(const struct ls_loader *loader, int64_t sample, const char *what)
 {
@@ -153,7 +153,7 @@ static ls_status fill(struct ls_loader *loader, struct slot *slot, int64_t epoch
     return LS_OK;
 }
 
-/* -- the producer ----------------------------------------------------------------------------- */
+/* -- the producer */
 
 static uint64_t free_slots(struct ls_loader *loader, uint64_t produced)
 {
@@ -247,7 +247,7 @@ ls_status ls_loader_start(struct ls_loader *loader, int64_t epoch, int64_t step)
     return LS_OK;
 }
 
-/* -- the consumer ----------------------------------------------------------------------------- */
+/* -- the consumer */
 
 static void release_batch(struct ls_loader *loader)
 {
@@ -293,7 +293,7 @@ ls_status ls_loader_next(struct ls_loader *loader, const struct ls_batch **batch
     return LS_OK;
 }
 
-/* -- making ----------------------------------------------------------------------------------- */
+/* -- making */
 
 /* Floats of one column of a batch, aligned. */
 static size_t column_floats(const struct ls_loader *loader, size_t index)

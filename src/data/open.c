@@ -110,7 +110,7 @@ ls_status ls_data_open(struct ls_data **data, const char *source)
     return status;
 }
 
-/* -- from the run file ------------------------------------------------------------------------ */
+/* -- from the run file */
 
 static ls_status add_text(struct parts *parts, const struct ls_tree *tree, const char *directory)
 {

@@ -26,7 +26,7 @@ static ls_status fail_to_write(const struct ls_output *output, int error)
     return ls_fail(LS_CANNOT_WRITE, "%s: cannot be written: %s", output->path, strerror(error));
 }
 
-/* -- the temporary ---------------------------------------------------------------------------- */
+/* -- the temporary */
 
 /* ".mnist.h5.", with which the names of its temporaries begin. */
 static ls_status temporary_prefix(char **prefix, const char *path)
@@ -222,7 +222,7 @@ void ls_output_release(struct ls_output *output)
     *output = (struct ls_output){.fd = -1};
 }
 
-/* -- the layout ------------------------------------------------------------------------------- */
+/* -- the layout */
 
 static hid_t file_type(enum ls_number_type type)
 {
@@ -382,7 +382,7 @@ ls_status ls_output_layout(struct ls_output *output, struct ls_output_split *spl
                                                                 : fail_to_write(output, error);
 }
 
-/* -- values, and the end ---------------------------------------------------------------------- */
+/* -- values, and the end */
 
 ls_status ls_output_write(struct ls_output *output, const void *bytes, size_t count, int64_t offset)
 {

@@ -45,7 +45,7 @@ size_t ls_number_bytes(enum ls_number_type type);
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
-    /* -- element-wise ------------------------------------------------------------------------ */
+    /* -- element-wise */
     void (*fill)(float *out, float value, size_t n);
     void (*add)(float *out, const float *a, const float *b, size_t n); /* a + b */
     void (*subtract)(float *out, const float *a, const float *b, size_t n);
@@ -61,7 +61,7 @@ struct ls_kernels {
     /* The index of the first element that is NaN or infinite, or n. */
     size_t (*find_nonfinite)(const float *a, size_t n);
 
-    /* -- activations ------------------------------------------------------------------------- */
+    /* -- activations */
     /* out = f(in). For softmax and log_softmax n is rows * columns and rows are of `columns`
      * elements; for the others columns does not count. */
     void (*activate)(float *out, const float *in, const struct ls_activation *f, size_t n,
@@ -77,7 +77,7 @@ struct ls_kernels {
     /* out[c] (+)= sum over r of a[r][c], rows in order, so the bits depend on rows alone. */
     void (*column_sums)(float *out, const float *a, size_t rows, size_t columns, bool accumulate);
 
-    /* -- random ------------------------------------------------------------------------------ */
+    /* -- random */
     /* Dropout (Srivastava et al., JMLR 15, 2014), inverted: out = keep ? in * f : 0, f being
      * 1 / (1 - rate) computed in double and rounded. The element e of row r is dropped when the
      * uniform number e of (key; counter words: e / 4, low and high word of samples[r], stream) is

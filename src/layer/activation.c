@@ -4,8 +4,7 @@
 #include "kernel/kernels.h"
 #include "layer/call.h"
 
-/* -- the names ----------------------------------------------------------------------------------
- */
+/* -- the names */
 
 struct activation_kind {
     struct ls_kind kind;
@@ -46,8 +45,7 @@ struct ls_activation ls_activation_of(const struct ls_instance *instance)
     return ls_activation_default(kind ? kind->id : LS_ACTIVATION_LINEAR);
 }
 
-/* -- what the layers share ------------------------------------------------------------------------
- */
+/* -- what the layers share */
 
 static void forward(const struct ls_call *call)
 {
@@ -100,8 +98,7 @@ static unsigned flags_for(struct ls_activation f)
         return flags_for(prefix##_function(layer));                                                \
     }
 
-/* -- Activation ---------------------------------------------------------------------------------
- */
+/* -- Activation */
 
 struct activation {
     struct ls_instance activation;
@@ -143,8 +140,7 @@ const struct ls_layer_kind ls_layer_activation = {
     .examples = activation_examples,
 };
 
-/* -- ReLU -----------------------------------------------------------------------------------------
- */
+/* -- ReLU */
 
 struct relu {
     double max_value, negative_slope, threshold;
@@ -208,8 +204,7 @@ const struct ls_layer_kind ls_layer_relu = {
     .examples = relu_examples,
 };
 
-/* -- LeakyReLU ------------------------------------------------------------------------------------
- */
+/* -- LeakyReLU */
 
 struct leaky_relu {
     double negative_slope;
@@ -255,8 +250,7 @@ const struct ls_layer_kind ls_layer_leaky_relu = {
     .examples = leaky_relu_examples,
 };
 
-/* -- ELU ------------------------------------------------------------------------------------------
- */
+/* -- ELU */
 
 struct elu {
     double alpha;
@@ -302,8 +296,7 @@ const struct ls_layer_kind ls_layer_elu = {
     .examples = elu_examples,
 };
 
-/* -- Softmax --------------------------------------------------------------------------------------
- */
+/* -- Softmax */
 
 struct softmax {
     struct ls_ints axis;

@@ -42,8 +42,7 @@ const struct ls_initializer_kind ls_initializer_ones = {
     .examples = no_options,
 };
 
-/* -- Constant -------------------------------------------------------------------------------------
- */
+/* -- Constant */
 
 struct constant {
     struct ls_floats value;
@@ -86,8 +85,7 @@ const struct ls_initializer_kind ls_initializer_constant = {
     .examples = constant_examples,
 };
 
-/* -- Identity -------------------------------------------------------------------------------------
- */
+/* -- Identity */
 
 struct identity {
     double gain;

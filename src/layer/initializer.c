@@ -35,8 +35,7 @@ static const struct ls_kind *const kinds[] = {
 
 const struct ls_registry ls_initializers = {.noun = "initializer", .kinds = kinds};
 
-/* -- numbers --------------------------------------------------------------------------------------
- */
+/* -- numbers */
 
 void ls_draw_start(struct ls_draw *draw, struct ls_random_key key, uint32_t number)
 {

@@ -169,8 +169,7 @@ ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)
 extern const struct ls_registry ls_activations;
 struct ls_activation ls_activation_of(const struct ls_instance *instance); /* kind NULL: linear */
 
-/* -- initializers: one row each in layer/initializer.c --------------------------------------------
- */
+/* -- initializers: one row each in layer/initializer.c */
 struct ls_initializer_kind {
     struct ls_kind kind;
     /* Fills values (of the variable's shape) as a function of (key, counter words, element) alone.
@@ -187,8 +186,7 @@ extern const struct ls_registry ls_initializers;
 ls_status ls_initialize(const struct ls_instance *initializer, float *values,
                         const struct ls_shape *shape, uint64_t seed, uint32_t number);
 
-/* -- regularizers: one row each in layer/regularizer.c
- * --------------------------------------------- */
+/* -- regularizers: one row each in layer/regularizer.c */
 struct ls_regularizer_kind {
     struct ls_kind kind;
     double (*penalty)(const void *options, const float *weights, size_t n);
@@ -204,8 +202,7 @@ double ls_penalty(const struct ls_instance *regularizer, const float *weights, s
 void ls_penalty_add_gradient(const struct ls_instance *regularizer, float *grad,
                              const float *weights, double factor, size_t n);
 
-/* -- constraints: there are none yet; the options exist because Keras writes them as null ---------
- */
+/* -- constraints: there are none yet; the options exist because Keras writes them as null */
 extern const struct ls_registry ls_constraints;
 
 #endif

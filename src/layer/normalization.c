@@ -280,8 +280,7 @@ static ls_status adapt_finish(const struct ls_layer *layer, const double *sums,
 
 static const struct ls_layer_adapter adapter = {adapt_doubles, adapt_add, adapt_finish};
 
-/* -- Keras' config: the lists have an axis for each axis that they are for ------------------------
- */
+/* -- Keras' config: the lists have an axis for each axis that they are for */
 
 static bool add_nested(struct ls_tree *parent, const char *key, const struct ls_shape *shape,
                        const double **next)

@@ -10,9 +10,7 @@
         .help = "of its random numbers; null: the run's"                                           \
     }
 
-/* -- RandomNormal and TruncatedNormal: the same options
- * --------------------------------------------
- */
+/* -- RandomNormal and TruncatedNormal: the same options */
 
 struct normal {
     int64_t seed;
@@ -84,8 +82,7 @@ const struct ls_initializer_kind ls_initializer_truncated_normal = {
     .examples = normal_examples,
 };
 
-/* -- RandomUniform --------------------------------------------------------------------------------
- */
+/* -- RandomUniform */
 
 struct uniform {
     int64_t seed;

@@ -1,8 +1,7 @@
 /* Layers that change no number: InputLayer, Flatten, Reshape. */
 #include "layer/call.h"
 
-/* -- InputLayer -----------------------------------------------------------------------------------
- */
+/* -- InputLayer */
 
 struct input {
     struct ls_ints shape;
@@ -105,8 +104,7 @@ const struct ls_layer_kind ls_layer_input = {
                                                   {0}},
 };
 
-/* -- Flatten --------------------------------------------------------------------------------------
- */
+/* -- Flatten */
 
 struct flatten {
     int data_format;
@@ -149,8 +147,7 @@ const struct ls_layer_kind ls_layer_flatten = {
                                                   {0}},
 };
 
-/* -- Reshape --------------------------------------------------------------------------------------
- */
+/* -- Reshape */
 
 struct reshape {
     struct ls_ints target_shape;

@@ -36,8 +36,7 @@ static bool passes(float p)
         .refused = "is supported for the last axis only: -1", .help = "the last axis"              \
     }
 
-/* -- SparseCategoricalCrossentropy ----------------------------------------------------------------
- */
+/* -- SparseCategoricalCrossentropy */
 
 struct sparse {
     struct ls_loss_common common;
@@ -99,9 +98,7 @@ const struct ls_loss_kind ls_loss_sparse_categorical_crossentropy = {
     .examples = sparse_examples,
 };
 
-/* -- CategoricalCrossentropy, BinaryCrossentropy: the same options
- * ---------------------------------
- */
+/* -- CategoricalCrossentropy, BinaryCrossentropy: the same options */
 
 struct smoothed {
     struct ls_loss_common common;
@@ -178,8 +175,7 @@ const struct ls_loss_kind ls_loss_categorical_crossentropy = {
     .examples = smoothed_examples,
 };
 
-/* -- BinaryCrossentropy ---------------------------------------------------------------------------
- */
+/* -- BinaryCrossentropy */
 
 static void binary_of_probabilities(const struct ls_loss_call *call, const float *target)
 {

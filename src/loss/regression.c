@@ -15,8 +15,7 @@ static size_t find_errors(const struct ls_loss_call *call)
     return n;
 }
 
-/* -- MeanSquaredError -----------------------------------------------------------------------------
- */
+/* -- MeanSquaredError */
 
 static void squared_error(const struct ls_loss_call *call)
 {
@@ -43,8 +42,7 @@ const struct ls_loss_kind ls_loss_mean_squared_error = {
     .examples = common_examples,
 };
 
-/* -- MeanAbsoluteError ----------------------------------------------------------------------------
- */
+/* -- MeanAbsoluteError */
 
 static void absolute_error(const struct ls_loss_call *call)
 {
@@ -72,8 +70,7 @@ const struct ls_loss_kind ls_loss_mean_absolute_error = {
     .examples = common_examples,
 };
 
-/* -- Huber ----------------------------------------------------------------------------------------
- */
+/* -- Huber */
 
 struct huber {
     struct ls_loss_common common;

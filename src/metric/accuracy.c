@@ -6,8 +6,7 @@
 static const struct ls_option common_options[] = {LS_METRIC_COMMON_OPTIONS, {.name = NULL}};
 static const char *const common_examples[] = {"{}", "name: mine, dtype: float32", NULL};
 
-/* -- BinaryAccuracy -------------------------------------------------------------------------------
- */
+/* -- BinaryAccuracy */
 
 struct binary {
     struct ls_metric_common common;
@@ -56,8 +55,7 @@ const struct ls_metric_kind ls_metric_binary_accuracy = {
     .examples = binary_examples,
 };
 
-/* -- SparseCategoricalAccuracy --------------------------------------------------------------------
- */
+/* -- SparseCategoricalAccuracy */
 
 static void update_sparse(const struct ls_metric_call *call)
 {
@@ -78,8 +76,7 @@ const struct ls_metric_kind ls_metric_sparse_categorical_accuracy = {
     .examples = common_examples,
 };
 
-/* -- CategoricalAccuracy --------------------------------------------------------------------------
- */
+/* -- CategoricalAccuracy */
 
 /* With one column both classes are 0. */
 static void update_categorical(const struct ls_metric_call *call)

@@ -202,8 +202,7 @@ out:
     return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", kind_name);
 }
 
-/* -- completing
- * ------------------------------------------------------------------------------------ */
+/* -- completing */
 
 static const struct ls_shape *edge_shape(const struct ls_model *model, struct ls_edge edge)
 {

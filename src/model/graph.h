@@ -59,8 +59,8 @@ size_t ls_variable_count(const struct ls_variable *variable);
 ls_status ls_model_from_tree(struct ls_model **model, const struct ls_tree *tree);
 /* From Keras' JSON (model_config, to_json) as a tree. */
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config);
-/* Keras' config: {"class_name": "Sequential", "config": {...}}, a new tree, in the dialect that all of
- * Keras 3 reads (and Keras 2, where it has the options). The model is built. */
+/* Keras' config: {"class_name": "Sequential", "config": {...}}, a new tree, in the dialect that all
+ * of Keras 3 reads (and Keras 2, where it has the options). The model is built. */
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config);
 
 /* Shapes, variables, arena. Does not fill the weights. Idempotent. */

@@ -32,8 +32,7 @@ static int64_t backward_time(const struct ls_plan *plan, size_t call)
     return 2 * (int64_t)plan->calls - (int64_t)call;
 }
 
-/* -- which calls take part
- * ------------------------------------------------------------------------- */
+/* -- which calls take part */
 
 static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options *options)
 {
@@ -75,8 +74,7 @@ static void mark_calls(struct ls_plan *plan)
     }
 }
 
-/* -- values
- * ------------------------------------------------------------------------------------------ */
+/* -- values */
 
 static int new_interval(struct ls_plan *plan, size_t floats, int64_t from, int64_t to)
 {
@@ -176,8 +174,7 @@ static ls_status place_values(struct ls_plan *plan)
     return LS_OK;
 }
 
-/* -- gradients
- * ------------------------------------------------------------------------------------------ */
+/* -- gradients */
 
 /* From the last call to the first: each edge's gradient is written by its reader (or by the loss)
  * and read by the call that made the edge. */
@@ -231,8 +228,7 @@ static void place_scratch(struct ls_plan *plan)
         plan->work = new_interval(plan, work, 0, 2 * (int64_t)plan->calls);
 }
 
-/* -- the order of work
- * ----------------------------------------------------------------------------------- */
+/* -- the order of work */
 
 /* Items of one call in one direction; a phase that ends at a point ends the segment. */
 static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c)

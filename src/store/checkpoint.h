@@ -58,8 +58,7 @@ void ls_checkpoint_writer_free(struct ls_checkpoint_writer *writer); /* waits */
 /* A whole-model file at path, published in the same way, at once. */
 ls_status ls_checkpoint_save(const struct ls_checkpoint *checkpoint, const char *path);
 
-/* -- reading: on one rank
- * ---------------------------------------------------------------------------- */
+/* -- reading: on one rank */
 
 /* The file: graph, weights, and what else is there. The digest is checked: LS_BAD_INPUT when it is
  * torn or changed, LS_BAD_INPUT for a newer format. Keras' own files are read too. */

@@ -201,8 +201,7 @@ ls_status ls_file_publish(const char *path, const void *bytes, size_t count)
     return status;
 }
 
-/* -- another name for a file
- * ----------------------------------------------------------------------- */
+/* -- another name for a file */
 
 static ls_status copy_file(const char *existing, const char *path)
 {
@@ -260,8 +259,7 @@ ls_status ls_directory_make(const char *path)
     return S_ISDIR(info.st_mode) ? LS_OK : cannot_write(path, ENOTDIR);
 }
 
-/* -- what dead processes left
- * ---------------------------------------------------------------------- */
+/* -- what dead processes left */
 
 /* The process that a temporary's name tells; 0: it is none of ours. */
 static long temporary_owner(const char *name)

@@ -20,8 +20,7 @@ struct ls_h5_quiet {
     void *data;
 };
 
-/* -- reading
- * -------------------------------------------------------------------------------------------- */
+/* -- reading */
 
 struct ls_h5 {
     hid_t file;
@@ -62,8 +61,7 @@ ls_status ls_h5_read_floats(const struct ls_h5 *h5, const char *object, float *v
 ls_status ls_h5_read_doubles(const struct ls_h5 *h5, const char *object, double **values,
                              size_t *count);
 
-/* -- writing
- * -------------------------------------------------------------------------------------------- */
+/* -- writing */
 
 /* Memory that keeps its size from one file to the next. */
 struct ls_h5_buffer {

@@ -61,8 +61,7 @@ void ls_h5_close(struct ls_h5 *h5)
     *h5 = (struct ls_h5){.file = -1};
 }
 
-/* -- ways and objects
- * ----------------------------------------------------------------------------------- */
+/* -- ways and objects */
 
 /* One step of the way: *found and a hard link, or a failure. */
 static ls_status check_link(const struct ls_h5 *h5, const char *way, bool *found)
@@ -97,8 +96,7 @@ ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found)
     return status;
 }
 
-/* -- attributes
- * ----------------------------------------------------------------------------------------- */
+/* -- attributes */
 
 /* An open attribute of strings or numbers. */
 struct attribute {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/hdf5.h"
 #include "store/h5.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as they are");
@@ -28,6 +29,7 @@ static ls_status failed(const struct ls_h5_image *image, const char *object)
 
 void ls_h5_quiet_begin(struct ls_h5_quiet *quiet)
 {
+    ls_hdf5_start();
     H5Eget_auto2(H5E_DEFAULT, &quiet->function, &quiet->data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }

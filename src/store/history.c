@@ -90,8 +90,7 @@ static ls_status read_at(const struct ls_history *history, void *bytes, size_t c
     return LS_OK;
 }
 
-/* -- opening
- * -------------------------------------------------------------------------------------------- */
+/* -- opening */
 
 /* True while records are whole and not after `last`; their steps rise. */
 static bool is_kept(const struct record *record, uint64_t number, int64_t before, int64_t last)
@@ -181,8 +180,7 @@ void ls_history_close(struct ls_history *history)
     ls_release(history);
 }
 
-/* -- appending
- * ------------------------------------------------------------------------------------------ */
+/* -- appending */
 
 ls_status ls_history_append(struct ls_history *history, const struct ls_history_step *record)
 {
@@ -205,8 +203,7 @@ ls_status ls_history_flush(struct ls_history *history)
     return LS_OK;
 }
 
-/* -- history.h5
- * ----------------------------------------------------------------------------------------- */
+/* -- history.h5 */
 
 /* The log, a column each. */
 struct columns {

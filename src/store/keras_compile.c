@@ -23,8 +23,7 @@ static const struct ls_tree *find(const struct ls_tree *map, const char *key)
     return entry && !ls_tree_is_null(entry) ? entry : NULL;
 }
 
-/* -- writing
- * -------------------------------------------------------------------------------------------- */
+/* -- writing */
 
 /* What a map by output, a list or one entry holds, is written by this. */
 typedef ls_status write_one(struct ls_tree *parent, const char *key, const struct ls_tree *tree);

@@ -60,8 +60,7 @@ static ls_status read_kinds(struct ls_tree *parent, const char *key,
     return LS_OK;
 }
 
-/* -- metrics
- * -------------------------------------------------------------------------------------------- */
+/* -- metrics */
 
 /* Keras 2 writes a metric as a wrapper of the function that it resolved it to, under the name that
  * the user gave. */

@@ -6,8 +6,7 @@
 
 #define WEIGHTS "/model_weights"
 
-/* -- configs
- * -------------------------------------------------------------------------------------------- */
+/* -- configs */
 
 /* *tree NULL when there is no such attribute. */
 static ls_status read_json(const struct ls_h5 *h5, const char *attribute, struct ls_tree **tree)
@@ -63,8 +62,7 @@ static ls_status read_compile(const struct ls_h5 *h5, struct ls_tree **compile)
     return status;
 }
 
-/* -- weights
- * -------------------------------------------------------------------------------------------- */
+/* -- weights */
 
 /* A layer of the file that has weights. */
 struct file_layer {

@@ -8,8 +8,7 @@
 
 #define GROUP "/lockstep"
 
-/* -- writing
- * -------------------------------------------------------------------------------------------- */
+/* -- writing */
 
 static ls_status put_tree(struct ls_h5_image *image, const char *attribute,
                           const struct ls_tree *tree,
@@ -83,8 +82,7 @@ ls_status ls_state_write(struct ls_h5_image *image, const struct ls_checkpoint *
     return ls_h5_put_table(image, GROUP "/epochs", &checkpoint->epochs);
 }
 
-/* -- reading
- * -------------------------------------------------------------------------------------------- */
+/* -- reading */
 
 static ls_status read_state(const struct ls_h5 *h5, struct ls_tree **state)
 {

@@ -34,8 +34,7 @@ struct ls_checkpoint_writer {
     char message[MESSAGE_BYTES];
 };
 
-/* -- one file
- * ------------------------------------------------------------------------------------------- */
+/* -- one file */
 
 static ls_status lay_out(struct ls_h5_buffer *buffer, const struct ls_checkpoint *checkpoint,
                          const char *path)
@@ -67,8 +66,7 @@ ls_status ls_checkpoint_save(const struct ls_checkpoint *checkpoint, const char 
     return status;
 }
 
-/* -- the thread
- * ----------------------------------------------------------------------------------------- */
+/* -- the thread */
 
 /* Removes checkpoints older than the newest `keep`. One of a later step is none of ours to count or
  * to remove: the run went back behind it since it is damaged, and will write it again. */
@@ -121,8 +119,7 @@ static int start_thread(struct ls_checkpoint_writer *writer)
     return error;
 }
 
-/* -- the writer
- * ----------------------------------------------------------------------------------------- */
+/* -- the writer */
 
 /* Fails now rather than at the first checkpoint. */
 static ls_status check_writable(const char *directory)

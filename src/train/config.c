@@ -6,8 +6,7 @@
 #include "base/number.h"
 #include "model/append.h"
 
-/* -- reading
- * ---------------------------------------------------------------------------------------- */
+/* -- reading */
 
 static ls_status read_text(struct ls_comm *comm, const char *path, char **text)
 {
@@ -41,8 +40,7 @@ static ls_status apply_set(struct ls_tree *tree, const char *const *set)
     return LS_OK;
 }
 
-/* -- paths
- * ------------------------------------------------------------------------------------------ */
+/* -- paths */
 
 static ls_status replace_text(struct ls_tree *scalar, char *text)
 {
@@ -140,8 +138,7 @@ static ls_status replace_data(struct ls_tree *tree, const char *source)
     return resolve_path(train, ".", true);
 }
 
-/* -- typing
- * ----------------------------------------------------------------------------------------- */
+/* -- typing */
 
 static ls_status check_map(const struct ls_tree *tree, const char *const *known)
 {
@@ -222,8 +219,7 @@ void ls_config_release(struct ls_config *config)
     memset(config, 0, sizeof *config);
 }
 
-/* -- comparing
- * -------------------------------------------------------------------------------------- */
+/* -- comparing */
 
 static bool listed(const char *key, const char *const *list)
 {

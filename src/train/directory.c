@@ -29,8 +29,7 @@ static bool exists(const char *directory, const char *name)
     return there;
 }
 
-/* -- the lock
- * ---------------------------------------------------------------------------------------- */
+/* -- the lock */
 
 enum { HOLDER_TEXT = 320 };
 
@@ -128,8 +127,7 @@ bool ls_directory_asked_to_stop(const struct ls_directory *directory)
     return exists(directory->path, stop_name);
 }
 
-/* -- status
- * ------------------------------------------------------------------------------------------ */
+/* -- status */
 
 static void put_status(struct ls_tree *map, const struct ls_run_status *status)
 {

@@ -31,8 +31,7 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* -- making
- * ------------------------------------------------------------------------------------------ */
+/* -- making */
 
 static ls_status name_values(struct ls_fit_run *run)
 {
@@ -113,8 +112,7 @@ const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run)
     return &run->state;
 }
 
-/* -- hooks
- * ------------------------------------------------------------------------------------------- */
+/* -- hooks */
 
 /* Keeps the first failure of this rank; the next step tells it to all. */
 static void keep(struct ls_fit_run *run, ls_status status)
@@ -165,8 +163,7 @@ static ls_status save(struct ls_fit_run *run)
     return LS_OK;
 }
 
-/* -- the loop
- * ---------------------------------------------------------------------------------------- */
+/* -- the loop */
 
 static void add_step(struct ls_fit_run *run, const struct ls_step_result *result)
 {

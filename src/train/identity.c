@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "train/config.h"
+#include "train/learnt.h"
 
 enum { PROBE_SHAPES_MAX = 64, HEX_TEXT = 17 };
 
@@ -43,6 +44,8 @@ static ls_status digest(char text[33], struct ls_data *data)
 ls_status ls_identity_make(struct ls_identity *identity, const struct ls_model *model, int64_t rows,
                            struct ls_data *train, struct ls_data *validation)
 {
+    LS_TRY(ls_learnt_check(train)); /* now, not at the first checkpoint */
+    identity->data = train;
     identity->threads = ls_kernels_threads();
     ls_kernels_identity(&identity->kernels);
     identity->kernels.probe = probe(model, rows);
@@ -165,8 +168,12 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_text(data, "validation", identity->validation);
     write_accepted(accepted, identity->accept, before);
     ls_tree_add_copy(map, "run", identity->run);
-    *state = map;
-    return LS_OK;
+    ls_status status = ls_learnt_write(map, identity->data, before);
+    if (status == LS_OK)
+        *state = map;
+    else
+        ls_tree_free(map);
+    return status;
 }
 
 /* -- checking

@@ -12,6 +12,7 @@ struct ls_identity {
     int64_t replicas, threads;
     struct ls_kernel_identity kernels;
     char train[33], validation[33]; /* digests of the data; validation: empty when there is none */
+    const struct ls_data *data;     /* to train on: what it was learnt from goes into the state */
     const struct ls_tree *run;      /* the resolved run file */
     const char *const *accept;      /* of this start */
 };
@@ -24,7 +25,8 @@ ls_status ls_identity_make(struct ls_identity *identity, const struct ls_model *
  * makes them agree. Collective. */
 ls_status ls_identity_agree(const struct ls_identity *identity, struct ls_comm *comm);
 
-/* The state of a checkpoint, in *state, the caller's. */
+/* The state of a checkpoint, in *state, the caller's. `before`: the one that was resumed, or NULL.
+ */
 ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *identity,
                             const struct ls_position *position, const struct ls_tree *before);
 

@@ -169,8 +169,7 @@ void ls_objective_measure(const struct ls_objective *objective, struct ls_measur
     }
 }
 
-/* -- totals
- * ------------------------------------------------------------------------------------------ */
+/* -- totals */
 
 double ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples)
 {

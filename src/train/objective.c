@@ -17,8 +17,7 @@ static const struct ls_layer *output_layer(const struct ls_model *model, size_t 
     return model->layer[model->call[model->output[output].call].layer];
 }
 
-/* -- targets
- * ---------------------------------------------------------------------------------------- */
+/* -- targets */
 
 /* Whether `target` is `shape` without its last axis, or with 1 in its place. */
 static bool without_last(const struct ls_column *target, const struct ls_shape *shape)
@@ -53,8 +52,7 @@ static ls_status find_target(struct ls_objective *objective, size_t o, const str
                    ls_data_name(data), column->name, found, output_layer(model, o)->name, made);
 }
 
-/* -- losses
- * ----------------------------------------------------------------------------------------- */
+/* -- losses */
 
 /* What `loss` or `metrics` says of one output: its entry in a map by output, or all of it. */
 static const struct ls_tree *part_of(const struct ls_model *model, const struct ls_tree *tree,
@@ -119,8 +117,7 @@ static ls_status bind_weight(struct ls_objective *objective, const struct ls_tre
     return ls_tree_double(tree, &objective->output[0].weight);
 }
 
-/* -- metrics
- * ---------------------------------------------------------------------------------------- */
+/* -- metrics */
 
 /* "accuracy" is no kind, but a word that stands for one of several. */
 static ls_status parse_metric(struct ls_instance *metric, const struct ls_tree *tree)
@@ -168,8 +165,7 @@ static ls_status bind_metrics(struct ls_objective *objective, size_t o, const st
     return LS_OK;
 }
 
-/* -- the whole
- * -------------------------------------------------------------------------------------- */
+/* -- the whole */
 
 static ls_status name_results(struct ls_objective *objective)
 {

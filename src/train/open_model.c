@@ -91,8 +91,7 @@ ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path)
     return ls_checkpoint_read(checkpoint, path);
 }
 
-/* -- on all ranks
- * ------------------------------------------------------------------------------------- */
+/* -- on all ranks */
 
 /* What rank 0 sends: {"model": Keras config, "compile": ..., "state": ...}. */
 static ls_status pack(char **json, const struct ls_checkpoint *checkpoint)

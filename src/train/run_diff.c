@@ -25,8 +25,7 @@ struct diff {
         }                                                                                          \
     } while (0)
 
-/* -- arrays of weights
- * ------------------------------------------------------------------------------- */
+/* -- arrays of weights */
 
 /* The first number that differs in its bits, and how many do. */
 static void compare_floats(struct diff *diff, const char *name, const float *a, const float *b,
@@ -65,8 +64,7 @@ static ls_status compare_arenas(struct diff *diff, const struct ls_model *model,
     return LS_OK;
 }
 
-/* -- checkpoints
- * ------------------------------------------------------------------------------------- */
+/* -- checkpoints */
 
 /* Whether both models have the same variables; tells where they part. */
 static bool same_variables(struct diff *diff, const struct ls_model *a, const struct ls_model *b)
@@ -151,8 +149,7 @@ static ls_status compare_checkpoints(struct diff *diff, const struct ls_checkpoi
     return compare_slots(diff, a, b);
 }
 
-/* -- histories
- * --------------------------------------------------------------------------------------- */
+/* -- histories */
 
 /* Columns that tell how long it took differ between equal runs. */
 static bool is_time(const char *column)
@@ -230,8 +227,7 @@ static void release_histories(struct histories *h)
     }
 }
 
-/* -- the command
- * ------------------------------------------------------------------------------------- */
+/* -- the command */
 
 static bool is_directory(const char *path)
 {

@@ -8,13 +8,18 @@
 #include "lockstep/run.h"
 #include "store/numbers.h"
 #include "train/evaluator.h"
+#include "train/learnt.h"
 #include "train/open_model.h"
 
 /* The data that a command names, or the run's validation data. */
-static ls_status open_data(struct ls_data **data, const char *source, const struct ls_tree *state)
+static ls_status open_data(struct ls_data **data, const struct ls_run_evaluate *options,
+                           const struct ls_tree *state)
 {
-    if (source)
-        return ls_data_open(data, source);
+    if (options->data)
+        return ls_learnt_open(data, &(struct ls_learnt_source){.data = options->data,
+                                                               .model = options->model,
+                                                               .state = state,
+                                                               .target = true});
     const struct ls_tree *run = state ? ls_tree_find(state, "run") : NULL;
     const struct ls_tree *validation = run ? ls_tree_find_path(run, "data.validation") : NULL;
     if (!validation)
@@ -104,7 +109,7 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
     LS_TRY(ls_model_open_all(&model, &state, comm, options->model));
-    LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options->data, state)));
+    LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, state)));
     LS_TRY_OUT(evaluate(comm, model, data, evaluation));
     status = LS_OK;
     if (options->out && ls_comm_rank(comm) == 0)

@@ -49,8 +49,7 @@ ls_status ls_model_compile(struct ls_model *model, const char *options)
     return LS_OK;
 }
 
-/* -- training
- * ------------------------------------------------------------------------------------------ */
+/* -- training */
 
 static ls_status tell_epoch(void *user, const struct ls_fit_state *state)
 {

@@ -7,6 +7,7 @@
 #include "lockstep/run.h"
 #include "store/file.h"
 #include "store/numbers.h"
+#include "train/learnt.h"
 #include "train/open_model.h"
 #include "train/scan.h"
 
@@ -14,12 +15,14 @@ struct prediction {
     struct ls_comm *comm;
     const struct ls_run_predict *options;
     struct ls_model *model;
+    struct ls_tree *state; /* the model's, or NULL */
     struct ls_data *data;
     struct ls_edge edge[LS_TENSORS_MAX]; /* what is predicted */
     const char *name[LS_TENSORS_MAX];
     size_t outputs;
     int64_t samples, first; /* first row of this rank */
     float *mine[LS_TENSORS_MAX], *all[LS_TENSORS_MAX];
+    struct ls_class_names names[LS_TENSORS_MAX]; /* by output, on the rank that writes them */
 };
 
 static const struct ls_shape *shape_of(const struct prediction *p, size_t o)
@@ -154,6 +157,18 @@ static void take_classes(struct prediction *p, size_t o)
         values[i] = values[i] > 0.5F;
 }
 
+/* Of outputs that have a target: not of a layer in the model's midst. */
+static ls_status find_class_names(struct prediction *p, size_t o)
+{
+    const struct ls_model *model = p->model;
+    for (size_t i = 0; i < model->outputs; i++)
+        if (model->output[i].call == p->edge[o].call &&
+            model->output[i].output == p->edge[o].output)
+            return ls_class_names_find(
+                &p->names[o], model->outputs == 1 ? "y" : model->output_name[i], p->data, p->state);
+    return LS_OK;
+}
+
 static struct ls_shape written_shape(const struct prediction *p, size_t o)
 {
     struct ls_shape shape = {.rank = 1, .size = {p->samples}};
@@ -182,17 +197,6 @@ static ls_status write_h5(const struct prediction *p)
     for (size_t o = 0; o < p->outputs; o++)
         ls_release(name[o]);
     return status;
-}
-
-/* The class names that the data's targets have, for one output. */
-static const char *class_name(const struct prediction *p, float value)
-{
-    for (size_t c = 0; c < ls_data_columns(p->data); c++) {
-        const struct ls_column *column = ls_data_column(p->data, c);
-        if (column->role == LS_COLUMN_TARGET && (size_t)value < column->classes)
-            return column->class_names[(size_t)value];
-    }
-    return NULL;
 }
 
 static int64_t written_numbers(const struct prediction *p, size_t o)
@@ -232,10 +236,9 @@ static void append_row(struct ls_text *text, const struct prediction *p, int64_t
     for (size_t o = 0; o < p->outputs; o++)
         for (int64_t i = 0, n = written_numbers(p, o); i < n; i++, comma = ",") {
             float value = p->all[o][row * n + i];
-            const char *name = p->options->classes && p->outputs == 1 ? class_name(p, value) : NULL;
             ls_text_append(text, "%s", comma);
-            if (name)
-                append_quoted(text, name);
+            if (p->options->classes && (size_t)value < p->names[o].count)
+                append_quoted(text, p->names[o].name[(size_t)value]);
             else
                 ls_text_append(text, "%.9g", (double)value);
         }
@@ -244,11 +247,13 @@ static void append_row(struct ls_text *text, const struct prediction *p, int64_t
 
 enum { CSV_PIECE = 1 << 20 };
 
-static ls_status write_csv(const struct prediction *p)
+static ls_status write_csv(struct prediction *p)
 {
     struct ls_draft draft;
     struct ls_text text = {0};
     ls_status status = ls_draft_open(&draft, p->options->out);
+    for (size_t o = 0; o < p->outputs && p->options->classes && status == LS_OK; o++)
+        status = find_class_names(p, o);
     append_header(&text, p);
     for (int64_t row = 0; row < p->samples && status == LS_OK; row++) {
         append_row(&text, p, row);
@@ -283,14 +288,16 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
                          int64_t *samples)
 {
     struct prediction p = {.comm = comm, .options = options};
-    struct ls_tree *state = NULL;
     ls_status status;
     *samples = 0;
     LS_TRY(check_out(options));
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
-    LS_TRY(ls_model_open_all(&p.model, &state, comm, options->model));
-    LS_TRY_OUT(ls_comm_agree(comm, ls_data_open(&p.data, options->data)));
+    LS_TRY(ls_model_open_all(&p.model, &p.state, comm, options->model));
+    LS_TRY_OUT(ls_comm_agree(
+        comm, ls_learnt_open(&p.data, &(struct ls_learnt_source){.data = options->data,
+                                                                 .model = options->model,
+                                                                 .state = p.state})));
     LS_TRY_OUT(predict(&p));
     for (size_t o = 0; o < p.outputs && options->classes; o++)
         take_classes(&p, o);
@@ -303,9 +310,10 @@ out:
     for (size_t o = 0; o < p.outputs; o++) {
         ls_release(p.mine[o]);
         ls_release(p.all[o]);
+        ls_release(p.names[o].name);
     }
     ls_data_free(p.data);
-    ls_tree_free(state);
+    ls_tree_free(p.state);
     ls_model_free(p.model);
     return status;
 }

@@ -35,8 +35,7 @@ static ls_status check_directory(const char *directory)
     return LS_OK;
 }
 
-/* -- reading status.json
- * ------------------------------------------------------------------------------ */
+/* -- reading status.json */
 
 static ls_status int_of(const struct ls_tree *map, const char *key, int64_t *value)
 {

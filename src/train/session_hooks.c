@@ -23,8 +23,7 @@ static bool is_first(const struct ls_session *session)
     return ls_comm_rank(session->comm) == 0;
 }
 
-/* -- requests
- * ---------------------------------------------------------------------------------------- */
+/* -- requests */
 
 static struct ls_request request(void *user)
 {
@@ -45,8 +44,7 @@ static struct ls_request request(void *user)
     return asked;
 }
 
-/* -- telling
- * ----------------------------------------------------------------------------------------- */
+/* -- telling */
 
 static const struct ls_run_observer *observer(const struct ls_session *session)
 {
@@ -107,8 +105,7 @@ static void tell_checkpoint(struct ls_session *session)
     ls_release(path);
 }
 
-/* -- hooks
- * ------------------------------------------------------------------------------------------- */
+/* -- hooks */
 
 static ls_status on_step(void *user, const struct ls_fit_state *state)
 {
@@ -210,8 +207,7 @@ struct ls_fit_hooks ls_session_hooks(struct ls_session *session)
         .request = request, .step = on_step, .epoch = on_epoch, .save = on_save, .user = session};
 }
 
-/* -- beginning and end
- * ------------------------------------------------------------------------------- */
+/* -- beginning and end */
 
 static void fill_status(struct ls_session *session)
 {

@@ -8,8 +8,7 @@
 #include "train/adapt.h"
 #include "train/session.h"
 
-/* -- where
- * ------------------------------------------------------------------------------------------- */
+/* -- where */
 
 static bool is_directory(const char *path)
 {
@@ -58,8 +57,7 @@ static ls_status open_directory(struct ls_session *session)
     return LS_OK;
 }
 
-/* -- what
- * -------------------------------------------------------------------------------------------- */
+/* -- what */
 
 /* `model: FILE` in place of a description: rank 0 reads it, its config and weights go to all. */
 static ls_status read_model_file(struct ls_session *session)
@@ -160,8 +158,7 @@ static ls_status identify(struct ls_session *session)
                             session->validation);
 }
 
-/* -- the start
- * --------------------------------------------------------------------------------------- */
+/* -- the start */
 
 static ls_status write_run_file(const struct ls_session *session)
 {

@@ -33,8 +33,7 @@ struct ls_stepper {
     double *sums;                    /* where the loss adds to */
 };
 
-/* -- the loss, called by the plan between forward and backward
- * --------------------------------------- */
+/* -- the loss, called by the plan between forward and backward */
 
 static size_t first_row(const struct ls_stepper *s)
 {
@@ -75,8 +74,7 @@ static void measure_loss(void *user, struct ls_plan_run *run)
         note_nonfinite(s, measure.bad_row);
 }
 
-/* -- making
- * ------------------------------------------------------------------------------------------ */
+/* -- making */
 
 static int64_t most_rows(const struct ls_stepper_options *options)
 {
@@ -226,8 +224,7 @@ ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t ste
     return ls_loader_start(stepper->loader, epoch, step);
 }
 
-/* -- one step
- * ---------------------------------------------------------------------------------------- */
+/* -- one step */
 
 static size_t sum_doubles(const struct ls_stepper *s)
 {

@@ -8,8 +8,7 @@
 
 enum { REPLICAS = 9, DOUBLES = 3, SMALL = 5000, LARGE = 100003, STEPS = 3 };
 
-/* -- values, and what they should come to --------------------------------------------------------
- */
+/* -- values, and what they should come to */
 
 static uint32_t mix(uint32_t x)
 {
@@ -93,8 +92,7 @@ static double expected_double(int64_t replicas, int element, int step)
     return serial_double(leaves, replicas);
 }
 
-/* -- one run -------------------------------------------------------------------------------------
- */
+/* -- one run */
 
 struct setting {
     struct ls_comm_test test;
@@ -214,8 +212,7 @@ static void run_setting(const struct setting *setting)
     }
 }
 
-/* -- a rank that falls behind in the middle ------------------------------------------------------
- */
+/* -- a rank that falls behind in the middle */
 
 static const struct ls_kernels *chosen;
 
@@ -245,8 +242,7 @@ static void one_slow_rank(const struct setting *setting)
     ls_comm_free(run.comm);
 }
 
-/* -- what is refused ---------------------------------------------------------------------------
- */
+/* -- what is refused */
 
 static void more_ranks_than_replicas(void)
 {

@@ -11,8 +11,7 @@
 
 enum { MEGABYTE = 1 << 20 };
 
-/* -- taking away what it needs -------------------------------------------------------------------
- */
+/* -- taking away what it needs */
 
 static struct rlimit before;
 
@@ -53,8 +52,7 @@ static void limit_memory(size_t more)
     limit(RLIMIT_AS, pages * (rlim_t)sysconf(_SC_PAGESIZE) + more);
 }
 
-/* -- working -------------------------------------------------------------------------------------
- */
+/* -- working */
 
 static ls_status create(struct ls_shared *shared, struct ls_comm *comm, size_t bytes,
                         size_t too_many)
@@ -96,8 +94,7 @@ static void write_and_read(const struct ls_comm_test *test, int ranks)
     ls_comm_free(comm);
 }
 
-/* -- failing -------------------------------------------------------------------------------------
- */
+/* -- failing */
 
 struct loss {
     const char *message; /* on every rank */
@@ -144,8 +141,7 @@ static void lose(const struct loss *loss)
     ls_comm_free(comm);
 }
 
-/* -- the combine goes on by message --------------------------------------------------------------
- */
+/* -- the combine goes on by message */
 
 static void sum_once(struct ls_combine *combine)
 {

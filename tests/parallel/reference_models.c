@@ -20,8 +20,7 @@ static const char *const models[] = {
     "relu_softmax", "seq_classifier", "house_price",   "metrics_binary", "regularized_leaky",
 };
 
-/* -- the reference file
- * ------------------------------------------------------------------------------ */
+/* -- the reference file */
 
 /* A dataset as float32; *count elements, *rows of them along the first axis. */
 static float *read_floats(hid_t file, const char *name, size_t *count, size_t *rows)
@@ -78,8 +77,7 @@ static void close_reference(struct reference *reference)
     free(reference->predicted);
 }
 
-/* -- comparing
- * --------------------------------------------------------------------------------------- */
+/* -- comparing */
 
 static double largest_gap(const float *a, const float *b, size_t n)
 {
@@ -113,8 +111,7 @@ static double weights_gap(const struct ls_model *model, hid_t file, const char *
     return largest;
 }
 
-/* -- one model
- * --------------------------------------------------------------------------------------- */
+/* -- one model */
 
 /* Keras' numbers are without dropout. */
 static void switch_dropout_off(struct ls_tree *config)

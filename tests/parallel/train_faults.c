@@ -27,8 +27,7 @@ static void check_failure(ls_status status, ls_status wanted, const char *part)
     CHECK_HAS(ls_message(), part);
 }
 
-/* -- replicas that part
- * ------------------------------------------------------------------------------ */
+/* -- replicas that part */
 
 static ls_status change_one(void *user, int64_t epoch, const char *const *names,
                             const double *values, size_t count)
@@ -59,8 +58,7 @@ static void parted(struct ls_data *data)
     ls_model_free(model);
 }
 
-/* -- numbers that are none
- * --------------------------------------------------------------------------- */
+/* -- numbers that are none */
 
 static void not_finite(struct ls_data *data)
 {
@@ -77,8 +75,7 @@ static void not_finite(struct ls_data *data)
     ls_model_free(model);
 }
 
-/* -- data that cannot be read
- * ------------------------------------------------------------------------ */
+/* -- data that cannot be read */
 
 static ls_status read_some(void *user, int64_t sample, float *values, float *target)
 {
@@ -103,8 +100,7 @@ static void bad_sample(void)
     ls_model_free(model);
 }
 
-/* -- a callback that ends it
- * ------------------------------------------------------------------------- */
+/* -- a callback that ends it */
 
 static ls_status end_it(void *user, int64_t epoch, const char *const *names, const double *values,
                         size_t count)

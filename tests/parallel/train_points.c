@@ -11,8 +11,7 @@ enum { SAMPLES = 37, FEATURES = 4, REPLICAS_MAX = 6 };
 
 static float x[SAMPLES * FEATURES], y[SAMPLES];
 
-/* -- the layer: out = in - mean over the batch; its gradient is the same of the gradient
- * ------------- */
+/* -- the layer: out = in - mean over the batch; its gradient is the same of the gradient */
 
 static size_t point_doubles(const struct ls_layer *layer, const struct ls_call_shapes *shapes)
 {
@@ -53,8 +52,7 @@ static const struct ls_layer_kind batch_center = {
     .point_doubles = point_doubles,
 };
 
-/* -- training with it
- * -------------------------------------------------------------------------------- */
+/* -- training with it */
 
 static struct ls_model *make_model(void)
 {

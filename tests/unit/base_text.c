@@ -155,8 +155,7 @@ static void test_excerpt(void **state)
     assert_string_equal(out + 57, "xx...");
 }
 
-/* -- files and paths -----------------------------------------------------------------------------
- */
+/* -- files and paths */
 
 static char directory[] = "base_text.XXXXXX";
 
@@ -271,8 +270,7 @@ static void test_expand(void **state)
                  "'${}': '${' needs a name and a '}'");
 }
 
-/* -- shapes and hashes ---------------------------------------------------------------------------
- */
+/* -- shapes and hashes */
 
 static void test_shapes(void **state)
 {

@@ -55,8 +55,7 @@ static void test_copy(void **state)
     ls_tree_free(copy);
 }
 
-/* -- writing YAML --------------------------------------------------------------------------------
- */
+/* -- writing YAML */
 
 static void assert_yaml_stays(const char *yaml)
 {
@@ -231,8 +230,7 @@ static void test_wrong_utf8_is_replaced(void **state)
     }
 }
 
-/* -- finding and setting -------------------------------------------------------------------------
- */
+/* -- finding and setting */
 
 static const char run[] = "model:\n"
                           "  layers:\n"
@@ -381,8 +379,7 @@ static void test_set_path_errors(void **state)
     ls_tree_free(tree);
 }
 
-/* -- places and types ----------------------------------------------------------------------------
- */
+/* -- places and types */
 
 static void assert_place(const struct ls_tree *tree, const char *path, const char *expected)
 {

@@ -207,7 +207,7 @@ static void test_class_names_that_are_numbers(void **state)
                    "bad-names.h5:s: y: class_names: expected a list of texts");
 }
 
-/* -- wrong files ------------------------------------------------------------------------------ */
+/* -- wrong files */
 
 static void test_files_that_are_none(void **state)
 {
@@ -296,7 +296,7 @@ static void test_wrong_datasets(void **state)
     ls_data_free(data);
 }
 
-/* -- fingerprints ----------------------------------------------------------------------------- */
+/* -- fingerprints */
 
 static void test_fingerprint_finds_one_label(void **state)
 {

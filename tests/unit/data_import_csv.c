@@ -122,7 +122,7 @@ static void test_no_header_and_text_columns(void **state)
     assert_string_equal(ls_data_learnt(data),
                         "{\"columns\": [{\"name\": \"c1\", \"classes\": [\"10\", \"9\"]}, "
                         "{\"name\": \"c2\"}], \"target\": {\"name\": \"c3\", \"classes\": [\"5\", "
-                        "\"NA\"]}}");
+                        "\"NA\"]}, \"header\": false}");
     ls_data_free(data);
 }
 
@@ -265,8 +265,8 @@ static void test_append_keeps_what_was_learnt(void **state)
                    "before ('blue' to 'red')");
     write_text("later.csv", "colour,size\nred,large\n");
     expect_failure(ls_import_csv(&import), LS_BAD_INPUT,
-                   "later.csv:2: column 2 'size': 'large' is not a number, as the values before "
-                   "are (name the column as one of texts if its values are classes)");
+                   "later.csv:2: column 2 'size': 'large' is not a number, as those known from "
+                   "before");
     write_text("later.csv", "colour\nred\n");
     expect_failure(ls_import_csv(&import), LS_BAD_INPUT,
                    "later.csv: no column 'size'; the columns are: colour");

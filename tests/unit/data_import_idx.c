@@ -182,7 +182,7 @@ static void test_append(void **state)
     expect_sample("grow.h5:train", 0, "abcd 4");
 }
 
-/* -- what is wrong ---------------------------------------------------------------------------- */
+/* -- what is wrong */
 
 static void expect_bad(const char *const *files, const char *message)
 {
@@ -314,7 +314,7 @@ static void test_no_room(void **state)
     assert_int_equal(count_files(), files);
 }
 
-/* -- whole or not there ----------------------------------------------------------------------- */
+/* -- whole or not there */
 
 struct watcher {
     volatile sig_atomic_t stop;

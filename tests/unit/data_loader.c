@@ -147,7 +147,7 @@ static void test_no_allocation_while_running(void **state)
     ls_data_free(data);
 }
 
-/* -- other data ------------------------------------------------------------------------------- */
+/* -- other data */
 
 /* x and y of a batch come from one call a sample, and two loaders over slices of one reader get
  * along. */

@@ -79,6 +79,22 @@ static ls_status import_images(void)
     return ls_import_idx(&(struct ls_import){.files = FILES("images", "labels"), .out = "out.h5"});
 }
 
+static ls_status read_csv(void)
+{
+    static const char learnt[] =
+        "{\"columns\": [{\"name\": \"size\"}, {\"name\": \"colour\", \"classes\": [\"blue\", "
+        "\"green\", \"red\"]}], \"target\": {\"name\": \"kind\", \"classes\": [\"a\", \"b\", "
+        "\"c\"]}}";
+    struct ls_data *data;
+    ls_status status = ls_data_from_csv(&data, "m.csv", learnt, true);
+
+    ls_data_free(data);
+    if (status == LS_OK)
+        status = ls_data_from_csv(&data, "without.csv", learnt, true);
+    ls_data_free(data);
+    return status;
+}
+
 /* Moves the failure until the work gets through; a failure leaves no temporary. */
 static void fail_everywhere(work *work)
 {
@@ -104,6 +120,7 @@ static void test_opening(void **state)
     (void)state;
     fail_everywhere(open_files);
     fail_everywhere(open_tree);
+    fail_everywhere(read_csv);
 }
 
 static void test_loading(void **state)
@@ -127,6 +144,7 @@ static int setup(void **state)
     make_digits("m1.h5", "train", 4, 3);
     make_digits("m2.h5", "train", 5, 3);
     write_text("m.csv", "size,colour,kind\n1,red,b\n2,blue,c\n3,green,a\n4,red,c\n");
+    write_text("without.csv", "colour,size\nred,1\n");
     write_bytes("images", "\0\0\x08\2\0\0\0\2\0\0\0\3abcdef", 18);
     write_bytes("labels", "\0\0\x08\1\0\0\0\2\1\2", 10);
     return import_csv("learnt.h5", "m.csv", "kind") == LS_OK ? 0 : -1;

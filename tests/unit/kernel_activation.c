@@ -288,7 +288,7 @@ static void test_nan(void **state)
     }
 }
 
-/* -- softmax, log_softmax ---------------------------------------------------------------------- */
+/* -- softmax, log_softmax */
 
 struct row {
     const float *x, *y, *g, *grad;
@@ -366,7 +366,7 @@ static void test_rows(void **state)
         }
 }
 
-/* -- bias_activate: the same bits as its parts ------------------------------------------------- */
+/* -- bias_activate: the same bits as its parts */
 
 static void test_bias(void **state)
 {

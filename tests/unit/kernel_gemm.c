@@ -136,7 +136,7 @@ static void test_empty(void **state)
     assert_same_bits(c, (float[]){0, 0, 3, 0, 0, 6}, 6, "empty C", ls_k->name);
 }
 
-/* -- the same bits ----------------------------------------------------------------------------- */
+/* -- the same bits */
 
 /* Copies of the operands, shifted by some floats from a page's beginning. */
 struct shifted {
@@ -235,7 +235,7 @@ static void test_probe(void **state)
     assert_true(ls_kernels_probe(mine, 2) == hash);
 }
 
-/* -- orthonormal bases ------------------------------------------------------------------------- */
+/* -- orthonormal bases */
 
 static void check_basis(int64_t rows, int64_t columns)
 {

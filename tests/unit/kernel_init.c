@@ -56,7 +56,7 @@ static void check_init(ls_status want, const char *message_part)
         CHECK(strstr(ls_message(), message_part), "%s", ls_message());
 }
 
-/* -- the environment --------------------------------------------------------------------------- */
+/* -- the environment */
 
 static void unset_stays_unset(void)
 {
@@ -103,7 +103,7 @@ static void test_environment(void **state)
     in_child(no_memory);
 }
 
-/* -- threads ----------------------------------------------------------------------------------- */
+/* -- threads */
 
 static int count_threads(void)
 {
@@ -153,7 +153,7 @@ static void test_threads(void **state)
     in_child(one_thread);
 }
 
-/* -- sets -------------------------------------------------------------------------------------- */
+/* -- sets */
 
 static size_t asked_set;
 
@@ -216,7 +216,7 @@ static void test_sets(void **state)
     in_child(best_by_itself);
 }
 
-/* -- refusals ---------------------------------------------------------------------------------- */
+/* -- refusals */
 
 static void unknown_set(void)
 {

@@ -53,7 +53,7 @@ static void test_elementwise(void **state)
     CASE(affine_in_place, 1);
 }
 
-/* -- loops over rows and columns ------------------------------------------------------------- */
+/* -- loops over rows and columns */
 
 static size_t columns; /* of the case that runs; n is a multiple of it */
 
@@ -153,7 +153,7 @@ static void test_columns_of_no_rows(void **state)
     }
 }
 
-/* -- conversion ------------------------------------------------------------------------------- */
+/* -- conversion */
 
 /* All types: the extremes, and numbers between that float32 must round. */
 #define CONVERSION(type, number, ...)                                                              \

@@ -20,8 +20,7 @@ static struct ls_model *model_of(const char *const *layers)
     return model;
 }
 
-/* -- layers and names
- * ----------------------------------------------------------------------------------- */
+/* -- layers and names */
 
 static void test_create(void **state)
 {
@@ -146,8 +145,7 @@ static void test_shapes_that_do_not_fit(void **state)
     ls_model_free(model);
 }
 
-/* -- variables
- * ------------------------------------------------------------------------------------------ */
+/* -- variables */
 
 static const char *const three_dense[] = {"Input",
                                           "shape: 3",
@@ -269,8 +267,7 @@ static void test_initializer_that_does_not_fit(void **state)
     ls_model_free(model);
 }
 
-/* -- weights by hand
- * ------------------------------------------------------------------------------------ */
+/* -- weights by hand */
 
 static struct ls_model *dense_with(const char *weights)
 {
@@ -332,8 +329,7 @@ static void test_refused_weights(void **state)
     refuse_weights("{kernel: {a: 1}}", "weights kernel: expected a number, found a map");
 }
 
-/* -- getting and setting
- * -------------------------------------------------------------------------------- */
+/* -- getting and setting */
 
 static void test_get_and_set(void **state)
 {
@@ -388,8 +384,7 @@ static void test_prediction_refused(void **state)
     ls_model_free(model);
 }
 
-/* -- memory running out
- * --------------------------------------------------------------------------------- */
+/* -- memory running out */
 
 /* Each allocation fails once: the model is then as before, and the next try succeeds. */
 static void test_memory_runs_out(void **state)

@@ -105,8 +105,7 @@ static void names_and_initializers_come_back(void **state)
                  "l2: 0.2}}, activity_regularizer: l1}]}");
 }
 
-/* -- Keras' dialects
- * ------------------------------------------------------------------------------------- */
+/* -- Keras' dialects */
 
 static void what_keras_3_writes_is_read(void **state)
 {
@@ -170,8 +169,7 @@ static void the_shape_may_be_that_of_the_build(void **state)
     ls_model_free(model);
 }
 
-/* -- what is refused
- * ------------------------------------------------------------------------------------- */
+/* -- what is refused */
 
 #define SEQUENTIAL(layers)                                                                         \
     "{\"class_name\": \"Sequential\", \"config\": {\"layers\": [{\"class_name\": "                 \

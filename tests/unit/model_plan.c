@@ -40,8 +40,7 @@ static float *poisoned(size_t n)
     return made;
 }
 
-/* -- intervals
- * ------------------------------------------------------------------------------------------ */
+/* -- intervals */
 
 static void check_intervals(const struct ls_interval *interval, size_t count, size_t floats)
 {
@@ -118,8 +117,7 @@ static void test_intervals_by_hand(void **state)
     assert_int_equal(floats, 0);
 }
 
-/* -- the model run layer by layer
- * ----------------------------------------------------------------------- */
+/* -- the model run layer by layer */
 
 /* Each tensor in memory of its own; call c's result is value[c], its gradient grad[c]. */
 struct naive {
@@ -227,8 +225,7 @@ static void naive_free(struct naive *n)
     free(n->gradient);
 }
 
-/* -- the plan
- * ------------------------------------------------------------------------------------------- */
+/* -- the plan */
 
 enum { GLOBAL_ROWS = 40 };
 static int64_t samples[ROWS_MAX];
@@ -315,8 +312,7 @@ static void compare_gradients(const struct ls_model *model, const float *found, 
     }
 }
 
-/* -- models
- * --------------------------------------------------------------------------------------------- */
+/* -- models */
 
 static struct ls_model *model_of(const char *const *layers)
 {
@@ -420,8 +416,7 @@ static void test_random_models(void **state)
     free(input);
 }
 
-/* -- prediction
- * ----------------------------------------------------------------------------------------- */
+/* -- prediction */
 
 static const char *const mixed[] = {
     "Input",     "shape: [4, 2]",
@@ -495,8 +490,7 @@ static void test_other_outputs(void **state)
     ls_model_free(model);
 }
 
-/* -- gradients by differences
- * --------------------------------------------------------------------------- */
+/* -- gradients by differences */
 
 /* sum of wanted_grad[i] out[i], and the activities' penalty as a mean over the global batch. */
 static double objective(struct planned *p, const float *input, int64_t rows)
@@ -594,8 +588,7 @@ static void test_slopes_with_deferred_activation(void **state)
     free(input);
 }
 
-/* -- what a plan needs
- * ---------------------------------------------------------------------------------- */
+/* -- what a plan needs */
 
 static size_t all_tensors(const struct ls_model *model, int64_t rows)
 {

@@ -54,8 +54,7 @@ static void near(double found, double wanted, const char *title, const char *wha
         fail_msg("%s %s[%zu]: %.9g, expected %.9g", title, what, i, found, wanted);
 }
 
-/* -- Keras' numbers -------------------------------------------------------------------------------
- */
+/* -- Keras' numbers */
 
 static struct ls_instance instance_of(hid_t file, const char *group)
 {
@@ -138,8 +137,7 @@ static void test_keras(void **state)
     H5Fclose(file);
 }
 
-/* -- Keras' formulas, in double -------------------------------------------------------------------
- */
+/* -- Keras' formulas, in double */
 
 struct scalars {
     double learning_rate, momentum, rho, beta_1, beta_2, epsilon;

@@ -8,8 +8,7 @@
 #include "store/digest.h"
 #include "store/h5.h"
 
-/* -- tables
- * --------------------------------------------------------------------------------------------- */
+/* -- tables */
 
 static void a_table_grows_by_rows_and_columns(void **state)
 {
@@ -33,8 +32,7 @@ static void a_table_grows_by_rows_and_columns(void **state)
     ls_table_release(&copy);
 }
 
-/* -- a checkpoint with everything
- * ----------------------------------------------------------------------- */
+/* -- a checkpoint with everything */
 
 static struct ls_checkpoint full(void)
 {
@@ -138,8 +136,7 @@ static void a_model_alone_comes_back(void **state)
     ls_model_free(made.model);
 }
 
-/* -- damage
- * --------------------------------------------------------------------------------------------- */
+/* -- damage */
 
 static void a_torn_file_is_refused_at_every_length(void **state)
 {

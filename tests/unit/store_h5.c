@@ -227,8 +227,7 @@ static void sizes_that_the_file_cannot_have_are_refused(void **state)
     ls_h5_close(&h5);
 }
 
-/* -- texts
- * ---------------------------------------------------------------------------------------------- */
+/* -- texts */
 
 static void put_strings(const char *name, H5T_str_t padding, size_t width, const char *bytes,
                         hsize_t count)
@@ -315,8 +314,7 @@ static void attributes_of_other_types_are_refused(void **state)
     ls_h5_close(&h5);
 }
 
-/* -- writing
- * -------------------------------------------------------------------------------------------- */
+/* -- writing */
 
 static void long_lists_are_cut_as_keras_cuts_them(void **state)
 {

@@ -8,8 +8,7 @@
 
 #define REFERENCE TEST_DIRECTORY "/reference/"
 
-/* -- Keras' own files
- * ------------------------------------------------------------------------------------ */
+/* -- Keras' own files */
 
 static void read_values(const char *path, const char *object, float *values,
                         const struct ls_shape *shape)
@@ -113,8 +112,7 @@ static void seq_classifier(void **state)
     ls_checkpoint_release(&back);
 }
 
-/* -- compile
- * -------------------------------------------------------------------------------------------- */
+/* -- compile */
 
 static void assert_to_keras(const char *yaml, const char *expected)
 {
@@ -210,8 +208,7 @@ static void compile_is_read_in_all_dialects(void **state)
                       "loss:\n  a: mse\n  b: {Huber: {delta: 2.0}}\nmetrics: {a: [mae]}\n");
 }
 
-/* -- files that are not right
- * ---------------------------------------------------------------------------- */
+/* -- files that are not right */
 
 #define CONFIG                                                                                     \
     "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"m\", \"layers\": "                  \

@@ -170,8 +170,7 @@ static void no_checkpoints_are_none(void **state)
                  "cannot read './checkpoints': Too many levels of symbolic links");
 }
 
-/* -- what goes wrong
- * ------------------------------------------------------------------------------------ */
+/* -- what goes wrong */
 
 static void a_full_disk_comes_back_from_wait(void **state)
 {

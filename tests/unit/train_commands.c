@@ -6,8 +6,7 @@
 
 #include "train/directory.h"
 
-/* -- status and stop
- * ---------------------------------------------------------------------------------------- */
+/* -- status and stop */
 
 static void test_no_run(void **state)
 {
@@ -82,8 +81,7 @@ static void test_silent(void **state)
     assert_non_null(strstr(ls_message(), "run/status.json"));
 }
 
-/* -- diff
- * ------------------------------------------------------------------------------------------- */
+/* -- diff */
 
 static void check_diff(const char *a, const char *b, bool wanted, const char *first)
 {
@@ -129,8 +127,7 @@ static void test_diff(void **state)
                  "cannot read 'none.h5': No such file or directory");
 }
 
-/* -- list
- * ------------------------------------------------------------------------------------------- */
+/* -- list */
 
 static void test_list(void **state)
 {
@@ -162,8 +159,7 @@ static void test_list(void **state)
     assert_null(text);
 }
 
-/* -- predict
- * ------------------------------------------------------------------------------------------- */
+/* -- predict */
 
 enum { TESTED = 11, CLASSES = 3 };
 
@@ -319,8 +315,7 @@ static void test_predict_refused(void **state)
     expect_status(ls_run_predict(alone, &options, &samples), LS_BAD_INPUT);
 }
 
-/* -- evaluate
- * ------------------------------------------------------------------------------------------- */
+/* -- evaluate */
 
 static void test_evaluate(void **state)
 {

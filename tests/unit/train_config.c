@@ -45,8 +45,7 @@ static const char *here(const char *name)
     return made;
 }
 
-/* -- values
- * ---------------------------------------------------------------------------------------- */
+/* -- values */
 
 #define MODEL                                                                                      \
     "model:\n"                                                                                     \
@@ -139,8 +138,7 @@ static void test_every(void **state)
     }
 }
 
-/* -- what is refused
- * ------------------------------------------------------------------------------------ */
+/* -- what is refused */
 
 static void test_no_file(void **state)
 {
@@ -220,8 +218,7 @@ static void test_refused_data(void **state)
     ls_config_release(&config);
 }
 
-/* -- paths
- * ------------------------------------------------------------------------------------------ */
+/* -- paths */
 
 static void test_paths(void **state)
 {
@@ -286,8 +283,7 @@ static void test_paths_of_the_command_line(void **state)
                  LS_BAD_INPUT, "sub/run.yaml:7: data: expected a map");
 }
 
-/* -- --set
- * ------------------------------------------------------------------------------------------ */
+/* -- --set */
 
 static void check_set(const char *set, const char *path, const char *wanted)
 {
@@ -348,8 +344,7 @@ static void test_refused_set(void **state)
                "flow sequence that began on line 1");
 }
 
-/* -- resuming
- * --------------------------------------------------------------------------------------- */
+/* -- resuming */
 
 #define RUN                                                                                        \
     "model:\n"                                                                                     \

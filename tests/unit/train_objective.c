@@ -6,8 +6,7 @@
 #include "data/dataset.h"
 #include "train/objective_inside.h"
 
-/* -- data whose columns are of any shape
- * ---------------------------------------------------------------- */
+/* -- data whose columns are of any shape */
 
 enum { SAMPLES = 6 };
 
@@ -47,8 +46,7 @@ static struct ls_model *make_model(const char *input, const char *last_kind, con
     return layers_model((const char *const[]){"Input", shape, last_kind, last, NULL}, 1);
 }
 
-/* -- targets' forms
- * ------------------------------------------------------------------------------------- */
+/* -- targets' forms */
 
 static void check_form(const char *last, const char *y_shape, const char *loss,
                        enum ls_target_form form)
@@ -154,8 +152,7 @@ static void test_arrays_fit_by_their_size(void **state)
     ls_data_free(data);
 }
 
-/* -- compile
- * --------------------------------------------------------------------------------------- */
+/* -- compile */
 
 static void refuse_compile(const char *last, const char *y_shape, const char *compile,
                            const char *wanted)
@@ -271,8 +268,7 @@ static void test_accuracy(void **state)
     assert_string_equal(metric_kind("units: 4", "[4]"), "CategoricalAccuracy");
 }
 
-/* -- activations left to the loss
- * ------------------------------------------------------------------------ */
+/* -- activations left to the loss */
 
 static void check_deferred(const char *kind, const char *last, const char *loss, bool wanted)
 {

@@ -91,8 +91,7 @@ static inline void check_state(const char *directory, enum ls_run_state wanted)
     assert_string_equal(ls_run_state_name(status.state), ls_run_state_name(wanted));
 }
 
-/* -- observing
- * ------------------------------------------------------------------------------------------ */
+/* -- observing */
 
 struct seen {
     struct ls_run_start start;
