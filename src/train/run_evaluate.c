@@ -24,7 +24,7 @@ static ls_status open_data(struct ls_data **data, const struct ls_run_evaluate *
     const struct ls_tree *validation = run ? ls_tree_find_path(run, "data.validation") : NULL;
     if (!validation)
         return ls_fail(LS_USAGE, "the model's run has no validation data: name data with --data "
-                                 "FILE:SPLIT");
+                                 "FILE:SPLIT or F.csv");
     return ls_data_from_tree(data, validation, "/");
 }
 
