@@ -79,6 +79,7 @@ bool ls_directory_locked(const char *path)
 
 ls_status ls_directory_open(struct ls_directory *directory, const char *path, bool *holds_run)
 {
+    char newest[512];
     ls_status status;
     char *stop = NULL;
     directory->lock = -1;
@@ -87,7 +88,8 @@ ls_status ls_directory_open(struct ls_directory *directory, const char *path, bo
     LS_TRY(ls_duplicate(&directory->path, path));
     directory->made = access(path, F_OK) != 0;
     LS_TRY_OUT(ls_directory_make(path));
-    *holds_run = exists(path, "run.yaml");
+    ls_directory_newest(path, newest, sizeof newest);
+    *holds_run = *newest != '\0';
     LS_TRY_OUT(take_lock(directory));
     LS_TRY_OUT(ls_directory_file(&stop, path, stop_name));
     if (unlink(stop) != 0 && errno != ENOENT)

@@ -11,8 +11,8 @@ struct ls_directory {
 };
 
 /* Makes the directory where it is not there, and takes its lock: one writer a run directory.
- * *holds_run tells whether there was a run in it. LS_CANNOT_WRITE names the holder (host and
- * process). A lock whose holder died is free. */
+ * *holds_run tells whether there was a run in it that saved something. LS_CANNOT_WRITE names the
+ * holder (host and process). A lock whose holder died is free. */
 ls_status ls_directory_open(struct ls_directory *directory, const char *path, bool *holds_run);
 void ls_directory_close(struct ls_directory *directory);
 

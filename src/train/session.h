@@ -34,8 +34,9 @@ struct ls_session {
     struct ls_history *history;
     struct ls_table epochs;
     struct ls_run_status status;
-    int64_t announced, begun;   /* iterations of checkpoints: told to the observer, begun */
-    double looked, told, saved; /* seconds: of the last status.json and checkpoint */
+    int64_t announced, begun;          /* iterations of checkpoints: told to the observer, begun */
+    double looked, told, wrote, saved; /* seconds: of the last look for a stop, status.json,
+                                          history.h5 and checkpoint */
 };
 
 /* session_open.c: everything up to the first step. Collective; what is there is released by

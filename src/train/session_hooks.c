@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "train/session.h"
 
-/* Seconds between looks at the directory, and between writings of status.json. */
-static const double look_every = 0.25, tell_every = 2.0;
+/* Seconds between looks at the directory, and between writings of status.json and of history.h5. */
+static const double look_every = 0.25, tell_every = 2.0, write_every = 1.0;
 
 static double now(void)
 {
@@ -142,6 +142,16 @@ static void find_best(struct ls_session *session)
     }
 }
 
+/* history.h5 is synced to the disk, which costs as much as a short epoch: at most one a second. The
+ * end of the session writes the last one. */
+static ls_status write_history(struct ls_session *session)
+{
+    if (now() - session->wrote < write_every)
+        return LS_OK;
+    session->wrote = now();
+    return ls_history_write(session->history, &session->epochs);
+}
+
 enum { EPOCH_COLUMNS = 3 };
 
 static ls_status on_epoch(void *user, const struct ls_fit_state *state)
@@ -162,7 +172,7 @@ static ls_status on_epoch(void *user, const struct ls_fit_state *state)
     memcpy(names + EPOCH_COLUMNS, state->names, state->count * sizeof *names);
     memcpy(values + EPOCH_COLUMNS, state->values, state->count * sizeof *values);
     LS_TRY_OUT(ls_table_append(&session->epochs, names, values, count));
-    LS_TRY_OUT(ls_history_write(session->history, &session->epochs));
+    LS_TRY_OUT(write_history(session));
     find_best(session);
     update_status(session, state);
     tell_progress(session, state, true);
