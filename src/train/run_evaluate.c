@@ -10,22 +10,36 @@
 #include "train/evaluator.h"
 #include "train/learnt.h"
 #include "train/open_model.h"
+#include "train/split.h"
 
-/* The data that a command names, or the run's validation data. */
-static ls_status open_data(struct ls_data **data, const struct ls_run_evaluate *options,
+/* The validation data of the run that a checkpoint's state is of: data of its own, or the part that
+ * validation_split took. */
+static ls_status open_validation(struct ls_split *split, const struct ls_tree *run)
+{
+    const struct ls_tree *fraction = ls_tree_find_path(run, "data.validation_split");
+    double part = 0;
+    if (fraction && !ls_tree_is_null(fraction))
+        LS_TRY(ls_tree_double(fraction, &part));
+    return ls_split_open(split, ls_tree_find_path(run, "data.train"),
+                         ls_tree_find_path(run, "data.validation"), part);
+}
+
+/* The data that a command names (data->train then), or the run's validation data. */
+static ls_status open_data(struct ls_split *data, const struct ls_run_evaluate *options,
                            const struct ls_tree *state)
 {
     if (options->data)
-        return ls_learnt_open(data, &(struct ls_learnt_source){.data = options->data,
-                                                               .model = options->model,
-                                                               .state = state,
-                                                               .target = true});
+        return ls_learnt_open(&data->train, &(struct ls_learnt_source){.data = options->data,
+                                                                       .model = options->model,
+                                                                       .state = state,
+                                                                       .target = true});
     const struct ls_tree *run = state ? ls_tree_find(state, "run") : NULL;
-    const struct ls_tree *validation = run ? ls_tree_find_path(run, "data.validation") : NULL;
-    if (!validation)
+    if (run && ls_tree_find_path(run, "data.train"))
+        LS_TRY(open_validation(data, run));
+    if (!data->validation)
         return ls_fail(LS_USAGE, "the model's run has no validation data: name data with --data "
                                  "FILE:SPLIT or F.csv");
-    return ls_data_from_tree(data, validation, "/");
+    return LS_OK;
 }
 
 static ls_status fill(struct ls_evaluation *evaluation, const struct ls_evaluator *evaluator,
@@ -103,14 +117,14 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
 {
     struct ls_model *model = NULL;
     struct ls_tree *state = NULL;
-    struct ls_data *data = NULL;
+    struct ls_split data = {0};
     ls_status status;
     memset(evaluation, 0, sizeof *evaluation);
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
     LS_TRY(ls_model_open_all(&model, &state, comm, options->model));
     LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, state)));
-    LS_TRY_OUT(evaluate(comm, model, data, evaluation));
+    LS_TRY_OUT(evaluate(comm, model, data.validation ? data.validation : data.train, evaluation));
     status = LS_OK;
     if (options->out && ls_comm_rank(comm) == 0)
         status = write_out(evaluation, options->out);
@@ -118,7 +132,7 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
 out:
     if (status != LS_OK)
         ls_evaluation_release(evaluation);
-    ls_data_free(data);
+    ls_split_close(&data);
     ls_tree_free(state);
     ls_model_free(model);
     return status;

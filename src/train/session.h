@@ -10,6 +10,7 @@
 #include "train/directory.h"
 #include "train/fit.h"
 #include "train/identity.h"
+#include "train/split.h"
 
 struct ls_session {
     struct ls_comm *comm;
@@ -17,7 +18,7 @@ struct ls_session {
     char *run_file, *path; /* of the run directory */
     struct ls_config config;
     struct ls_model *model;
-    struct ls_data *all, *train, *validation; /* all: what train and validation are slices of */
+    struct ls_split data;
     struct ls_identity identity;
     struct ls_tree *state;       /* of the checkpoint that is resumed; NULL: a new run */
     char *resumed_from;          /* its path */

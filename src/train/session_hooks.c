@@ -73,7 +73,8 @@ static void tell_progress(struct ls_session *session, const struct ls_fit_state 
     if (!observer(session)->progress)
         return;
     int64_t batch = session->config.fit.batch_size;
-    int64_t missing = state->steps * batch - ls_data_samples(session->train); /* of the last one */
+    int64_t missing =
+        state->steps * batch - ls_data_samples(session->data.train); /* of the last one */
     int64_t samples = state->steps_here * batch - (state->step == state->steps ? missing : 0);
     struct ls_run_progress progress = {
         .epoch = state->epoch,
@@ -125,7 +126,7 @@ static ls_status on_step(void *user, const struct ls_fit_state *state)
 static void find_best(struct ls_session *session)
 {
     const struct ls_table *epochs = &session->epochs;
-    const char *name = session->validation ? "val_loss" : "loss";
+    const char *name = session->data.validation ? "val_loss" : "loss";
     struct ls_run_status *status = &session->status;
     for (size_t c = 0; c < epochs->columns; c++) {
         if (strcmp(epochs->name[c], name) != 0)
@@ -168,7 +169,7 @@ static ls_status on_epoch(void *user, const struct ls_fit_state *state)
     names[0] = "epoch", values[0] = (double)(state->epoch + 1);
     names[1] = "seconds", values[1] = state->seconds;
     names[2] = "samples_per_second";
-    values[2] = (double)ls_data_samples(session->train) / state->seconds;
+    values[2] = (double)ls_data_samples(session->data.train) / state->seconds;
     memcpy(names + EPOCH_COLUMNS, state->names, state->count * sizeof *names);
     memcpy(values + EPOCH_COLUMNS, state->values, state->count * sizeof *values);
     LS_TRY_OUT(ls_table_append(&session->epochs, names, values, count));
@@ -241,8 +242,9 @@ ls_status ls_session_announce(struct ls_session *session)
         .threads = ls_kernels_threads(),
         .replicas = session->identity.replicas,
         .batch_size = session->config.fit.batch_size,
-        .samples = ls_data_samples(session->train),
-        .validation_samples = session->validation ? ls_data_samples(session->validation) : 0,
+        .samples = ls_data_samples(session->data.train),
+        .validation_samples =
+            session->data.validation ? ls_data_samples(session->data.validation) : 0,
         .steps = state->steps,
         .epochs = session->config.fit.epochs,
         .epoch = session->position.epoch,

@@ -113,19 +113,8 @@ static ls_status open_data(struct ls_session *session)
     if (!config->train)
         return ls_fail_at(config->tree, LS_BAD_INPUT,
                           "there is no data to train on: `data: {train: FILE:SPLIT}`, or --data");
-    LS_TRY(ls_data_from_tree(&session->all, config->train, "."));
-    int64_t samples = ls_data_samples(session->all);
-    int64_t kept = samples - (int64_t)((double)samples * config->validation_split);
-    if (config->validation_split > 0) {
-        if (kept == samples || kept == 0)
-            return ls_fail(LS_BAD_INPUT,
-                           "data.validation_split %g of %lld samples leaves one part empty",
-                           config->validation_split, (long long)samples);
-        LS_TRY(ls_data_slice(&session->validation, session->all, kept, samples));
-    } else if (config->validation) {
-        LS_TRY(ls_data_from_tree(&session->validation, config->validation, "."));
-    }
-    return ls_data_slice(&session->train, session->all, 0, kept);
+    return ls_split_open(&session->data, config->train, config->validation,
+                         config->validation_split);
 }
 
 /* --replicas, the run file's, those of the run that is resumed, or as many as the ranks. */
@@ -154,8 +143,8 @@ static ls_status identify(struct ls_session *session)
     session->identity.run = session->config.tree;
     session->identity.accept = session->options->accept;
     int64_t rows = (batch + session->identity.replicas - 1) / session->identity.replicas;
-    return ls_identity_make(&session->identity, session->model, rows, session->train,
-                            session->validation);
+    return ls_identity_make(&session->identity, session->model, rows, session->data.train,
+                            session->data.validation);
 }
 
 /* -- the start */
@@ -207,7 +196,7 @@ static ls_status start_weights(struct ls_session *session)
         return LS_OK;
     LS_TRY(ls_comm_agree(session->comm,
                          ls_model_initialize(session->model, (uint64_t)session->config.fit.seed)));
-    return ls_model_adapt(session->model, session->comm, session->train);
+    return ls_model_adapt(session->model, session->comm, session->data.train);
 }
 
 static ls_status create_fit(struct ls_session *session)
@@ -217,8 +206,8 @@ static ls_status create_fit(struct ls_session *session)
                                             .comm = session->comm,
                                             .model = session->model,
                                             .compile = session->config.compile,
-                                            .train = session->train,
-                                            .validation = session->validation,
+                                            .train = session->data.train,
+                                            .validation = session->data.validation,
                                             .fit = &session->config.fit,
                                             .checkpoint = &session->config.checkpoint,
                                             .replicas = session->identity.replicas,
@@ -262,9 +251,7 @@ void ls_session_close(struct ls_session *session)
     ls_checkpoint_release(&session->checkpoint);
     ls_directory_close(&session->directory);
     ls_model_free(session->model);
-    ls_data_free(session->train);
-    ls_data_free(session->validation);
-    ls_data_free(session->all);
+    ls_split_close(&session->data);
     ls_tree_free(session->state);
     ls_release(session->partial);
     ls_release(session->resumed_from);
