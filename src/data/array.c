@@ -74,6 +74,8 @@ ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays
     arrays->values[0] = given->x;
     arrays->values[1] = given->y;
     status = init_columns(&arrays->data, given->x_size, given->y_size);
+    for (size_t i = 0; i < arrays->data.columns; i++)
+        arrays->data.column[i].in_memory = true;
     if (status == LS_OK)
         *data = &arrays->data;
     else

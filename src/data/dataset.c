@@ -46,6 +46,8 @@ ls_status ls_column_copy(struct ls_column *copy, const struct ls_column *column)
 {
     LS_TRY(ls_column_init(copy, column->name, column->type));
     copy->shape = column->shape;
+    copy->flat = column->flat;
+    copy->in_memory = column->in_memory;
     if (!column->class_names)
         return LS_OK;
     LS_TRY(ls_allocate(&copy->class_names, column->classes, sizeof *copy->class_names));

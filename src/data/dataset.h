@@ -21,6 +21,7 @@ struct ls_column {
     enum ls_number_type type;
     struct ls_shape shape; /* of a sample */
     bool flat;             /* only the number of elements is known: arrays, readers */
+    bool in_memory;        /* samples are read by a copy: nothing to wait for */
     char **class_names;    /* attribute class_names, or NULL */
     size_t classes;        /* how many names */
 };

@@ -258,6 +258,7 @@ static ls_status finish_columns(struct file_data *file, size_t *resident)
     }
     for (size_t i = 0; i < data->columns; i++) {
         int64_t chunks = (int64_t)ls_file_column_chunks(&file->column[i]);
+        data->column[i].in_memory = file->column[i].resident;
         /* Two windows are in use where one goes over into the next. */
         int64_t window = chunks > 1 ? chunks / 2 : 1;
 

@@ -144,6 +144,8 @@ static ls_status fill_join(struct join *join, size_t count)
     for (size_t i = 0; i < first->columns; i++) {
         data->columns++;
         LS_TRY(ls_column_copy(&data->column[i], &first->column[i]));
+        for (size_t part = 1; part < count; part++)
+            data->column[i].in_memory &= join->part[part]->column[i].in_memory;
     }
     return LS_OK;
 }

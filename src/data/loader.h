@@ -1,4 +1,5 @@
-/* The loader: a thread that reads batches ahead of the training. */
+/* The loader: batches as float32, read ahead of the training by a thread where they do not lie in
+ * memory. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 
@@ -35,7 +36,7 @@ struct ls_batch {
     int64_t global_rows;    /* of the whole batch, over all replicas */
 };
 
-/* Not collective. The thread starts with the first ls_loader_start. The data is borrowed. */
+/* Not collective. A thread starts with ls_loader_start. The data is borrowed. */
 ls_status ls_loader_create(struct ls_loader **loader, const struct ls_loader_options *options);
 void ls_loader_free(struct ls_loader *loader);
 

@@ -5,6 +5,33 @@
 #include "base/memory.h"
 #include "data_numbers.h"
 
+/* The tests of order run twice: batches come from the thread, and, as for data in memory, without.
+ */
+static bool in_memory;
+
+static int use_memory(void **state)
+{
+    (void)state;
+    in_memory = true;
+    return 0;
+}
+
+static int use_thread(void **state)
+{
+    (void)state;
+    in_memory = false;
+    return 0;
+}
+
+static struct ls_data *make_either(int64_t samples)
+{
+    struct ls_data *data = make_numbers(samples);
+
+    for (size_t i = 0; i < ls_data_columns(data); i++)
+        ((struct ls_column *)ls_data_column(data, i))->in_memory = in_memory;
+    return data;
+}
+
 /* The rows of one batch are what the order says. */
 static void check_batch(const struct ls_batch *batch, const struct ls_loader_options *o,
                         int64_t epoch, int64_t step)
@@ -40,7 +67,7 @@ static void test_batches_follow_the_order(void **state)
 
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        struct ls_data *data = make_numbers(cases[k][0]);
+        struct ls_data *data = make_either(cases[k][0]);
         struct ls_loader_options options = options_for(data, cases[k][1], cases[k][2]);
         int64_t steps = ls_order_steps(cases[k][0], cases[k][1]);
         struct ls_loader *loader;
@@ -69,7 +96,7 @@ static void test_batches_follow_the_order(void **state)
 /* Consumers that are slower and faster than the producer, by turns. */
 static void test_fast_and_slow_consumers(void **state)
 {
-    struct ls_data *data = make_numbers(5000);
+    struct ls_data *data = make_either(5000);
     struct ls_loader_options options = options_for(data, 1, 1);
     const struct timespec nap = {0, 2000000};
     struct ls_loader *loader;
@@ -91,7 +118,7 @@ static void test_fast_and_slow_consumers(void **state)
 /* Freed and started again at any point, with a full, an empty and a half-used ring. */
 static void test_ends_at_any_time(void **state)
 {
-    struct ls_data *data = make_numbers(300);
+    struct ls_data *data = make_either(300);
     struct ls_loader_options options = options_for(data, 7, 2);
 
     (void)state;
@@ -251,9 +278,12 @@ static void test_chunk_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches_follow_the_order),
-        cmocka_unit_test(test_fast_and_slow_consumers),
-        cmocka_unit_test(test_ends_at_any_time),
+        cmocka_unit_test_setup(test_batches_follow_the_order, use_thread),
+        cmocka_unit_test_setup(test_fast_and_slow_consumers, use_thread),
+        cmocka_unit_test_setup(test_ends_at_any_time, use_thread),
+        cmocka_unit_test_setup(test_batches_follow_the_order, use_memory),
+        cmocka_unit_test_setup(test_fast_and_slow_consumers, use_memory),
+        cmocka_unit_test_setup(test_ends_at_any_time, use_memory),
         cmocka_unit_test(test_no_allocation_while_running),
         cmocka_unit_test(test_reader_is_called_once_a_sample),
         cmocka_unit_test(test_chunk_order),
