@@ -62,9 +62,11 @@ void ls_gemm(const struct ls_gemm *g)
     }
     const bool beyond_int = (g->m | g->n | g->k | lda | ldb | ldc) > INT_MAX;
     if (beyond_int || onednn_is_faster(g)) {
-        ls_kernels_enter();
+        sigset_t before;
+        ls_kernels_enter(&before);
         dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1.0f,
                    g->a, lda, g->b, ldb, g->beta, g->c, ldc);
+        ls_kernels_leave(&before);
         return;
     }
     ls_blas.sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,

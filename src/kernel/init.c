@@ -36,13 +36,24 @@ int ls_kernels_threads(void)
     return atomic_load_explicit(&chosen_threads, memory_order_relaxed);
 }
 
-void ls_kernels_enter(void)
+void ls_kernels_enter(sigset_t *before)
 {
+    static const int raised[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigset_t waiting;
     int threads = ls_kernels_threads();
+    sigfillset(&waiting);
+    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+        sigdelset(&waiting, raised[i]);
+    pthread_sigmask(SIG_SETMASK, &waiting, before);
     if (entered_threads == threads)
         return;
     process.omp_set_num_threads(threads);
     entered_threads = threads;
+}
+
+void ls_kernels_leave(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 /* A set that was chosen by hand is there to make machines agree: then OpenBLAS and oneDNN must

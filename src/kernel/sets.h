@@ -3,6 +3,8 @@
 #ifndef KERNEL_SETS_H
 #define KERNEL_SETS_H
 
+#include <signal.h>
+
 #include "kernel/kernels.h"
 
 /* One table makes the sets, their names and what the CPU must have, from the plainest on: what a
@@ -35,8 +37,12 @@ ls_status ls_kernels_find(enum ls_kernel_set *set, const char *name, unsigned ru
  * one process. The same failures. */
 ls_status ls_kernels_choose(const char *name);
 
-/* Makes this thread's calls of oneDNN use the chosen number of threads: OpenMP keeps that number
- * per thread. Call before any call of oneDNN. */
-void ls_kernels_enter(void);
+/* Around any call of oneDNN. The code that oneDNN 2.6 makes for matrix products uses the stack
+ * pointer as one more register, pointing into its own buffer: a signal handled meanwhile on the
+ * normal stack would be written over the heap. So signals wait until ls_kernels_leave (those that
+ * the processor raises do not). Also makes this thread's calls use the chosen number of threads:
+ * OpenMP keeps that number per thread; its workers, started here, inherit the mask. */
+void ls_kernels_enter(sigset_t *before);
+void ls_kernels_leave(const sigset_t *before);
 
 #endif

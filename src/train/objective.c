@@ -138,6 +138,8 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
     const struct ls_metric_kind *kind = NULL;
     memset(metric, 0, sizeof *metric);
     metric->output = o;
+    if (ls_tree_is_null(tree))
+        return ls_fail_at(tree, LS_BAD_INPUT, "expected a metric");
     if (tree->type == LS_TREE_SCALAR)
         kind = ls_metric_resolve(tree->text, output->columns, output->form);
     if (kind)
