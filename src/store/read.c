@@ -1,5 +1,6 @@
 /* Reading checkpoints and Keras' own files. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "store/checkpoint.h"
@@ -89,6 +90,20 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, char **path, const
     return LS_OK;
 }
 
+/* model.h5 is the newest checkpoint under another name: it serves where checkpoints/ was emptied.
+ */
+static ls_status read_model_h5(struct ls_checkpoint *checkpoint, char **path, const char *directory)
+{
+    LS_TRY(ls_format(path, "%s/model.h5", directory));
+    ls_status status =
+        access(*path, F_OK) == 0 ? ls_checkpoint_read(checkpoint, *path) : LS_NO_INPUT;
+    if (status == LS_OK)
+        return LS_OK;
+    ls_release(*path);
+    *path = NULL;
+    return status == LS_NO_INPUT ? LS_OK : status;
+}
+
 ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
                                     const char *directory)
 {
@@ -100,7 +115,8 @@ ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **pat
     for (int i = 0; i < ATTEMPTS; i++) {
         struct ls_steps steps;
         LS_TRY(ls_steps_list(&steps, directory));
-        status = read_first(checkpoint, path, directory, &steps);
+        status = steps.count > 0 ? read_first(checkpoint, path, directory, &steps)
+                                 : read_model_h5(checkpoint, path, directory);
         ls_steps_release(&steps);
         if (status != LS_NO_INPUT)
             break;

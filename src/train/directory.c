@@ -89,7 +89,7 @@ ls_status ls_directory_open(struct ls_directory *directory, const char *path, bo
     directory->made = access(path, F_OK) != 0;
     LS_TRY_OUT(ls_directory_make(path));
     ls_directory_newest(path, newest, sizeof newest);
-    *holds_run = *newest != '\0';
+    *holds_run = *newest != '\0' || exists(path, "model.h5");
     LS_TRY_OUT(take_lock(directory));
     LS_TRY_OUT(ls_directory_file(&stop, path, stop_name));
     if (unlink(stop) != 0 && errno != ENOENT)

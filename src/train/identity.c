@@ -48,6 +48,7 @@ ls_status ls_identity_make(struct ls_identity *identity, const struct ls_model *
     identity->data = train;
     identity->threads = ls_kernels_threads();
     ls_kernels_identity(&identity->kernels);
+    identity->fixed = identity->kernels.probe;
     identity->kernels.probe = probe(model, rows);
     LS_TRY(digest(identity->train, train));
     return digest(identity->validation, validation);
@@ -123,16 +124,19 @@ static void hex(char text[HEX_TEXT], uint64_t value)
     snprintf(text, HEX_TEXT, "%016" PRIx64, value);
 }
 
-static void write_kernels(struct ls_tree *map, const struct ls_kernel_identity *kernels)
+static void write_kernels(struct ls_tree *map, const struct ls_identity *identity)
 {
-    char text[HEX_TEXT];
+    const struct ls_kernel_identity *kernels = &identity->kernels;
+    char text[HEX_TEXT], fixed[HEX_TEXT];
     hex(text, kernels->probe);
+    hex(fixed, identity->fixed);
     ls_tree_add_text(map, "set", kernels->set);
     ls_tree_add_text(map, "openblas", kernels->blas_version);
     ls_tree_add_text(map, "core", kernels->blas_core);
     ls_tree_add_text(map, "onednn", kernels->onednn_version);
     ls_tree_add_text(map, "sleef", kernels->sleef_version);
     ls_tree_add_text(map, "probe", text);
+    ls_tree_add_text(map, "fixed_probe", fixed);
 }
 
 /* What earlier starts accepted, and what this one does. */
@@ -163,7 +167,7 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_int(place, "iteration", position->iteration);
     ls_tree_add_int(map, "replicas", identity->replicas);
     ls_tree_add_int(map, "threads", identity->threads);
-    write_kernels(kernels, &identity->kernels);
+    write_kernels(kernels, identity);
     ls_tree_add_text(data, "train", identity->train);
     ls_tree_add_text(data, "validation", identity->validation);
     write_accepted(accepted, identity->accept, before);
@@ -200,12 +204,34 @@ static ls_status changed(const char *what, const char *before, const char *now, 
                    what, *before ? before : "(none)", *now ? now : "(none)", key);
 }
 
+/* Whether the plan's shapes were changed with --accept: then only the fixed probe can be compared.
+ */
+static bool accepts_shapes(const struct ls_identity *identity)
+{
+    for (size_t i = 0; identity->accept && identity->accept[i]; i++)
+        if (strncmp(identity->accept[i], "model", strlen("model")) == 0 ||
+            strcmp(identity->accept[i], "fit.batch_size") == 0)
+            return true;
+    return false;
+}
+
+static bool same_kernels(const struct ls_identity *identity, const struct ls_tree *state)
+{
+    char text[HEX_TEXT];
+    if (accepts_shapes(identity)) {
+        hex(text, identity->fixed);
+        return strcmp(text, text_at(state, "kernels.fixed_probe")) == 0;
+    }
+    hex(text, identity->kernels.probe);
+    return strcmp(text, text_at(state, "kernels.probe")) == 0;
+}
+
 static ls_status check_kernels(const struct ls_identity *identity, const struct ls_tree *state)
 {
     const struct ls_kernel_identity *now = &identity->kernels;
     char text[HEX_TEXT], kernels[160], before[160];
     hex(text, now->probe);
-    if (accepts(identity, "kernels") || strcmp(text, text_at(state, "kernels.probe")) == 0)
+    if (accepts(identity, "kernels") || same_kernels(identity, state))
         return LS_OK;
     snprintf(kernels, sizeof kernels, "%s, OpenBLAS %s %s, oneDNN %s, probe %s", now->set,
              now->blas_version, now->blas_core, now->onednn_version, text);

@@ -10,7 +10,8 @@
 
 struct ls_identity {
     int64_t replicas, threads;
-    struct ls_kernel_identity kernels;
+    struct ls_kernel_identity kernels; /* its probe is that of the plan's shapes */
+    uint64_t fixed;                    /* the probe of shapes that are always the same */
     char train[33], validation[33]; /* digests of the data; validation: empty when there is none */
     const struct ls_data *data;     /* to train on: what it was learnt from goes into the state */
     const struct ls_tree *run;      /* the resolved run file */

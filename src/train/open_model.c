@@ -135,7 +135,8 @@ static ls_status unpack(struct ls_model **model, struct ls_tree **state, const c
     return status;
 }
 
-static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, char **json)
+static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, bool trained,
+                            char **json)
 {
     /* It would give the initial weights of its seed: numbers that look like a bad model's. */
     if (is_run_file(path))
@@ -144,13 +145,26 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, 
                        "checkpoint",
                        path);
     LS_TRY(ls_model_open(checkpoint, path));
-    if (!checkpoint->model->initialized)
+    if (trained && !checkpoint->model->initialized)
         return ls_fail(LS_BAD_INPUT, "%s: the model has no weights in this file", path);
     return pack(json, checkpoint);
 }
 
+/* Rank 0's weights to all, where it has any. */
+static void send_weights(struct ls_model *model, struct ls_comm *comm, const struct ls_model *read)
+{
+    bool initialized = read && read->initialized;
+    ls_comm_broadcast(comm, &initialized, sizeof initialized, 0);
+    if (!initialized)
+        return;
+    if (read)
+        memcpy(model->weights, read->weights, model->floats * sizeof(float));
+    ls_comm_broadcast(comm, model->weights, model->floats * sizeof(float), 0);
+    model->initialized = true;
+}
+
 ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, struct ls_comm *comm,
-                            const char *path)
+                            const char *path, bool trained)
 {
     struct ls_checkpoint checkpoint = {0};
     char *json = NULL;
@@ -158,13 +172,10 @@ ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, str
     ls_status status;
     *model = NULL;
     *state = NULL;
-    LS_TRY_OUT(ls_comm_agree(comm, first ? read_first(&checkpoint, path, &json) : LS_OK));
+    LS_TRY_OUT(ls_comm_agree(comm, first ? read_first(&checkpoint, path, trained, &json) : LS_OK));
     LS_TRY_OUT(ls_comm_broadcast_text(comm, &json, 0));
     LS_TRY_OUT(ls_comm_agree(comm, unpack(model, state, json)));
-    if (first)
-        memcpy((*model)->weights, checkpoint.model->weights, (*model)->floats * sizeof(float));
-    ls_comm_broadcast(comm, (*model)->weights, (*model)->floats * sizeof(float), 0);
-    (*model)->initialized = true;
+    send_weights(*model, comm, checkpoint.model);
 out:
     ls_checkpoint_release(&checkpoint);
     ls_release(json);

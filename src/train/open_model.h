@@ -9,10 +9,10 @@
  * `compile`). Not collective. */
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path);
 
-/* A trained model on all ranks: rank 0 reads, the others get it from rank 0. *model is the
- * caller's, with its `compile`; *state too (the run's, NULL where the file has none). A model
- * without weights is refused. Collective. */
+/* A model file on all ranks: rank 0 reads, the others get it from rank 0. *model is the caller's,
+ * with its `compile`; *state too (the run's, NULL where the file has none). A run file is refused,
+ * and, where it must be `trained`, a model without weights (Keras' JSON). Collective. */
 ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, struct ls_comm *comm,
-                            const char *path);
+                            const char *path, bool trained);
 
 #endif

@@ -122,7 +122,7 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
     memset(evaluation, 0, sizeof *evaluation);
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
-    LS_TRY(ls_model_open_all(&model, &state, comm, options->model));
+    LS_TRY(ls_model_open_all(&model, &state, comm, options->model, true));
     LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, state)));
     LS_TRY_OUT(evaluate(comm, model, data.validation ? data.validation : data.train, evaluation));
     status = LS_OK;

@@ -293,7 +293,7 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
     LS_TRY(check_out(options));
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
-    LS_TRY(ls_model_open_all(&p.model, &p.state, comm, options->model));
+    LS_TRY(ls_model_open_all(&p.model, &p.state, comm, options->model, true));
     LS_TRY_OUT(ls_comm_agree(
         comm, ls_learnt_open(&p.data, &(struct ls_learnt_source){.data = options->data,
                                                                  .model = options->model,

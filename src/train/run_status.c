@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -102,6 +103,12 @@ static void find_checkpoint(struct ls_run_status *status, const char *directory)
     ls_directory_newest(directory, status->checkpoint, sizeof status->checkpoint);
     if (*status->checkpoint && stat(status->checkpoint, &about) == 0)
         status->checkpoint_age_seconds = difftime(time(NULL), about.st_mtime);
+    const char *name = strrchr(status->checkpoint, '/');
+    long long step = name ? strtoll(name + strlen("/step-"), NULL, 10) : 0;
+    if (step <= status->step || status->epochs == 0 || status->steps < status->epochs)
+        return;
+    status->step = step; /* status.json is written every few seconds only */
+    status->epoch = step / (status->steps / status->epochs);
 }
 
 /* The lock tells of a process on this host; from another one only its silence does. */

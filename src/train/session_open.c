@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "store/file.h"
 #include "train/adapt.h"
+#include "train/open_model.h"
 #include "train/session.h"
 
 /* -- where */
@@ -59,45 +60,17 @@ static ls_status open_directory(struct ls_session *session)
 
 /* -- what */
 
-/* `model: FILE` in place of a description: rank 0 reads it, its config and weights go to all. */
+/* `model: FILE` in place of a description brings its weights, where it has any, and its `compile`,
+ * where the run file has none. */
 static ls_status read_model_file(struct ls_session *session)
 {
-    struct ls_checkpoint file = {0};
-    struct ls_tree *config = NULL;
-    struct ls_text text = {0};
-    char *json = NULL;
-    bool first = ls_comm_rank(session->comm) == 0;
-    ls_status status = LS_OK;
-    if (first) {
-        status = ls_checkpoint_read(&file, session->config.model->text);
-        if (status == LS_OK)
-            status = ls_model_to_keras(file.model, &config);
-        if (status == LS_OK) {
-            ls_tree_format_json(&text, config);
-            status = ls_duplicate(&json, text.data);
-        }
-    }
-    LS_TRY_OUT(ls_comm_agree(session->comm, status));
-    LS_TRY_OUT(ls_comm_broadcast_text(session->comm, &json, 0));
-    ls_tree_free(config);
-    config = NULL;
-    status = ls_tree_parse_json(&config, json, strlen(json), NULL);
-    if (status == LS_OK)
-        status = ls_model_from_keras(&session->model, config);
-    if (status == LS_OK)
-        status = ls_model_build(session->model);
-    LS_TRY_OUT(ls_comm_agree(session->comm, status));
-    if (first)
-        memcpy(session->model->weights, file.model->weights, file.model->floats * sizeof(float));
-    ls_comm_broadcast(session->comm, session->model->weights,
-                      session->model->floats * sizeof(float), 0);
-    session->model->initialized = true;
-out:
-    ls_checkpoint_release(&file);
-    ls_tree_free(config);
-    ls_text_release(&text);
-    ls_release(json);
-    return status;
+    struct ls_config *config = &session->config;
+    struct ls_tree *state = NULL;
+    LS_TRY(ls_model_open_all(&session->model, &state, session->comm, config->model->text, false));
+    ls_tree_free(state);
+    if (!config->compile)
+        config->compile = session->model->compile;
+    return LS_OK;
 }
 
 static ls_status open_model(struct ls_session *session)
@@ -131,9 +104,10 @@ static ls_status choose_replicas(struct ls_session *session)
     session->identity.replicas = given;
     if (given < ranks)
         return ls_fail(LS_USAGE,
-                       "%lld ranks for %lld replicas: a run uses at most as many ranks as it has "
-                       "replicas",
-                       (long long)ranks, (long long)given);
+                       "%lld ranks for %lld replica%s: use at most %lld rank%s (-n %lld), or -o DIR "
+                       "for a new run",
+                       (long long)ranks, (long long)given, given == 1 ? "" : "s", (long long)given,
+                       given == 1 ? "" : "s", (long long)given);
     return LS_OK;
 }
 
@@ -215,6 +189,25 @@ static ls_status create_fit(struct ls_session *session)
                                         });
 }
 
+/* --accept takes kernels, threads, data, or a key of the run file. */
+static ls_status check_accept(const char *const *accept)
+{
+    static const char *const known[] = {"kernels", "threads", "data",       "model",
+                                        "compile", "fit",     "checkpoint", NULL};
+    for (size_t i = 0; accept && accept[i]; i++) {
+        size_t length = strcspn(accept[i], ".");
+        bool found = false;
+        for (size_t k = 0; known[k]; k++)
+            found |= strlen(known[k]) == length && strncmp(known[k], accept[i], length) == 0;
+        if (!found)
+            return ls_fail(LS_USAGE,
+                           "--accept %s: expected kernels, threads, data, or a key of the run file "
+                           "as fit.batch_size",
+                           accept[i]);
+    }
+    return LS_OK;
+}
+
 /* Whatever may be wrong is found before anything is written. */
 ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
                           const struct ls_run_train *options)
@@ -224,6 +217,7 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
     session->options = options;
     session->directory.lock = -1;
     session->announced = session->begun = -1;
+    LS_TRY(ls_comm_agree(comm, check_accept(options->accept)));
     LS_TRY(ls_comm_agree(comm, find_paths(session)));
     LS_TRY(ls_config_read(&session->config, comm, session->run_file, options->set, options->data));
     LS_TRY(ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
