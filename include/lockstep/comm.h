@@ -23,6 +23,13 @@ LS_API ls_status ls_comm_create_alone(struct ls_comm **comm);
 /* Frees; calls MPI_Finalize if ls_comm_create called MPI_Init. Collective. NULL is allowed. */
 LS_API void ls_comm_free(struct ls_comm *comm);
 
+/* What every program on several ranks asks before it starts: LS_OK when all ranks give LS_OK and
+ * the same text, their command line. mine: how this rank fares; when that is a failure, text is its
+ * message. The answer is the same on all ranks: the failure of the lowest rank that has one, with
+ * its message, or LS_USAGE with a message that shows both texts where they differ. A process alone
+ * gets its own status. Collective. */
+LS_API ls_status ls_comm_agree_on(struct ls_comm *comm, ls_status mine, const char *text);
+
 /* Number of processes, and which one this is. Not collective. */
 LS_API int ls_comm_rank(const struct ls_comm *comm);
 LS_API int ls_comm_size(const struct ls_comm *comm);

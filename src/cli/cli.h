@@ -70,8 +70,9 @@ struct cli_call {
     void *options; /* the command's struct */
     const char *const *operands;
     size_t operand_count;
-    bool help;         /* --help was there: nothing else was checked after it */
-    char message[512]; /* one line: why it was refused */
+    bool help;              /* --help was there: nothing else was checked after it */
+    char message[512];      /* one line: why it was refused */
+    char *const *arguments; /* all those after the command's name, as they were given */
     struct cli_list operand_list;
     union {
         int64_t align;
@@ -115,16 +116,29 @@ ls_status cli_fail_library(ls_status status);
 /* Until the next call, errors and notes clear this progress' line first. NULL: nothing to clear. */
 void cli_speak_around(struct ls_progress *progress);
 
-/* The library's notes go to standard error; quiet: nowhere. */
+/* The library's notes and warnings go to standard error; quiet: the warnings alone. */
 void cli_listen(bool quiet);
 
 /* Flushes standard output; LS_CANNOT_WRITE, told, when it did not take all that was printed. */
 ls_status cli_finish_output(void);
 
+/* -- ranks ------------------------------------------------------------------------------------*/
+
+/* Makes the comm and meets the other ranks in it (ls_comm_agree_on): all must have been started
+ * with this call's command and arguments, and come with LS_OK (another status has the library's
+ * message). On failure, with the library's message, *comm may be there all the same, and is to be
+ * freed after the failure was told: mpirun ends the job when the first rank is gone. Collective. */
+ls_status cli_meet(struct ls_comm **comm, const struct cli_call *call, ls_status status);
+
+/* For a rank that has no call to go on with: tells why, and meets the other ranks, which learn of
+ * it. Returns the status that all have. */
+ls_status cli_meet_refused(ls_status status, const char *message);
+
 /* -- signals -----------------------------------------------------------------------------------*/
 
-/* From here on SIGUSR1, SIGTERM and SIGINT set *cli_stop() and nothing else (a second SIGINT ends
- * the program), and neither a reader that goes away nor a file size limit ends it. */
+/* From here on SIGUSR1, SIGTERM, SIGHUP and SIGINT, where they were not ignored before, set
+ * *cli_stop() and nothing else (a second SIGINT ends the program), and neither a reader that goes
+ * away nor a file size limit ends it. */
 void cli_catch_signals(void);
 const volatile sig_atomic_t *cli_stop(void);
 

@@ -1,6 +1,6 @@
 #include "cli.h"
 
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 
 extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_summary, cli_import,
@@ -22,9 +22,22 @@ const struct cli_command *cli_command_find(const struct cli_command *const *comm
     return NULL;
 }
 
+static ls_status refuse(char *refusal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* refusal has room for MESSAGE_BYTES; what it holds is told when the ranks have met. */
+static ls_status refuse(char *refusal, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(refusal, MESSAGE_BYTES, format, arguments);
+    va_end(arguments);
+    return LS_USAGE;
+}
+
 /* what: "command", or "import: unknown kind"'s noun. */
-static ls_status refuse_unknown(const char *what, const struct cli_command *const *commands,
-                                const char *name)
+static ls_status refuse_unknown(char *refusal, const char *what,
+                                const struct cli_command *const *commands, const char *name)
 {
     const char *names[NAMES_MAX];
     size_t count = 0;
@@ -34,23 +47,13 @@ static ls_status refuse_unknown(const char *what, const struct cli_command *cons
         names[count++] = "help";
     const char *near = cli_nearest(name, names, count);
     if (near != NULL)
-        return cli_fail(LS_USAGE, "unknown %s '%s' (did you mean '%s'?)", what, name, near);
+        return refuse(refusal, "unknown %s '%s' (did you mean '%s'?)", what, name, near);
     char known[MESSAGE_BYTES] = "";
     size_t length = 0;
     for (size_t i = 0; i < count && length < sizeof(known); i++)
         length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
                                    i > 0 ? ", " : "", names[i]);
-    return cli_fail(LS_USAGE, "unknown %s '%s' (known: %s)", what, name, known);
-}
-
-/* For a failure that all ranks find alike, without having met: mpirun ends the job when the first
- * of them is gone, and would cut off the one that speaks. Returns status. */
-static ls_status leave_together(ls_status status)
-{
-    struct ls_comm *comm = NULL;
-    if (ls_comm_create(&comm) == LS_OK)
-        ls_comm_free(comm);
-    return status;
+    return refuse(refusal, "unknown %s '%s' (known: %s)", what, name, known);
 }
 
 /* Runs one command with the arguments after its name. */
@@ -62,9 +65,8 @@ static ls_status run_command(const struct cli_command *command, const char *name
     struct cli_call call;
     ls_status status = cli_call_parse(&call, command, name, arguments);
     if (status != LS_OK) {
-        cli_fail(status, "%s", call.message);
-        if (command->all_ranks)
-            leave_together(status);
+        status = command->all_ranks ? cli_meet_refused(status, call.message)
+                                    : cli_fail(status, "%s", call.message);
     } else if (call.help) {
         if (cli_launched_rank() == 0)
             cli_help_print(stdout, command, name);
@@ -77,15 +79,14 @@ static ls_status run_command(const struct cli_command *command, const char *name
 }
 
 /* A command, or the kind of a group that the next argument names. */
-static ls_status run_named(const struct cli_command *command, char *const *arguments, bool *alike)
+static ls_status run_named(const struct cli_command *command, char *const *arguments, char *refusal)
 {
     if (command->members == NULL)
         return run_command(command, command->name, arguments);
-    *alike = true;
     const char *kind = *arguments;
     if (kind == NULL || (kind[0] == '-' && strcmp(kind, "--help") != 0 && strcmp(kind, "-h") != 0))
-        return cli_fail(LS_USAGE, "%s: missing kind (try 'lockstep %s --help')", command->name,
-                        command->name);
+        return refuse(refusal, "%s: missing kind (try 'lockstep %s --help')", command->name,
+                      command->name);
     if (kind[0] == '-') {
         if (cli_launched_rank() == 0)
             cli_help_print(stdout, command, command->name);
@@ -95,23 +96,22 @@ static ls_status run_named(const struct cli_command *command, char *const *argum
     snprintf(what, sizeof(what), "kind of %s", command->name);
     const struct cli_command *member = cli_command_find(command->members, kind);
     if (member == NULL)
-        return refuse_unknown(what, command->members, kind);
+        return refuse_unknown(refusal, what, command->members, kind);
     snprintf(name, sizeof(name), "%s %s", command->name, kind);
-    *alike = false;
     return run_command(member, name, arguments + 1);
 }
 
-static ls_status help(char *const *arguments)
+static ls_status help(char *const *arguments, char *refusal)
 {
     const struct cli_command *command = NULL;
     char name[32] = "";
     const struct cli_command *const *commands = cli_commands;
     for (; *arguments != NULL; arguments++) {
         if (commands == NULL)
-            return cli_fail(LS_USAGE, "help: extra operand '%s'", *arguments);
+            return refuse(refusal, "help: extra operand '%s'", *arguments);
         command = cli_command_find(commands, *arguments);
         if (command == NULL)
-            return refuse_unknown("command", commands, *arguments);
+            return refuse_unknown(refusal, "command", commands, *arguments);
         snprintf(name + strlen(name), sizeof(name) - strlen(name), "%s%s", *name ? " " : "",
                  command->name);
         commands = command->members;
@@ -132,30 +132,28 @@ static ls_status print_version(void)
     return cli_finish_output();
 }
 
-/* What the first argument asks for; *alike: it was refused by all ranks alike. */
-static ls_status run_first(char *const *arguments, bool *alike)
+/* What the first argument asks for; refusal: why there is no such thing, or "". */
+static ls_status run_first(char *const *arguments, char *refusal)
 {
     const char *first = *arguments;
-    *alike = true;
     if (first == NULL)
-        return cli_fail(LS_USAGE, "missing command (try 'lockstep --help')");
+        return refuse(refusal, "missing command (try 'lockstep --help')");
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
-        return help(arguments + 1);
+        return help(arguments + 1, refusal);
     if (strcmp(first, "--version") == 0)
         return print_version();
     if (first[0] == '-')
-        return cli_fail(LS_USAGE, "unknown option '%s' before the command (try 'lockstep --help')",
-                        first);
+        return refuse(refusal, "unknown option '%s' before the command (try 'lockstep --help')",
+                      first);
     const struct cli_command *command = cli_command_find(cli_commands, first);
     if (command == NULL)
-        return refuse_unknown("command", cli_commands, first);
-    *alike = false;
-    return run_named(command, arguments + 1, alike);
+        return refuse_unknown(refusal, "command", cli_commands, first);
+    return run_named(command, arguments + 1, refusal);
 }
 
 int cli_main(char *const *arguments)
 {
-    bool alike;
-    ls_status status = run_first(arguments, &alike);
-    return (int)(status == LS_USAGE && alike ? leave_together(status) : status);
+    char refusal[MESSAGE_BYTES] = "";
+    ls_status status = run_first(arguments, refusal);
+    return (int)(refusal[0] != '\0' ? cli_meet_refused(status, refusal) : status);
 }

@@ -74,7 +74,7 @@ static ls_status run(const struct cli_call *call)
     struct ls_evaluation evaluation = {0};
     struct ls_comm *comm = NULL;
     cli_listen(false);
-    ls_status status = ls_comm_create(&comm);
+    ls_status status = cli_meet(&comm, call, LS_OK);
     if (status == LS_OK)
         status = ls_run_evaluate(comm, &evaluate, &evaluation);
     if (status != LS_OK) {

@@ -203,7 +203,7 @@ static ls_status check_operands(struct cli_call *call)
 ls_status cli_call_parse(struct cli_call *call, const struct cli_command *command, const char *name,
                          char *const *arguments)
 {
-    *call = (struct cli_call){.command = command};
+    *call = (struct cli_call){.command = command, .arguments = arguments};
     snprintf(call->name, sizeof(call->name), "%s", name);
     call->options = call->storage.bytes;
     for (const struct cli_option *row = rows(command); row->name != NULL; row++)

@@ -64,7 +64,7 @@ static ls_status run(const struct cli_call *call)
     int64_t samples = 0;
     struct ls_comm *comm = NULL;
     cli_listen(given->quiet);
-    ls_status status = ls_comm_create(&comm);
+    ls_status status = cli_meet(&comm, call, LS_OK);
     if (status == LS_OK)
         status = ls_run_predict(comm, &predict, &samples);
     if (status != LS_OK) {

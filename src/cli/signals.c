@@ -14,17 +14,24 @@ const volatile sig_atomic_t *cli_stop(void)
     return &stop;
 }
 
+/* What this process was started to ignore it goes on ignoring: nohup does so with SIGHUP, a shell
+ * with the SIGINT of its background jobs. */
+static void catch (int number, const struct sigaction *action)
+{
+    struct sigaction before;
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(number, action, NULL);
+}
+
 void cli_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    catch (SIGUSR1, &action);
+    catch (SIGTERM, &action);
+    catch (SIGHUP, &action);
     action.sa_flags |= (int)SA_RESETHAND;
-    struct sigaction before;
-    /* A shell starts its background jobs with SIGINT ignored: they stay deaf to it. */
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    catch (SIGINT, &action);
 
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);

@@ -68,14 +68,17 @@ ls_status cli_fail_library(ls_status status)
 
 static void hear(void *user, enum ls_log_level level, const char *line)
 {
-    (void)user;
+    const bool *quiet = user;
+    if (level == LS_LOG_NOTE && *quiet)
+        return;
     print_line(level == LS_LOG_WARNING ? "warning: " : "note: ", line);
 }
 
 void cli_listen(bool quiet)
 {
-    bool speaks = !quiet && cli_launched_rank() == 0;
-    ls_log_set(speaks ? hear : NULL, NULL);
+    static bool kept;
+    kept = quiet;
+    ls_log_set(cli_launched_rank() == 0 ? hear : NULL, &kept);
 }
 
 ls_status cli_finish_output(void)

@@ -174,11 +174,9 @@ static ls_status run(const struct cli_call *call)
     cli_catch_signals();
     cli_listen(given->quiet);
     struct ls_comm *comm = NULL;
-    ls_status status = ls_comm_create(&comm);
-    /* Every rank makes one, so that a wrong LOCKSTEP_OUTPUT ends all alike; the first rank's is
-     * used. */
-    if (status == LS_OK)
-        status = ls_progress_create(&progress, stdout, NULL);
+    /* Every rank makes one; the first rank's is used. */
+    ls_status status = ls_progress_create(&progress, stdout, NULL);
+    status = cli_meet(&comm, call, status);
     if (status == LS_OK && !given->quiet) {
         view.bar = ls_progress_observer(progress);
         cli_speak_around(progress);

@@ -224,3 +224,71 @@ out:
         ls_release(values);
     return status;
 }
+
+/* -- the same command line everywhere */
+
+/* other[rank]: 1 where the text is not rank 0's; `theirs` is that of the lowest
+ * such rank. */
+static ls_status fail_other_text(const int *other, int size, const char *zeroth, const char *theirs)
+{
+    enum { NAMED = 8, SHOWN = 300 };
+    struct ls_text names = {0};
+    int count = 0, first = 0;
+
+    for (int rank = 1; rank < size; rank++) {
+        if (!other[rank])
+            continue;
+        if (count++ == 0)
+            first = rank;
+        else if (count <= NAMED)
+            ls_text_append(&names, "%s %d", count > 2 ? "," : "", rank);
+    }
+    if (count > NAMED)
+        ls_text_append(&names, " and %d more", count - NAMED);
+    ls_status status = ls_text_status(&names);
+    if (status == LS_OK)
+        status = ls_fail(LS_USAGE,
+                         "ranks were started with other options: rank %d has '%.*s', rank 0 has "
+                         "'%.*s'%s%s",
+                         first, SHOWN, theirs, SHOWN, zeroth,
+                         count > 1 ? "; not as rank 0 either:" : "", count > 1 ? names.data : "");
+    ls_text_release(&names);
+    return status;
+}
+
+ls_status ls_comm_agree_on(struct ls_comm *comm, ls_status mine, const char *text)
+{
+    int size = comm->place.size, first = 1;
+    char *own = NULL, *zeroth = NULL, *theirs = NULL;
+    int *other = NULL;
+    ls_status status;
+
+    if (mine != LS_OK)
+        ls_fail(mine, "%s", text);
+    if (ls_comm_alone(comm))
+        return mine;
+    if (mine == LS_OK)
+        mine = ls_duplicate(&own, text);
+    if (mine == LS_OK)
+        mine = ls_allocate(&other, (size_t)size, sizeof *other);
+    LS_TRY_OUT(ls_comm_agree(comm, mine));
+    zeroth = theirs = own;
+    LS_TRY_OUT(ls_comm_broadcast_text(comm, &zeroth, 0));
+    int differs = strcmp(zeroth, own) != 0;
+    ls_comm_allgather(comm, other, &differs, sizeof differs);
+    LS_TRY_OUT(ls_comm_agree(comm, LS_OK));
+    while (first < size && !other[first])
+        first++;
+    if (first < size) {
+        LS_TRY_OUT(ls_comm_broadcast_text(comm, &theirs, first));
+        status = ls_comm_agree(comm, fail_other_text(other, size, zeroth, theirs));
+    }
+out:
+    if (theirs != own)
+        ls_release(theirs);
+    if (zeroth != own)
+        ls_release(zeroth);
+    ls_release(own);
+    ls_release(other);
+    return status;
+}

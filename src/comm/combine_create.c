@@ -167,10 +167,11 @@ static ls_status check(const struct ls_comm *comm, const struct ls_combine_optio
         return ls_fail(LS_FAILED, "the kernels are not chosen yet: call ls_kernels_init first");
     if (options->replicas < comm->place.size)
         return ls_fail(LS_USAGE,
-                       "%d ranks are more than the run's %lld replicas: start at most %lld, or "
-                       "define the run with more replicas",
+                       "%d ranks are more than the run's %lld replica%s: use at most %lld rank%s, "
+                       "or define the run with more replicas",
                        comm->place.size, (long long)options->replicas,
-                       (long long)options->replicas);
+                       options->replicas == 1 ? "" : "s", (long long)options->replicas,
+                       options->replicas == 1 ? "" : "s");
     return LS_OK;
 }
 

@@ -11,7 +11,7 @@ start() {
     local directory=$1
     shift
     last="$*"
-    env --default-signal=INT,USR1 "$@" >out.all 2>err.all &
+    env --default-signal=INT,USR1,HUP "$@" >out.all 2>err.all &
     pid=$!
     wait_for 20 begun "$directory" || fail "the run did not begin"
 }
@@ -40,7 +40,7 @@ stopped() {
 shopt -s extglob
 
 mpirun=("$tests/mpirun" 2 "$program")
-for signal in USR1 TERM INT; do
+for signal in USR1 TERM INT HUP; do
     start $signal "$program" train points.yaml "${long[@]}" -o $signal
     kill -s $signal $pid
     stopped $signal
@@ -48,6 +48,16 @@ done
 start quiet "$program" train points.yaml "${long[@]}" -o quiet --quiet
 kill -s USR1 $pid
 stopped quiet
+
+# What it was started to ignore it goes on ignoring, as under nohup.
+start deaf env --ignore-signal=HUP "$program" train points.yaml "${long[@]}" -o deaf
+kill -s HUP $pid
+sleep 0.5
+kill -0 $pid || fail "a signal that was ignored ended the run"
+run lockstep status deaf
+prints "  state       running"
+kill -s USR1 $pid
+stopped deaf
 
 start two "${mpirun[@]}" train points.yaml "${long[@]}" -o two
 kill -s USR1 $pid

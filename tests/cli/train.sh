@@ -137,6 +137,18 @@ status 73
 says_like "two holds a run: *"
 run ranks 2 train points.yaml -o many --replicas 1
 status 64
-says "2 ranks for 1 replicas: a run uses at most as many ranks as it has replicas"
+says "2 ranks for 1 replica: use at most 1 rank (-n 1), or -o DIR for a new run"
 absent many
+run ranks 4 train points.yaml -o two --resume --epochs 2
+status 64
+says "4 ranks for 2 replicas: use at most 2 ranks (-n 2), or -o DIR for a new run"
+
+# -- a checkpoint that is passed over is told of even when nothing else is
+lockstep train points.yaml -o torn --quiet || exit 1
+newest=$(find torn/checkpoints -name 'step-*.h5' | sort | tail -n 1)
+truncate -s 100 "$newest"
+run lockstep train points.yaml -o torn --resume --quiet
+status 0
+quiet
+says_like "warning: *$newest*; going back to the checkpoint before it"
 finish

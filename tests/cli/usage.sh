@@ -117,4 +117,39 @@ run ranks 4 list --help
 status 0
 same 1 "$(grep -c '^Usage' out)"
 silent
+
+# Ranks that were started differently all end, before anything is done, and one of them says why.
+# unlike MESSAGE ARGUMENTS... : RANKS ARGUMENTS...: mpirun's two groups, of which the first has 1 rank
+unlike() {
+    local message=$1 first=()
+    shift
+    while [ "$1" != : ]; do
+        first+=("$1")
+        shift
+    done
+    run ranks 1 "${first[@]}" : -n "$2" "$program" "${@:3}"
+    status 64
+    says "$message"
+    quiet
+    absent a b
+}
+make_points_run
+other="ranks were started with other options: rank 1 has"
+unlike "train: unknown option '--frob' (try 'lockstep train --help')" \
+    train points.yaml -o a : 1 train --frob
+unlike "train: unknown option '--frob' (try 'lockstep train --help')" \
+    train --frob : 1 train points.yaml -o a
+unlike "unknown command 'trian' (did you mean 'train'?)" train points.yaml -o a : 1 trian points.yaml
+unlike "$other 'train points.yaml -o a --epochs 7', rank 0 has 'train points.yaml -o a'" \
+    train points.yaml -o a : 1 train points.yaml -o a --epochs 7
+unlike "$other 'train points.yaml -o b', rank 0 has 'train points.yaml -o a'; not as rank 0 either: 2" \
+    train points.yaml -o a : 2 train points.yaml -o b
+unlike "$other 'evaluate m.h5 --threads 2', rank 0 has 'evaluate m.h5'" \
+    evaluate m.h5 : 1 evaluate m.h5 --threads 2
+unlike "$other 'predict \"m 2.h5\" --data a:b -o c.h5', rank 0 has 'predict m.h5 --data a:b -o c.h5'" \
+    predict m.h5 --data a:b -o c.h5 : 1 predict "m 2.h5" --data a:b -o c.h5
+unlike "$other 'evaluate m.h5', rank 0 has 'train m.h5'" train m.h5 : 1 evaluate m.h5
+run ranks 1 train points.yaml -o a : -n 1 -x LOCKSTEP_OUTPUT=colour "$program" train points.yaml -o a
+status 64
+says "LOCKSTEP_OUTPUT: 'colour' is neither 'terminal' nor 'plain'"
 finish

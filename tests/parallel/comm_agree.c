@@ -51,6 +51,61 @@ static void same(struct ls_comm *comm)
     }
 }
 
+/* The same text on all ranks, other texts on one and on several, and a failure that comes first. */
+static void agree_on(struct ls_comm *comm)
+{
+    int size = ls_comm_size(comm), rank = ls_comm_rank(comm);
+    char expected[1024], text[2048];
+    const char *several[] = {"", "", "; not as rank 0 either: 2", "; not as rank 0 either: 2, 3"};
+
+    CHECK_INT(ls_comm_agree_on(comm, LS_OK, "train a"), LS_OK);
+    CHECK_INT(ls_comm_agree_on(comm, LS_OK, ""), LS_OK);
+    for (int odd = 0; odd < size; odd++) {
+        bool failed = rank == odd;
+        CHECK_INT(ls_comm_agree_on(comm, failed ? LS_NO_INPUT : LS_OK, failed ? "no" : "train a"),
+                  LS_NO_INPUT);
+        CHECK_TEXT(ls_message(), "no");
+    }
+    for (int odd = 1; odd < size; odd++) {
+        CHECK_INT(ls_comm_agree_on(comm, LS_OK, rank == odd ? "train a b" : "train a"), LS_USAGE);
+        snprintf(expected, sizeof expected,
+                 "ranks were started with other options: rank %d has 'train a b', rank 0 has "
+                 "'train a'",
+                 odd);
+        CHECK_TEXT(ls_message(), expected);
+    }
+    if (size == 1)
+        return;
+    CHECK_INT(ls_comm_agree_on(comm, LS_OK, rank == 0 ? "" : "x"), LS_USAGE);
+    snprintf(expected, sizeof expected,
+             "ranks were started with other options: rank 1 has 'x', rank 0 has ''%s",
+             several[size - 1]);
+    CHECK_TEXT(ls_message(), expected);
+    /* Both texts are seen, however long they are. */
+    memset(text, rank == 0 ? 'a' : 'b', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    CHECK_INT(ls_comm_agree_on(comm, LS_OK, text), LS_USAGE);
+    CHECK_HAS(ls_message(), "rank 1 has 'bbb");
+    CHECK_HAS(ls_message(), "rank 0 has 'aaa");
+}
+
+/* A rank without memory does not leave the others waiting. */
+static void agree_on_without_memory(struct ls_comm *comm)
+{
+    bool last = ls_comm_rank(comm) == ls_comm_size(comm) - 1;
+
+    if (ls_comm_size(comm) == 1)
+        return;
+    for (size_t i = 1; i <= 3; i++) {
+        if (last)
+            ls_memory_fail_at(i);
+        ls_status status = ls_comm_agree_on(comm, LS_OK, "train a");
+        ls_memory_fail_at(0);
+        CHECK_INT(status, LS_FAILED);
+        CHECK_HAS(ls_message(), "out of memory");
+    }
+}
+
 static void broadcasts(struct ls_comm *comm)
 {
     int size = ls_comm_size(comm), rank = ls_comm_rank(comm);
@@ -207,6 +262,8 @@ int main(void)
                 continue;
             places(part, &tests[i]);
             agree(part);
+            agree_on(part);
+            agree_on_without_memory(part);
             same(part);
             broadcasts(part);
             broadcast_without_memory(part);

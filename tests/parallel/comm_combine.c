@@ -253,7 +253,7 @@ static void more_ranks_than_replicas(void)
     if (!part)
         return;
     CHECK_INT(ls_combine_create(&combine, part, &options), LS_USAGE);
-    CHECK_TEXT(ls_message(), "2 ranks are more than the run's 1 replicas: start at most 1, or "
+    CHECK_TEXT(ls_message(), "2 ranks are more than the run's 1 replica: use at most 1 rank, or "
                              "define the run with more replicas");
     CHECK(combine == NULL);
     ls_comm_free(part);
