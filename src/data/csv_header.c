@@ -18,7 +18,12 @@ static ls_status add_column(struct ls_csv_table *table, const char *name)
 {
     struct ls_csv_column *column;
 
-    LS_TRY(ls_reallocate(&table->column, table->columns + 1, sizeof *table->column));
+    if (table->columns == table->room) {
+        size_t room = 2 * table->room + 8;
+
+        LS_TRY(ls_reallocate(&table->column, room, sizeof *table->column));
+        table->room = room;
+    }
     column = &table->column[table->columns++];
     *column = (struct ls_csv_column){.whole = true, .low = INFINITY, .high = -INFINITY};
     return ls_duplicate(&column->name, name);
@@ -189,8 +194,8 @@ static ls_status check_names(struct ls_csv *csv)
     }
     if (numbers == csv->fields)
         return ls_fail(LS_BAD_INPUT,
-                       "%s:%lld: the header has only numbers; if the file has none, "
-                       "say so",
+                       "%s:%lld: the header has only numbers; if the file has none, set "
+                       "no_header (--no-header)",
                        csv->input.path, (long long)csv->record_line);
     return check_doubles(csv);
 }

@@ -184,8 +184,8 @@ static ls_status learn_field(struct ls_csv_table *table, const struct ls_csv *cs
     }
     if (column->is_text && reading != IS_TEXT && !table->known)
         return ls_csv_fail(csv, field, line,
-                           "'%s' is a number, but there is text on line %lld (name the column as "
-                           "one of texts if its values are classes)",
+                           "'%s' is a number, but there is text on line %lld (name the column in "
+                           "text_columns (--text) if its values are classes)",
                            text, (long long)column->line);
     if (column->is_text)
         return learn_class(table, column, csv, field);
@@ -196,8 +196,8 @@ static ls_status learn_field(struct ls_csv_table *table, const struct ls_csv *cs
                            text);
     if (reading != IS_NUMBER)
         return ls_csv_fail(csv, field, line,
-                           "'%s' is not a number, as the values before are (name the column as one "
-                           "of texts if its values are classes)",
+                           "'%s' is not a number, as the values before are (name the column in "
+                           "text_columns (--text) if its values are classes)",
                            text);
     learn_number(column, value);
     return LS_OK;

@@ -22,12 +22,13 @@ struct ls_csv_column {
 
 struct ls_csv_table {
     struct ls_csv_column *column; /* x's, in its order; the target's is the last */
-    size_t columns, features;     /* features: columns without the target */
-    bool known;                   /* by an earlier import: nothing is learnt any more */
-    bool no_header;               /* the file that was learnt from had none */
-    bool pass_over;               /* fields that are no column, in place of refusing them */
-    size_t *place;                /* of a field of the file: its column */
-    const char **names;           /* of the fields; the columns' own, or NULL */
+    size_t room;
+    size_t columns, features; /* features: columns without the target */
+    bool known;               /* by an earlier import: nothing is learnt any more */
+    bool no_header;           /* the file that was learnt from had none */
+    bool pass_over;           /* fields that are no column, in place of refusing them */
+    size_t *place;            /* of a field of the file: its column */
+    const char **names;       /* of the fields; the columns' own, or NULL */
     size_t fields;
     bool has_target; /* a field is the target (a known one may be missing) */
     int64_t rows;    /* learnt from */

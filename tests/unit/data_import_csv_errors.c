@@ -50,17 +50,17 @@ static void test_values_that_do_not_fit(void **state)
     (void)state;
     expect_bad("a,b\n1,2\nabc,3\n", NULL,
                "bad.csv:3: column 1 'a': 'abc' is not a number, as the values before are (name the "
-               "column as one of texts if its values are classes)");
+               "column in text_columns (--text) if its values are classes)");
     expect_bad("a,b\nabc,2\n1,3\n", NULL,
                "bad.csv:3: column 1 'a': '1' is a number, but there is text on line 2 (name the "
-               "column as one of texts if its values are classes)");
+               "column in text_columns (--text) if its values are classes)");
     expect_bad("a,b\n1,2\n1e39,3\n", NULL,
                "bad.csv:3: column 1 'a': '1e39' is too large for a 32-bit float");
     expect_bad("a,b\n1,2\ninf,3\n", NULL,
                "bad.csv:3: column 1 'a': 'inf' is too large for a 32-bit float");
     expect_bad("a,b\n1,2\n0x10,3\n", NULL,
                "bad.csv:3: column 1 'a': '0x10' is not a number, as the values before are (name "
-               "the column as one of texts if its values are classes)");
+               "the column in text_columns (--text) if its values are classes)");
 }
 
 static void test_headers(void **state)
@@ -72,7 +72,8 @@ static void test_headers(void **state)
     expect_bad("a,,c\n1,2,3\n", NULL, "bad.csv:1: column 2: the header has no name for it");
     expect_bad("a,b,a\n1,2,3\n", NULL, "bad.csv:1: column 3: the name 'a' is that of column 1 too");
     expect_bad("1,2\n3,4\n", NULL,
-               "bad.csv:1: the header has only numbers; if the file has none, say so");
+               "bad.csv:1: the header has only numbers; if the file has none, set no_header "
+               "(--no-header)");
     expect_bad("a,b\n1,2\n", "c", "bad.csv: no target column 'c'; the columns are: a, b");
     expect_bad("a;b\n1;2\n", "a;b",
                "bad.csv: no columns but the target 'a;b' (columns are parted by commas)");
