@@ -34,12 +34,6 @@ struct importer {
 
 /* -- splits ----------------------------------------------------------------------------------- */
 
-/* "0.8,0.2", or a name: shares begin with a digit or a point and hold only what numbers do. */
-static bool are_shares(const char *text)
-{
-    return strspn(text, "0123456789.,eE+- ") == strlen(text) && strpbrk(text, ".,");
-}
-
 static ls_status parse_shares(struct importer *importer, const char *text)
 {
     static const char *const two[] = {"train", "test"};
@@ -64,8 +58,8 @@ static ls_status parse_shares(struct importer *importer, const char *text)
     }
     if (importer->splits < 2 || !(fabs(sum - 1) < 1e-6))
         return ls_fail(LS_USAGE,
-                       "split '%s': expected two or three shares that add up to 1, as "
-                       "0.8,0.2 (train,test) or 0.7,0.1,0.2 (train,validation,test)",
+                       "split '%s': shares must be positive and add up to 1, two or three of "
+                       "them, as 0.8,0.2 (train,test) or 0.7,0.1,0.2 (train,validation,test)",
                        text);
     for (size_t i = 0; i < importer->splits; i++)
         importer->split[i].name = importer->splits == 2 ? two[i] : three[i];
@@ -76,7 +70,7 @@ static ls_status parse_split(struct importer *importer)
 {
     const char *text = importer->import->split ? importer->import->split : "train";
 
-    if (are_shares(text))
+    if (ls_output_is_shares(text))
         return parse_shares(importer, text);
     LS_TRY(ls_output_check_split(text));
     importer->split[0].name = text;
@@ -243,7 +237,7 @@ static ls_status run(struct importer *importer)
 
     LS_TRY(parse_split(importer));
     LS_TRY(ls_watch_init(&importer->watch, import, 2));
-    LS_TRY(ls_output_create(&importer->output, import->out, import->append));
+    LS_TRY(ls_output_create(&importer->output, import));
     LS_TRY(ls_output_check_inputs(&importer->output, import->files));
     LS_TRY(ls_output_learnt(&importer->output, &learnt));
     if (learnt) {
@@ -256,7 +250,9 @@ static ls_status run(struct importer *importer)
     LS_TRY(read_files(importer, learn_row));
     LS_TRY(ls_csv_table_finish(&importer->table, import));
     LS_TRY(count_rows(importer));
+    LS_TRY(ls_import_check_stop(import));
     LS_TRY(layout(importer));
+    LS_TRY(ls_import_check_stop(import));
     return write_splits(importer);
 }
 

@@ -1,6 +1,7 @@
 /* IDX, the format of MNIST and its kin: bytes 0, 0, type, axes; each axis' size in four bytes, most
  * significant first; the values likewise. http://yann.lecun.com/exdb/mnist/ */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -242,6 +243,11 @@ static ls_status check_pairs(const struct pair *pairs, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct idx *x = pairs[i].x, *y = pairs[i].y;
 
+        if (y && y->shape.rank > x->shape.rank)
+            return ls_fail(LS_USAGE,
+                           "%s has %d axes, but %s, taken for its labels, has %d: images and "
+                           "labels are swapped",
+                           x->input.path, x->shape.rank + 1, y->input.path, y->shape.rank + 1);
         if (y && x->samples != y->samples)
             return ls_fail(LS_BAD_INPUT, "%s has %lld samples, but %s has %lld", x->input.path,
                            (long long)x->samples, y->input.path, (long long)y->samples);
@@ -299,6 +305,32 @@ out:
     return status;
 }
 
+static ls_status check_split(const struct ls_import *import)
+{
+    if (!import->split)
+        return LS_OK;
+    if (ls_output_is_shares(import->split))
+        return ls_fail(LS_USAGE,
+                       "split '%s': import idx takes the split's name, or four files for train "
+                       "and test",
+                       import->split);
+    return ls_output_check_split(import->split);
+}
+
+/* By whatever paths: the same values as images and as labels, or in two splits. */
+static ls_status check_doubles(const char *const *files)
+{
+    for (size_t i = 0; files[i]; i++)
+        for (size_t k = 0; k < i; k++) {
+            struct stat one, other;
+
+            if (stat(files[k], &one) == 0 && stat(files[i], &other) == 0 &&
+                one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+                return ls_fail(LS_USAGE, "%s and %s are the same file", files[k], files[i]);
+        }
+    return LS_OK;
+}
+
 ls_status ls_import_idx(const struct ls_import *import)
 {
     struct idx files[FILES_MAX] = {0};
@@ -318,10 +350,10 @@ ls_status ls_import_idx(const struct ls_import *import)
     if (import->split && n == 4)
         return ls_fail(LS_USAGE, "four files are the splits train and test; '%s' names one",
                        import->split);
-    if (import->split)
-        LS_TRY(ls_output_check_split(import->split));
+    LS_TRY(check_split(import));
     LS_TRY(ls_watch_init(&watch, import, 1));
-    LS_TRY_OUT(ls_output_create(&output, import->out, import->append));
+    LS_TRY(check_doubles(import->files));
+    LS_TRY_OUT(ls_output_create(&output, import));
     LS_TRY_OUT(ls_output_check_inputs(&output, import->files));
     for (size_t i = 0; i < n; i++) {
         LS_TRY_OUT(ls_input_open(&files[i].input, import->files[i], &watch));

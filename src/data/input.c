@@ -28,12 +28,18 @@ ls_status ls_watch_init(struct ls_watch *watch, const struct ls_import *import, 
     return LS_OK;
 }
 
+ls_status ls_import_check_stop(const struct ls_import *import)
+{
+    if (import->stop && *import->stop)
+        return ls_fail(LS_INTERRUPTED, "import stopped; nothing was written to %s", import->out);
+    return LS_OK;
+}
+
 static ls_status tell(struct ls_watch *watch, int64_t bytes)
 {
     const struct ls_import *import = watch->import;
 
-    if (import->stop && *import->stop)
-        return ls_fail(LS_INTERRUPTED, "import stopped; nothing was written to %s", import->out);
+    LS_TRY(ls_import_check_stop(import));
     watch->done += bytes;
     if (watch->done > watch->total) /* a file grew */
         watch->total = watch->done;

@@ -26,6 +26,9 @@ struct ls_input {
     int64_t stored, counted;
 };
 
+/* LS_INTERRUPTED when the import is to stop: where it is long busy without reading. */
+ls_status ls_import_check_stop(const struct ls_import *import);
+
 /* *input is to be closed whatever the status. */
 ls_status ls_input_open(struct ls_input *input, const char *path, struct ls_watch *watch);
 void ls_input_close(struct ls_input *input);

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "data/hdf5.h"
+#include "data/input.h"
 
 enum {
     COPY_BYTES = 1024 * 1024,
@@ -97,7 +99,7 @@ out:
     return status;
 }
 
-static ls_status copy_old(struct ls_output *output)
+static ls_status copy_old(struct ls_output *output, const struct ls_import *import)
 {
     int old = open(output->path, O_RDONLY | O_CLOEXEC);
     unsigned char *block = NULL;
@@ -108,8 +110,10 @@ static ls_status copy_old(struct ls_output *output)
         return ls_fail(LS_NO_INPUT, "%s: cannot be read: %s", output->path, strerror(errno));
     LS_TRY_OUT(ls_allocate(&block, COPY_BYTES, 1));
     for (;;) {
-        ssize_t got = read(old, block, COPY_BYTES);
+        ssize_t got;
 
+        LS_TRY_OUT(ls_import_check_stop(import));
+        got = read(old, block, COPY_BYTES);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -151,8 +155,9 @@ static ls_status resolve(struct ls_output *output, const char *path)
     return LS_OK;
 }
 
-ls_status ls_output_create(struct ls_output *output, const char *path, bool append)
+ls_status ls_output_create(struct ls_output *output, const struct ls_import *import)
 {
+    const char *path = import->out;
     struct stat about;
     bool there;
 
@@ -166,8 +171,8 @@ ls_status ls_output_create(struct ls_output *output, const char *path, bool appe
     if (there && access(output->path, W_OK) != 0)
         return fail_to_write(output, errno);
     LS_TRY(make_temporary(output));
-    output->append = append && there;
-    return output->append ? copy_old(output) : LS_OK;
+    output->append = import->append && there;
+    return output->append ? copy_old(output, import) : LS_OK;
 }
 
 ls_status ls_output_check_inputs(const struct ls_output *output, const char *const *files)
@@ -180,6 +185,12 @@ ls_status ls_output_check_inputs(const struct ls_output *output, const char *con
         if (stat(*files, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
             return ls_fail(LS_USAGE, "%s: is both what is read and what is written", *files);
     return LS_OK;
+}
+
+bool ls_output_is_shares(const char *text)
+{
+    return strchr(text, ',') || ls_number_form(text) != LS_NUMBER_NONE ||
+           (strchr(text, '.') && strspn(text, "0123456789.eE+- ") == strlen(text));
 }
 
 ls_status ls_output_check_split(const char *name)

@@ -3,6 +3,7 @@
 #define DATA_OUTPUT_H
 
 #include "data/source.h"
+#include "lockstep/run.h"
 
 /* A dataset to be: its values are written by ls_output_write at offset. */
 struct ls_output_column {
@@ -30,10 +31,10 @@ struct ls_output {
     int64_t bytes; /* the file's length, once laid out */
 };
 
-/* Makes the temporary; append: as a copy of the file at path, if there is one. Sweeps temporaries
- * that killed imports to the same path left. LS_CANNOT_WRITE. *output is to be released whatever
- * the status. */
-ls_status ls_output_create(struct ls_output *output, const char *path, bool append);
+/* Makes the temporary of the import's file; append: as a copy of that file, if there is one. Sweeps
+ * temporaries that killed imports to the same path left. LS_CANNOT_WRITE, LS_INTERRUPTED. *output
+ * is to be released whatever the status. */
+ls_status ls_output_create(struct ls_output *output, const struct ls_import *import);
 
 /* LS_USAGE when the file at path is one of files. */
 ls_status ls_output_check_inputs(const struct ls_output *output, const char *const *files);
@@ -41,6 +42,8 @@ ls_status ls_output_check_inputs(const struct ls_output *output, const char *con
 /* What the file that is appended to learnt from its CSV, as JSON; *learnt NULL: nothing. */
 ls_status ls_output_learnt(const struct ls_output *output, char **learnt);
 
+/* Shares of samples, right or wrong, and no split's name: text with a comma, or a number. */
+bool ls_output_is_shares(const char *text);
 /* A split's name: a group's that "file:split" can name. LS_USAGE. */
 ls_status ls_output_check_split(const char *name);
 

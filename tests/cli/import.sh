@@ -52,6 +52,12 @@ refused_import 64 "3 files; expected images and labels*" import idx a b c -o new
 refused_import 64 "four files are the splits train and test; 'x' names one" \
     import idx images labels more-images more-labels --split x -o new.h5
 refused_import 64 "'a/b': not a name for a split*" import idx images labels --split a/b -o new.h5
+refused_import 64 "split '0.8,0.2': import idx takes the split's name, or four files for train and test" \
+    import idx images labels --split 0.8,0.2 -o new.h5
+refused_import 64 "images and ./images are the same file" import idx images ./images -o new.h5
+{ bytes 0 0 8 2 0 0 0 20 0 0 0 1; tail -c 20 labels; } >column
+refused_import 64 "column has 2 axes, but images, * has 3: images and labels are swapped" \
+    import idx column images -o new.h5
 refused_import 64 "import idx: option '--classes': 'a,,c' has an empty name" \
     import idx images labels --classes a,,c -o new.h5
 refused_import 65 "labels: byte 10: label 2, but there are 2 class names" \
@@ -103,7 +109,7 @@ printf 'x,y,kind\n0.5,0.25,between\n' >new.csv
 refused_import 65 "new.csv:2: column 3 'kind': 'between' is none of the 2 classes*" \
     import csv new.csv --split newer --append -o points.h5
 printf '1,2\n3,4\n' >numbers.csv
-refused_import 65 "numbers.csv:1: the header has only numbers; *" import csv numbers.csv -o new.h5
+refused_import 65 "numbers.csv:1: the header has only numbers; *--no-header?" import csv numbers.csv -o new.h5
 run lockstep import csv numbers.csv --no-header --target c2 --text c2 -o new.h5
 status 0
 rm new.h5
@@ -117,14 +123,16 @@ csv_refused "bad.csv: an empty file" ''
 csv_refused "bad.csv: no rows after the header" 'x,y\n'
 csv_refused "bad.csv:3: 1 columns, but the first line has 2" 'x,y\n1,2\n3\n'
 csv_refused "bad.csv:3: column 2 'y': a missing value" 'x,y\n1,2\n3,\n'
-csv_refused "bad.csv:3: column 1 'x': 'a' is not a number, as the values before are*" \
+csv_refused "bad.csv:3: column 1 'x': 'a' is not a number, as the values before are (*--text*)" \
     'x,y\n1,2\na,3\n'
 csv_refused "bad.csv:2: column 2 'y': the quote that opens here is not closed" 'x,y\n1,"2\n'
 csv_refused "bad.csv:2: column 1 'x': not UTF-8" 'x,y\n\377,2\n'
 csv_refused "bad.csv:1: column 2*: the name 'x' is that of column 1 too" 'x,x\n1,2\n'
 csv_refused "bad.csv: no target column 'z'; the columns are: *x*, *y*" 'x,y\n1,2\n' --target z
-refused_import 64 "split '0.5,0.2': expected two or three shares*" \
-    import csv points.csv --split 0.5,0.2 -o new.h5
+for shares in 0.5,0.2 nan,0.5 1; do
+    refused_import 64 "split '$shares': shares must be positive and add up to 1, *" \
+        import csv points.csv --split $shares -o new.h5
+done
 refused_import 66 "nothing.csv: no such file" import csv nothing.csv -o new.h5
 
 # -- interrupted: nothing is left of it, and the exit status says so

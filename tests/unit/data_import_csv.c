@@ -207,8 +207,9 @@ static void test_names_of_splits(void **state)
 
 static void test_wrong_shares(void **state)
 {
-    static const char *const wrong[] = {"0.8,0.3", "1.0",  "0.5,0.5,0",   "0.2,0.2,0.2,0.4",
-                                        "0.8,",    ",0.2", "0.8,-0.2,0.4"};
+    static const char *const wrong[] = {"0.8,0.3", "1.0",     "0.5,0.5,0",    "0.2,0.2,0.2,0.4",
+                                        "0.8,",    ",0.2",    "0.8,-0.2,0.4", "1",
+                                        "nan",     "nan,0.5", "train,test",   "1e-1,inf"};
     struct ls_import import = {.files = FILES("ws.csv"), .out = "ws.h5"};
 
     (void)state;
@@ -217,8 +218,8 @@ static void test_wrong_shares(void **state)
         char message[256];
 
         snprintf(message, sizeof message,
-                 "split '%s': expected two or three shares that add up to 1, as 0.8,0.2 "
-                 "(train,test) or 0.7,0.1,0.2 (train,validation,test)",
+                 "split '%s': shares must be positive and add up to 1, two or three of them, as "
+                 "0.8,0.2 (train,test) or 0.7,0.1,0.2 (train,validation,test)",
                  wrong[i]);
         import.split = wrong[i];
         expect_failure(ls_import_csv(&import), LS_USAGE, message);

@@ -252,6 +252,8 @@ static void test_wrong_lengths(void **state)
 
 static void test_wrong_files(void **state)
 {
+    static const char *const shares[] = {"0.8,0.2", "a,b", "1", "0.5", "nan"};
+
     (void)state;
     make_pair("f-x", "f-y", "\1\2\3");
     expect_failure(import_idx("f.h5", FILES("f-x", "gone"), NULL, false), LS_NO_INPUT,
@@ -263,10 +265,34 @@ static void test_wrong_files(void **state)
                    "test (4)");
     expect_failure(import_idx("f.h5", FILES("f-x", "f-y"), "a/b", false), LS_USAGE,
                    "'a/b': not a name for a split (no '/', no ':')");
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        char message[256];
+
+        snprintf(message, sizeof message,
+                 "split '%s': import idx takes the split's name, or four files for train and test",
+                 shares[i]);
+        expect_failure(import_idx("f.h5", FILES("f-x", "f-y"), shares[i], false), LS_USAGE,
+                       message);
+    }
     expect_failure(import_idx("f-x", FILES("f-x", "f-y"), NULL, false), LS_USAGE,
                    "f-x: is both what is read and what is written");
     expect_failure(import_idx("", FILES("f-x", "f-y"), NULL, false), LS_USAGE,
                    "the file to write is not named");
+}
+
+static void test_wrong_pairs(void **state)
+{
+    (void)state;
+    make_pair("p-x", "p-y", "\1\2\3");
+    make_idx("p-z", 8, SIZES(3, 2, -1), "abcdef", 6);
+    expect_failure(import_idx("p.h5", FILES("p-z", "p-x"), NULL, false), LS_USAGE,
+                   "p-z has 2 axes, but p-x, taken for its labels, has 3: images and labels are "
+                   "swapped");
+    expect_status(import_idx("p.h5", FILES("p-x", "p-z"), NULL, false), LS_OK);
+    expect_failure(import_idx("p.h5", FILES("p-x", "p-x"), NULL, false), LS_USAGE,
+                   "p-x and p-x are the same file");
+    expect_failure(import_idx("p.h5", FILES("p-x", "p-y", "p-z", "./p-y"), NULL, false), LS_USAGE,
+                   "p-y and ./p-y are the same file");
 }
 
 static void test_where_it_cannot_write(void **state)
@@ -440,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_wrong_headers),
         cmocka_unit_test(test_wrong_lengths),
         cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_wrong_pairs),
         cmocka_unit_test(test_where_it_cannot_write),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_progress_and_stop),
