@@ -17,6 +17,7 @@
 enum cli_type {
     CLI_FLAG,  /* bool */
     CLI_TEXT,  /* const char *, of the command line */
+    CLI_DATA,  /* the same, of the form FILE:SPLIT, F.csv or F.csv.gz */
     CLI_COUNT, /* int64_t within min..max */
     CLI_LIST,  /* struct cli_list; each use adds one */
     CLI_KEY,   /* a whole number within min..max, added to a struct cli_list as "key=number" */
@@ -40,7 +41,7 @@ struct cli_option {
     const char *key;      /* CLI_KEY: of the run file */
     int64_t min, max;     /* CLI_COUNT and CLI_KEY; CLI_COUNT starts with `start` */
     int64_t start;
-    bool required;    /* CLI_TEXT */
+    bool required;    /* CLI_TEXT, CLI_DATA */
     const char *help; /* one line */
 };
 

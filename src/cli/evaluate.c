@@ -13,7 +13,7 @@ struct options {
 
 static const struct cli_option options[] = {
     {.name = "data",
-     .type = CLI_TEXT,
+     .type = CLI_DATA,
      .offset = AT(data),
      .argument = "FILE:SPLIT|F.csv",
      .initial = "the run's validation data",

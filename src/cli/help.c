@@ -11,6 +11,7 @@ static const char *type_name(enum cli_type type)
     case CLI_FLAG:
         return "flag";
     case CLI_TEXT:
+    case CLI_DATA:
         return "text";
     case CLI_COUNT:
     case CLI_KEY:

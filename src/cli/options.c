@@ -84,12 +84,31 @@ static ls_status add_key(struct cli_call *call, const struct cli_option *option,
     return status;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), part = strlen(end);
+    return length > part && strcmp(text + length - part, end) == 0;
+}
+
+static bool names_data(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    bool split = colon != NULL && colon != text && colon[1] != '\0';
+    return split || ends_with(text, ".csv") || ends_with(text, ".csv.gz");
+}
+
 static ls_status take(struct cli_call *call, const struct cli_option *option, const char *value)
 {
     switch (option->type) {
     case CLI_FLAG:
         *(bool *)field(call, option) = true;
         return LS_OK;
+    case CLI_DATA:
+        if (*value != '\0' && !names_data(value))
+            return refuse(call,
+                          "option '--%s': '%s' is neither FILE:SPLIT, as mnist.h5:test, nor F.csv",
+                          option->name, value);
+        /* fall through */
     case CLI_TEXT:
         if (*value == '\0')
             return refuse(call, "option '--%s' needs a value (%s)", option->name, option->argument);

@@ -104,7 +104,7 @@ bad "bad.csv:4: column 5 'weight': a missing value" '4s/[0-9.]*$//'
 bad "bad.csv:5: 6 columns, but the first line has 5" '5s/$/,1/'
 bad "bad.csv: no rows after the header" '2,$d'
 refused 66 "nothing.csv: no such file" predict pets --data nothing.csv -o no.csv
-refused_like 65 "'new.csv,train': expected FILE:SPLIT, *" predict pets --data new.csv,train -o no.csv
+refused_like 64 "predict: option '--data': 'new.csv,train' is neither FILE:SPLIT, *" predict pets --data new.csv,train -o no.csv
 run ranks 3 predict pets --data nothing.csv -o no.csv
 status 66
 says "nothing.csv: no such file"

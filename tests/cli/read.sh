@@ -35,8 +35,11 @@ refused 73 "cannot write 'nowhere/numbers.h5': No such file or directory" \
 refused 66 "cannot read 'nothing': No such file or directory" evaluate nothing
 refused_like 66 "nothing.h5: no such file" evaluate points --data nothing.h5:test
 refused_like 65 "points.h5: no split 'no'; it has: test, train" evaluate points --data points.h5:no
-refused_like 65 "'points.h5': expected FILE:SPLIT, as in mnist.h5:train" \
-    evaluate points --data points.h5
+neither="is neither FILE:SPLIT, as mnist.h5:test, nor F.csv"
+for data in points.h5 points.h5: :test .csv; do
+    refused 64 "evaluate: option '--data': '$data' $neither" evaluate points --data "$data"
+done
+refused 64 "predict: option '--data': 'points.h5' $neither" predict points --data points.h5 -o f.h5
 refused_like 65 "points.csv: *" evaluate points.csv --data points.h5:test
 refused 65 "points.yaml: a run file has no trained weights: name the run directory or a checkpoint" \
     evaluate points.yaml --data points.h5:test
