@@ -14,6 +14,8 @@
 #include "data/csv_table.h"
 #include "data/source.h"
 
+enum { FIELDS_A_LOOK = 4096 }; /* at the wish to stop */
+
 static ls_status add_column(struct ls_csv_table *table, const char *name)
 {
     struct ls_csv_column *column;
@@ -29,17 +31,45 @@ static ls_status add_column(struct ls_csv_table *table, const char *name)
     return ls_duplicate(&column->name, name);
 }
 
+static int compare_columns(const void *a, const void *b, void *user)
+{
+    const struct ls_csv_column *column = user;
+    size_t first = *(const size_t *)a, second = *(const size_t *)b;
+    int order = strcmp(column[first].name, column[second].name);
+
+    return order != 0 ? order : (first > second) - (first < second);
+}
+
+static ls_status sort_columns(struct ls_csv_table *table)
+{
+    LS_TRY(ls_reallocate(&table->sorted, table->columns, sizeof *table->sorted));
+    for (size_t i = 0; i < table->columns; i++)
+        table->sorted[i] = i;
+    qsort_r(table->sorted, table->columns, sizeof *table->sorted, compare_columns, table->column);
+    return LS_OK;
+}
+
 /* Files mostly have their columns in the order of the table: `guess` is looked at first. */
 static bool find_column(const struct ls_csv_table *table, const char *name, size_t guess,
                         size_t *index)
 {
+    size_t low = 0, high = table->columns;
+
     *index = guess;
     if (guess < table->columns && strcmp(table->column[guess].name, name) == 0)
         return true;
-    for (*index = 0; *index < table->columns; ++*index)
-        if (strcmp(table->column[*index].name, name) == 0)
-            return true;
-    return false;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (strcmp(table->column[table->sorted[middle]].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == table->columns || strcmp(table->column[table->sorted[low]].name, name) != 0)
+        return false;
+    *index = table->sorted[low];
+    return true;
 }
 
 /* -- JSON ------------------------------------------------------------------------------------- */
@@ -211,6 +241,8 @@ static ls_status take_columns(struct ls_csv_table *table, char *const *name, siz
 
             if (is_target == (targets == 1))
                 LS_TRY(add_column(table, name[i]));
+            if (i % FIELDS_A_LOOK == 0)
+                LS_TRY(ls_import_check_stop(import));
             table->features += !is_target && targets == 0;
         }
     return LS_OK;
@@ -254,6 +286,24 @@ static ls_status fail_without(const struct ls_csv *csv, const char *what, const 
     return status;
 }
 
+/* That each column but the target is a field's. */
+static ls_status check_complete(const struct ls_csv_table *table, const struct ls_csv *csv,
+                                char *const *name)
+{
+    bool *there = NULL;
+    ls_status status = LS_OK;
+
+    LS_TRY(ls_allocate(&there, table->columns, sizeof *there));
+    for (size_t i = 0; i < csv->fields; i++)
+        if (table->place[i] != LS_CSV_PASSED_OVER)
+            there[table->place[i]] = true;
+    for (size_t c = 0; c < table->features && status == LS_OK; c++)
+        if (!there[c])
+            status = fail_without(csv, "column", table->column[c].name, name);
+    ls_release(there);
+    return status;
+}
+
 /* Which column each field is. */
 static ls_status place_fields(struct ls_csv_table *table, const struct ls_csv *csv,
                               char *const *name, const struct ls_import *import)
@@ -277,15 +327,7 @@ static ls_status place_fields(struct ls_csv_table *table, const struct ls_csv *c
         table->has_target = table->has_target || table->place[i] == table->features;
         found += table->place[i] < table->features;
     }
-    for (size_t c = 0; found < table->features && c < table->features; c++) {
-        bool there = false;
-
-        for (size_t i = 0; i < csv->fields; i++)
-            there = there || table->place[i] == c;
-        if (!there)
-            return fail_without(csv, "column", table->column[c].name, name);
-    }
-    return LS_OK;
+    return check_complete(table, csv, name);
 }
 
 static ls_status check_target(const struct ls_csv_table *table, const struct ls_csv *csv,
@@ -323,6 +365,8 @@ ls_status ls_csv_table_header(struct ls_csv_table *table, struct ls_csv *csv,
         table->no_header = import->no_header;
     if (first)
         LS_TRY_OUT(take_columns(table, name, csv->fields, import));
+    LS_TRY_OUT(sort_columns(table));
+    LS_TRY_OUT(ls_import_check_stop(import));
     if (first || table->known)
         LS_TRY_OUT(ask_for_texts(table, csv, import));
     status = place_fields(table, csv, name, import);

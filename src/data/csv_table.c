@@ -295,6 +295,7 @@ void ls_csv_table_release(struct ls_csv_table *table)
         ls_strings_free(table->column[i].classes, table->column[i].count);
     }
     ls_release(table->column);
+    ls_release(table->sorted);
     ls_release(table->place);
     ls_release(table->names);
     *table = (struct ls_csv_table){0};

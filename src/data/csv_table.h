@@ -23,6 +23,7 @@ struct ls_csv_column {
 struct ls_csv_table {
     struct ls_csv_column *column; /* x's, in its order; the target's is the last */
     size_t room;
+    size_t *sorted;           /* columns by their names, while a header is read */
     size_t columns, features; /* features: columns without the target */
     bool known;               /* by an earlier import: nothing is learnt any more */
     bool no_header;           /* the file that was learnt from had none */

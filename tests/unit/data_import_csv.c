@@ -232,6 +232,46 @@ static void test_wrong_shares(void **state)
                    "ws.csv: of 2 rows none are left for the split 'test'");
 }
 
+/* -- many columns ----------------------------------------------------------------------------- */
+
+enum { MANY = 100000 };
+
+static void write_many(const char *path, int first, int step)
+{
+    FILE *file = fopen(path, "w");
+
+    for (int row = 0; row < 2; row++)
+        for (int i = 0, column = first; i < MANY; i++, column += step)
+            fprintf(file, row == 0 ? "column%d%c" : "%d%c", column, i + 1 < MANY ? ',' : '\n');
+    fclose(file);
+}
+
+/* In seconds, in whatever order the second file has them; what takes a time by their square is
+ * ended by the alarm. */
+static void test_many_columns(void **state)
+{
+    struct ls_import import = {.files = FILES("many.csv", "turned.csv"), .out = "many.h5"};
+    struct ls_data *data;
+    float *values;
+
+    (void)state;
+    write_many("many.csv", 0, 1);
+    write_many("turned.csv", MANY - 1, -1);
+    alarm(20);
+    expect_status(ls_import_csv(&import), LS_OK);
+    expect_status(ls_data_open(&data, "many.h5:train"), LS_OK);
+    alarm(0);
+    assert_int_equal(ls_data_column(data, 0)->shape.size[0], MANY);
+    values = calloc(MANY, sizeof *values);
+    for (int64_t row = 0; row < 2; row++) {
+        expect_status(ls_data_read(data, 0, values, &row, 1), LS_OK);
+        for (int i = 0; i < MANY; i += 997)
+            assert_float_equal(values[i], i, 0);
+    }
+    free(values);
+    ls_data_free(data);
+}
+
 /* -- append ----------------------------------------------------------------------------------- */
 
 /* A later file is read as the first one was: by name, with its numbers for classes. */
@@ -294,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_no_header_and_text_columns),
         cmocka_unit_test(test_several_files_and_gzip),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_many_columns),
         cmocka_unit_test(test_names_of_splits),
         cmocka_unit_test(test_wrong_shares),
         cmocka_unit_test(test_append_keeps_what_was_learnt),

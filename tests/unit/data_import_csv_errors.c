@@ -111,6 +111,9 @@ static void test_wrong_calls(void **state)
     import.files = FILES("a.csv", "b.csv");
     expect_failure(ls_import_csv(&import), LS_BAD_INPUT,
                    "b.csv:1: column 2: 'c' is no column of a.csv");
+    write_text("b.csv", "b\n1\n");
+    expect_failure(ls_import_csv(&import), LS_BAD_INPUT,
+                   "b.csv: no column 'a'; the columns are: b");
     import.target = "b";
     write_text("b.csv", "a\n1\n");
     expect_failure(ls_import_csv(&import), LS_BAD_INPUT,
@@ -158,7 +161,7 @@ static void test_file_that_changes(void **state)
 static void test_stop(void **state)
 {
     static volatile sig_atomic_t stop = 1;
-    const struct ls_import import = {.files = FILES("stop.csv"), .out = "stop.h5", .stop = &stop};
+    struct ls_import import = {.files = FILES("stop.csv"), .out = "stop.h5", .stop = &stop};
     int before;
 
     (void)state;
@@ -167,6 +170,14 @@ static void test_stop(void **state)
     expect_failure(ls_import_csv(&import), LS_INTERRUPTED,
                    "import stopped; nothing was written to stop.h5");
     assert_int_equal(count_files(), before);
+    /* while the file is copied: before it is found to be none of HDF5 */
+    write_text("stop.h5", "text");
+    import.append = true;
+    expect_failure(ls_import_csv(&import), LS_INTERRUPTED,
+                   "import stopped; nothing was written to stop.h5");
+    stop = 0;
+    expect_failure(ls_import_csv(&import), LS_BAD_INPUT, "stop.h5: not an HDF5 file");
+    stop = 1;
 }
 
 /* Random damage: an error that names the file, or an import; no crash, nothing left behind. */
