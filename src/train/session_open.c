@@ -103,11 +103,12 @@ static ls_status choose_replicas(struct ls_session *session)
         given = ranks;
     session->identity.replicas = given;
     if (given < ranks)
-        return ls_fail(LS_USAGE,
-                       "%lld ranks for %lld replica%s: use at most %lld rank%s (-n %lld), or -o DIR "
-                       "for a new run",
-                       (long long)ranks, (long long)given, given == 1 ? "" : "s", (long long)given,
-                       given == 1 ? "" : "s", (long long)given);
+        return ls_fail(
+            LS_USAGE,
+            "%lld ranks for %lld replica%s: use at most %lld rank%s (-n %lld), or -o DIR "
+            "for a new run",
+            (long long)ranks, (long long)given, given == 1 ? "" : "s", (long long)given,
+            given == 1 ? "" : "s", (long long)given);
     return LS_OK;
 }
 
