@@ -32,15 +32,22 @@ static void use_target(struct ls_columns *columns, const struct ls_objective_out
     use->what = "target";
 }
 
-static void use_weight(struct ls_columns *columns, const struct ls_data *data)
+static ls_status use_weight(struct ls_columns *columns, const struct ls_data *data)
 {
+    char shape[LS_SHAPE_TEXT];
     for (size_t c = 0; c < ls_data_columns(data); c++) {
-        if (ls_data_column(data, c)->role != LS_COLUMN_WEIGHT)
+        const struct ls_column *column = ls_data_column(data, c);
+        if (column->role != LS_COLUMN_WEIGHT)
             continue;
+        ls_shape_format(shape, &column->shape);
+        if (ls_shape_count(&column->shape) != 1)
+            return ls_fail(LS_BAD_INPUT, "%s: '%s' has shape %s, but a sample has one weight",
+                           ls_data_name(data), column->name, shape);
         columns->weighted = true;
         columns->use[columns->uses++] =
             (struct ls_column_use){.column = c, .finite = true, .what = "sample weight"};
     }
+    return LS_OK;
 }
 
 ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *model,
@@ -57,7 +64,7 @@ ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *mod
     columns->targets = model->outputs;
     for (size_t o = 0; o < model->outputs; o++)
         use_target(columns, &objective->output[o]);
-    use_weight(columns, data);
+    LS_TRY_OUT(use_weight(columns, data));
     return LS_OK;
 out:
     ls_columns_release(columns);

@@ -105,6 +105,26 @@ static void refuse(const struct refused *r)
     ls_data_free(data);
 }
 
+/* A sample has one weight, not two. */
+static void test_weights_that_do_not_fit(void **state)
+{
+    (void)state;
+    struct ls_columns columns;
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", "[]", 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", "units: 1");
+    struct ls_tree *compile = yaml_tree("loss: mse");
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    ((struct ls_column *)ls_data_column(data, 0))->role = LS_COLUMN_WEIGHT;
+    expect_status(ls_columns_find(&columns, model, objective, data), LS_BAD_INPUT);
+    assert_string_equal(ls_message(),
+                        "data.h5:all: 'x' has shape (None, 3), but a sample has one weight");
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
 static void test_shapes_that_do_not_fit(void **state)
 {
     (void)state;
@@ -310,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         directory_test(test_forms),
         directory_test(test_shapes_that_do_not_fit),
+        directory_test(test_weights_that_do_not_fit),
         directory_test(test_arrays_fit_by_their_size),
         directory_test(test_refused_losses),
         directory_test(test_refused_metrics),
