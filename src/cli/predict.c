@@ -48,7 +48,7 @@ static const struct cli_option options[] = {
      .letter = 'q',
      .type = CLI_FLAG,
      .offset = AT(quiet),
-     .help = "print nothing but errors"},
+     .help = "print nothing but errors and warnings"},
     {.name = NULL},
 };
 

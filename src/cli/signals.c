@@ -16,7 +16,7 @@ const volatile sig_atomic_t *cli_stop(void)
 
 /* What this process was started to ignore it goes on ignoring: nohup does so with SIGHUP, a shell
  * with the SIGINT of its background jobs. */
-static void catch (int number, const struct sigaction *action)
+static void handle(int number, const struct sigaction *action)
 {
     struct sigaction before;
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
@@ -27,11 +27,11 @@ void cli_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    catch (SIGUSR1, &action);
-    catch (SIGTERM, &action);
-    catch (SIGHUP, &action);
+    handle(SIGUSR1, &action);
+    handle(SIGTERM, &action);
+    handle(SIGHUP, &action);
     action.sa_flags |= (int)SA_RESETHAND;
-    catch (SIGINT, &action);
+    handle(SIGINT, &action);
 
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
