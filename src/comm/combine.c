@@ -20,19 +20,8 @@ static size_t slot_arena(const struct ls_combine *combine, size_t slot)
     return combine->layout.first_slot[combine->team.rank] + slot;
 }
 
-/* Where each rank makes the sum for itself, its partial sum is free when the other one has read it:
- * nearly always long ago, as a step is between. (On one node a wait cannot fail.) */
-static void wait_until_read(struct ls_combine *combine)
-{
-    if (!combine->apart || combine->free_step == combine->step)
-        return;
-    ls_team_wait(&combine->team, LS_EVENT_REDUCED, combine->step);
-    combine->free_step = combine->step;
-}
-
 struct ls_slot ls_combine_slot(struct ls_combine *combine, int64_t replica)
 {
-    wait_until_read(combine);
     size_t arena = slot_arena(combine, slot_number(combine, replica));
 
     return (struct ls_slot){ls_combine_arena(combine, arena), ls_combine_doubles(combine, arena)};
@@ -127,10 +116,6 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
     else
         sum_on_node(combine);
     ls_team_publish(&combine->team, LS_EVENT_REDUCED, combine->step);
-    if (combine->apart) {
-        *sum = (struct ls_combined){combine->own_sum, combine->doubles};
-        return LS_OK;
-    }
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_REDUCED, combine->step));
     *sum = (struct ls_combined){ls_combine_arena(combine, combine->layout.sum), combine->doubles};
     return LS_OK;

@@ -113,10 +113,6 @@ static ls_status make_tree(struct ls_combine *combine)
         for (int i = leaves->first[p]; i < leaves->first[p + 1]; i++)
             *operand++ = (struct ls_operand){
                 ls_combine_arena(combine, ls_combine_leaf_arena(combine, p, i)), 0};
-    if (combine->apart) {
-        *operand = (struct ls_operand){combine->own_sum, 0};
-        return LS_OK;
-    }
     for (int i = root; i < end; i++) {
         size_t arena =
             combine->nodes > 1 ? ls_combine_root_arena(combine, i, &next) : combine->layout.sum;
@@ -144,10 +140,6 @@ static ls_status make_trees(struct ls_combine *combine)
     struct ls_range elements = {0, (int64_t)combine->options.floats};
 
     combine->slice = ls_combine_split(elements, combine->team.size, combine->team.rank);
-    if (combine->apart) {
-        combine->slice = elements;
-        LS_TRY(ls_allocate(&combine->own_sum, combine->options.floats + 1, sizeof(float)));
-    }
     LS_TRY(ls_allocate(&combine->stack, (size_t)(combine->replicas.end - combine->replicas.begin),
                        sizeof *combine->stack));
     if (combine->comm->place.size == 1)
@@ -223,7 +215,6 @@ void ls_combine_free(struct ls_combine *combine)
     ls_release(combine->stack);
     ls_release(combine->leaf_doubles);
     ls_release(combine->doubles);
-    ls_release(combine->own_sum);
     ls_release(combine->point_values);
     ls_release(combine);
 }

@@ -169,18 +169,6 @@ size_t ls_combine_root_arena(const struct ls_combine *combine, int i, size_t *ne
     return ls_combine_leaf_arena(combine, position, (int)leaf);
 }
 
-/* Two ranks of one node with an arena that fits in a core's own cache: that each adds up all of it
- * costs the same reads of the other's memory as to divide the work and to read the other's half of
- * the sum, and saves waiting for that half. Measured in training, 2 ranks, 0.4 MB: adding and
- * waiting go from 26% to 14% of the ranks' time. */
-enum { APART_BYTES = 1 << 20 };
-
-static bool is_apart(const struct ls_combine *combine)
-{
-    return combine->nodes == 1 && combine->team.size == 2 && combine->leaves.count == 2 &&
-           combine->options.floats * sizeof(float) <= APART_BYTES;
-}
-
 static ls_status lay_out(struct ls_combine *combine)
 {
     struct ls_layout *layout = &combine->layout;
@@ -201,9 +189,7 @@ static ls_status lay_out(struct ls_combine *combine)
             ls_combine_slots(combine->options.replicas, part, combine->options.resident);
     }
     layout->sum = layout->first_slot[team->size];
-    combine->apart = is_apart(combine);
-    bool shared_sum = combine->comm->place.size > 1 && !combine->apart;
-    layout->partials = layout->arenas = layout->sum + shared_sum;
+    layout->partials = layout->arenas = layout->sum + (combine->comm->place.size > 1);
     if (combine->nodes > 1)
         for (int i = combine->node_leaves.first[combine->node];
              i < combine->node_leaves.first[combine->node + 1]; i++)

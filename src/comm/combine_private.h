@@ -51,13 +51,10 @@ struct ls_combine {
      * node's partial sums. */
     uint64_t step;
     struct ls_treesum tree;
-    struct ls_range slice;       /* this rank's part of the elements on its node */
-    bool apart;                  /* two ranks, a small arena: each makes the whole sum for itself */
-    float *own_sum;              /* then: where */
-    uint64_t free_step;          /* then: the step whose partial sums the other one has read */
-    const double **leaf_doubles; /* [leaves.count], one node only */
-    double *doubles;             /* the sum's */
-    struct ls_gather *gather;    /* of doubles and points, where they do not lie in one memory */
+    struct ls_range slice;        /* this rank's part of the elements on its node */
+    const double **leaf_doubles;  /* [leaves.count], one node only */
+    double *doubles;              /* the sum's */
+    struct ls_gather *gather;     /* of doubles and points, where they do not lie in one memory */
     struct ls_exchange *exchange; /* with several nodes */
 
     /* Points. */
