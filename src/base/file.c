@@ -126,3 +126,9 @@ out:
     ls_text_release(&out);
     return status;
 }
+
+bool ls_path_is_directory(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}

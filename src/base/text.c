@@ -169,3 +169,9 @@ void ls_snake_case(char *out, size_t room, const char *name)
     if (room > 0)
         out[length] = '\0';
 }
+
+bool ls_ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), wanted = strlen(end);
+    return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}

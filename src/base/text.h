@@ -43,6 +43,11 @@ ls_status ls_path_join(char **joined, const char *directory, const char *path);
 /* An absolute path of path (which need not exist), in new memory. */
 ls_status ls_path_absolute(char **absolute, const char *path);
 
+/* Whether there is a directory of this name. */
+bool ls_path_is_directory(const char *path);
+
+bool ls_ends_with(const char *text, const char *end);
+
 /* `${VAR}` replaced by the environment; an unset variable is LS_BAD_INPUT. In new memory. */
 ls_status ls_expand_variables(char **expanded, const char *text);
 

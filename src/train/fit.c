@@ -1,8 +1,8 @@
 #include "train/fit.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "kernel/kernels.h"
 #include "train/evaluator.h"
@@ -23,13 +23,6 @@ struct ls_fit_run {
     struct ls_fit_state state;
     ls_status pending; /* of this rank's hooks, for the next step */
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* -- making */
 
@@ -206,7 +199,7 @@ static bool save_is_due(const struct ls_fit_run *run, const struct ls_step_resul
 
 static void clock_epoch(struct ls_fit_run *run, double began, double before)
 {
-    run->state.seconds_here = now() - began;
+    run->state.seconds_here = ls_seconds() - began;
     run->state.seconds = run->partial[PART_SECONDS] = before + run->state.seconds_here;
 }
 
@@ -232,7 +225,7 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
 static ls_status run_epoch(struct ls_fit_run *run)
 {
     struct ls_fit_state *state = &run->state;
-    double began = now(), before = run->partial[PART_SECONDS];
+    double began = ls_seconds(), before = run->partial[PART_SECONDS];
     state->epoch = state->position.epoch;
     state->steps_here = 0;
     for (state->step = state->position.step; state->step < state->steps;) {

@@ -1,28 +1,15 @@
 #include "train/open_model.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
 #include "train/config.h"
 #include "train/directory.h"
 
-static bool ends_with(const char *path, const char *end)
-{
-    size_t length = strlen(path), wanted = strlen(end);
-    return length >= wanted && strcmp(path + length - wanted, end) == 0;
-}
-
-static bool is_directory(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 static bool is_run_file(const char *path)
 {
-    return ends_with(path, ".yaml") || ends_with(path, ".yml");
+    return ls_ends_with(path, ".yaml") || ls_ends_with(path, ".yml");
 }
 
 static ls_status open_directory(struct ls_checkpoint *checkpoint, const char *path)
@@ -82,11 +69,11 @@ static ls_status open_json(struct ls_checkpoint *checkpoint, const char *path)
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path)
 {
     memset(checkpoint, 0, sizeof *checkpoint);
-    if (is_directory(path))
+    if (ls_path_is_directory(path))
         return open_directory(checkpoint, path);
     if (is_run_file(path))
         return open_run_file(checkpoint, path);
-    if (ends_with(path, ".json"))
+    if (ls_ends_with(path, ".json"))
         return open_json(checkpoint, path);
     return ls_checkpoint_read(checkpoint, path);
 }

@@ -1,6 +1,5 @@
 /* lockstep diff: where two checkpoints, histories or run directories first differ. */
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -229,12 +228,6 @@ static void release_histories(struct histories *h)
 
 /* -- the command */
 
-static bool is_directory(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 static ls_status diff_models(struct diff *diff, const char *a, const char *b)
 {
     struct ls_checkpoint left = {0}, right = {0};
@@ -281,9 +274,9 @@ ls_status ls_run_diff(const char *a, const char *b, size_t lines, bool *same, ch
     struct diff diff = {.most = lines, .same = true};
     ls_status status;
     *text = NULL;
-    if (is_directory(a) && is_directory(b))
+    if (ls_path_is_directory(a) && ls_path_is_directory(b))
         status = diff_directories(&diff, a, b);
-    else if (is_directory(a) || is_directory(b))
+    else if (ls_path_is_directory(a) || ls_path_is_directory(b))
         status = diff_models(&diff, a, b);
     else
         status = diff_files(&diff, a, b);

@@ -271,15 +271,9 @@ static ls_status write_csv(struct prediction *p)
     return status;
 }
 
-static bool ends_with(const char *path, const char *end)
-{
-    size_t length = strlen(path), wanted = strlen(end);
-    return length >= wanted && strcmp(path + length - wanted, end) == 0;
-}
-
 static ls_status check_out(const struct ls_run_predict *options)
 {
-    if (!options->out || !(ends_with(options->out, ".h5") || ends_with(options->out, ".csv")))
+    if (!options->out || !(ls_ends_with(options->out, ".h5") || ls_ends_with(options->out, ".csv")))
         return ls_fail(LS_USAGE, "-o names the file to write: F.h5 or F.csv");
     return LS_OK;
 }
@@ -303,7 +297,7 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
         take_classes(&p, o);
     status = LS_OK;
     if (ls_comm_rank(comm) == 0)
-        status = ends_with(options->out, ".csv") ? write_csv(&p) : write_h5(&p);
+        status = ls_ends_with(options->out, ".csv") ? write_csv(&p) : write_h5(&p);
     status = ls_comm_agree(comm, status);
     *samples = p.samples;
 out:

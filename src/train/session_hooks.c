@@ -2,21 +2,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "train/session.h"
 
 /* Seconds between looks at the directory, and between writings of status.json and of history.h5. */
 static const double look_every = 0.25, tell_every = 2.0, write_every = 1.0;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static bool is_first(const struct ls_session *session)
 {
@@ -33,7 +26,7 @@ static struct ls_request request(void *user)
         asked.stop = *session->options->stop != 0;
     if (!is_first(session))
         return asked;
-    double time = now();
+    double time = ls_seconds();
     if (time - session->looked > look_every) {
         session->looked = time;
         asked.stop |= ls_directory_asked_to_stop(&session->directory);
@@ -62,7 +55,7 @@ static void update_status(struct ls_session *session, const struct ls_fit_state 
 
 static ls_status tell_status(struct ls_session *session, enum ls_run_state state)
 {
-    session->told = now();
+    session->told = ls_seconds();
     session->status.state = state;
     return ls_directory_write_status(&session->directory, &session->status);
 }
@@ -119,7 +112,7 @@ static ls_status on_step(void *user, const struct ls_fit_state *state)
     tell_progress(session, state, false);
     tell_checkpoint(session);
     update_status(session, state);
-    return now() - session->told > tell_every ? tell_status(session, LS_RUN_RUNNING) : LS_OK;
+    return ls_seconds() - session->told > tell_every ? tell_status(session, LS_RUN_RUNNING) : LS_OK;
 }
 
 /* The best epoch so far, by val_loss where there is one. */
@@ -147,9 +140,9 @@ static void find_best(struct ls_session *session)
  * end of the session writes the last one. */
 static ls_status write_history(struct ls_session *session)
 {
-    if (now() - session->wrote < write_every)
+    if (ls_seconds() - session->wrote < write_every)
         return LS_OK;
-    session->wrote = now();
+    session->wrote = ls_seconds();
     return ls_history_write(session->history, &session->epochs);
 }
 
@@ -206,7 +199,7 @@ static ls_status on_save(void *user, const struct ls_fit_state *state)
     if (status == LS_OK)
         status = ls_checkpoint_begin(session->writer, &checkpoint, state->position.iteration);
     ls_tree_free(checkpoint.state);
-    session->saved = now();
+    session->saved = ls_seconds();
     if (status == LS_OK)
         session->begun = state->position.iteration;
     return status;
@@ -254,7 +247,7 @@ ls_status ls_session_announce(struct ls_session *session)
     };
     if (!is_first(session))
         return LS_OK;
-    session->saved = now();
+    session->saved = ls_seconds();
     fill_status(session);
     find_best(session);
     session->status.step = start.epoch * start.steps + start.step;

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -10,12 +9,6 @@
 #include "train/session.h"
 
 /* -- where */
-
-static bool is_directory(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
 
 /* RUN.yaml -> RUN; what has no such end is kept, with .run behind it. */
 static ls_status default_directory(char **path, const char *run_file)
@@ -34,7 +27,7 @@ static ls_status default_directory(char **path, const char *run_file)
 static ls_status find_paths(struct ls_session *session)
 {
     const struct ls_run_train *options = session->options;
-    bool directory = is_directory(options->run);
+    bool directory = ls_path_is_directory(options->run);
     if (directory)
         LS_TRY(ls_directory_file(&session->run_file, options->run, "run.yaml"));
     else

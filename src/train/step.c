@@ -97,11 +97,6 @@ static ls_status make_loader(struct ls_stepper *s)
         .use = s->columns.use,
         .uses = s->columns.uses,
     };
-    if (options->shuffle == LS_SHUFFLE_GLOBAL && !ls_data_random_access(options->data))
-        return ls_fail(LS_BAD_INPUT,
-                       "%s is stored in chunks and does not fit in memory, so that reading it in a "
-                       "global order would be very slow: set fit.shuffle to chunk",
-                       ls_data_name(options->data));
     if (loader.order.shuffle == LS_SHUFFLE_CHUNK && loader.order.chunk < 1)
         loader.order.chunk = loader.order.window = 1;
     return ls_loader_create(&s->loader, &loader);

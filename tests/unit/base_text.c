@@ -248,6 +248,18 @@ static void test_absolute(void **state)
     assert_absolute(".", here);
 }
 
+static void test_ends_and_directories(void **state)
+{
+    (void)state;
+    assert_true(ls_ends_with("net.h5", ".h5"));
+    assert_true(ls_ends_with("net.h5", ""));
+    assert_false(ls_ends_with("net.h5", ".csv"));
+    assert_false(ls_ends_with("h5", ".h5"));
+    assert_true(ls_path_is_directory(directory));
+    assert_false(ls_path_is_directory("/dev/null"));
+    assert_false(ls_path_is_directory("/dev/null/nowhere"));
+}
+
 static void test_expand(void **state)
 {
     (void)state;
@@ -329,11 +341,17 @@ static void test_hashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked_test(test_append), leak_checked_test(test_failed_append_is_remembered),
-        cmocka_unit_test(test_nearest), cmocka_unit_test(test_snake_case),
-        cmocka_unit_test(test_excerpt), leak_checked_test(test_read_file),
-        leak_checked_test(test_join),   leak_checked_test(test_absolute),
-        leak_checked_test(test_expand), cmocka_unit_test(test_shapes),
+        leak_checked_test(test_append),
+        leak_checked_test(test_failed_append_is_remembered),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_snake_case),
+        cmocka_unit_test(test_excerpt),
+        leak_checked_test(test_read_file),
+        leak_checked_test(test_join),
+        leak_checked_test(test_absolute),
+        cmocka_unit_test(test_ends_and_directories),
+        leak_checked_test(test_expand),
+        cmocka_unit_test(test_shapes),
         leak_checked_test(test_hashes),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
