@@ -21,6 +21,7 @@ struct ls_variable {
     const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
     const struct ls_instance *regularizer; /* of ls_regularizers; NULL or kind NULL: none */
     size_t offset;                         /* in floats, in the weights arena (set by the model) */
+    const float *values; /* that it came with, in a nested model that was trained; NULL: none */
 };
 
 enum { LS_VARIABLES_MAX = 8, LS_TENSORS_MAX = 32 };
@@ -28,11 +29,12 @@ enum { LS_VARIABLES_MAX = 8, LS_TENSORS_MAX = 32 };
 struct ls_layer {
     const struct ls_layer_kind *kind;
     void *options; /* the kind's option struct */
-    char *name;    /* unique in the model */
+    char *name;    /* unique in its model */
+    char *path;    /* "inner/dense": unique in the outermost model; set when that is built */
     bool trainable;
     const struct ls_tree *place; /* where it stands in the run file, for messages; or NULL */
     struct ls_tree *own_place;   /* the same tree where the layer owns it, else NULL */
-    uint32_t number;             /* in the model, from 0: the stream of its random numbers */
+    uint32_t number;             /* in the outermost model, from 0 (set when that is built) */
 
     /* set by build */
     bool built;

@@ -12,26 +12,60 @@ struct ls_edge {
     size_t call, output;
 };
 
+/* One call of a layer in the graph that runs. */
 struct ls_graph_call {
     size_t layer; /* index in layers */
-    size_t nth;   /* of this layer's calls, from 0 */
     struct ls_edge in[LS_TENSORS_MAX];
+    bool inference;               /* its layer is not training, whatever the plan is */
     struct ls_call_shapes shapes; /* with the inputs' count */
     struct ls_call_needs needs;
 };
 
+/* -- a model as it is described: parts, and uses of them ------------------------------------------
+ */
+
+/* What a model is made of: a layer, or another model in a layer's place. */
+struct ls_part {
+    struct ls_layer *layer; /* or */
+    struct ls_model *model; /* owned either way */
+};
+
+/* One use of a part: what a Keras "node" is. An edge {u, o} is result o of use u. */
+struct ls_use {
+    size_t part;
+    size_t nth; /* of this part's uses, from 0 */
+    size_t inputs;
+    struct ls_edge in[LS_TENSORS_MAX];
+    bool inference;       /* called with training false: Dropout and the like do nothing */
+    struct ls_shape *out; /* its results' shapes, set by ls_model_build of the outermost model */
+    size_t outputs;
+};
+
+/* How Keras takes the inputs and gives the outputs of a model: a tensor, a list, or a dictionary
+ * with the names of inputs and outputs as keys. */
+enum ls_structure { LS_STRUCTURE_ONE, LS_STRUCTURE_LIST, LS_STRUCTURE_DICTIONARY };
+
 struct ls_model {
     char *name;
-    bool sequential;         /* as Keras saves it */
-    struct ls_layer **layer; /* in the model's order, InputLayers first */
+    bool sequential;      /* as Keras saves it: parts in a row */
+    bool trainable;       /* a nested model that is not freezes its layers */
+    struct ls_part *part; /* in Keras' order once built: inputs first, by depth */
+    size_t parts;
+    struct ls_use *use; /* in an order in which they can run */
+    size_t uses;
+    struct ls_edge *given, *result; /* inputs and outputs, as results of uses */
+    size_t inputs, outputs;
+    enum ls_structure input_structure, output_structure;
+    char **input_name, **output_name; /* the run file's names: the layer's, or `as` */
+
+    /* -- as it runs: nested models taken apart, set by ls_model_build of the outermost model */
+    struct ls_layer **layer; /* of all parts, in Keras' order; the parts own them */
     size_t layers;
     struct ls_graph_call *call; /* in an order in which they can run */
     size_t calls;
-    struct ls_edge *input, *output;
-    size_t inputs, outputs;
-    char **output_name; /* the run file's names: the layer's, or `as` */
+    struct ls_edge *input, *output; /* results of calls; inputs and outputs of them */
 
-    /* set by ls_model_build */
+    bool ordered; /* the parts are in Keras' order */
     bool built;
     bool initialized;        /* the weights have values */
     size_t trainable_floats; /* the arena's first part: gradients and slots have this size */
@@ -41,6 +75,16 @@ struct ls_model {
     struct ls_tree *compile; /* `compile` of the run file or the Keras file, or NULL */
     struct ls_tree *source;  /* the tree that the layers' places point into, or NULL */
 };
+
+/* The name of a part: its layer's or its model's. */
+static inline const char *ls_part_name(const struct ls_part *part)
+{
+    return part->layer ? part->layer->name : part->model->name;
+}
+/* How many of the model's layers a part is: they follow each other in `layer`, part after part. */
+size_t ls_part_layers(const struct ls_part *part);
+/* The class that Keras calls it: its kind, "Sequential" or "Functional". */
+const char *ls_part_class(const struct ls_part *part);
 
 /* The variables in arena order (trainable ones of all layers, then the others), for array code that
  * must go by variable. */
@@ -57,14 +101,34 @@ size_t ls_variable_count(const struct ls_variable *variable);
 /* From the run file's `model:` (a list of layers, or a map), complete but without values. The
  * layers' places point into the tree, which must outlive the model. */
 ls_status ls_model_from_tree(struct ls_model **model, const struct ls_tree *tree);
+/* Who opens the files that nested models are in (`Model: {file: base.keras}`): gives a complete
+ * model, with weights where the file has some. */
+struct ls_model_files {
+    ls_status (*open)(void *user, const char *path, struct ls_model **model);
+    void *user;
+};
+ls_status ls_model_parse(struct ls_model **model, const struct ls_tree *tree,
+                         const struct ls_model_files *files);
 /* From Keras' JSON (model_config, to_json) as a tree. */
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config);
-/* Keras' config: {"class_name": "Sequential", "config": {...}}, a new tree, in the dialect that all
- * of Keras 3 reads (and Keras 2, where it has the options). The model is built. */
+/* Keras' config: {"class_name": "Sequential" or "Functional", "config": {...}}, a new tree, in the
+ * dialect that all of Keras 3 reads (and Keras 2, where it has the options; but for models that
+ * hold models). The model is built. */
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config);
 
 /* Shapes, variables, arena. Does not fill the weights. Idempotent. */
 ls_status ls_model_build(struct ls_model *model);
+/* Back to the description: the graph goes, values of weights stay with their variables until the
+ * model is built again, or one that it is a part of. */
+void ls_model_unbuild(struct ls_model *model);
+/* Ends the model at the layer (or nested model) of this name: its result is the only output, and
+ * what does not lead there goes. LS_BAD_INPUT where there is no such layer. */
+ls_status ls_model_cut(struct ls_model *model, const char *layer);
+/* Puts the parts of a Functional model in Keras' order, which the order of its weights in files
+ * hangs on (model/order.c); LS_BAD_INPUT for a part that leads to no output. Idempotent. */
+ls_status ls_model_order(struct ls_model *model);
+/* Whether nobody but the model's user reads this output: no other call, no other output. */
+bool ls_model_output_is_last(const struct ls_model *model, size_t output);
 /* Initial weights: a function of the seed alone. */
 ls_status ls_model_initialize(struct ls_model *model, uint64_t seed);
 

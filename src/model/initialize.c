@@ -101,11 +101,13 @@ ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
     size_t count = ls_model_variables(model);
     for (size_t i = 0; i < count; i++) {
         struct ls_variable_at at = ls_model_variable(model, i);
+        if (at.variable->values)
+            continue; /* it came with them */
         ls_status status =
             ls_initialize(at.variable->initializer, model->weights + at.variable->offset,
                           &at.variable->shape, seed, at.number);
         if (status != LS_OK)
-            return ls_fail_within(status, "%s/%s", at.layer->name, at.variable->name);
+            return ls_fail_within(status, "%s/%s", at.layer->path, at.variable->name);
     }
     for (size_t i = 0; i < model->layers; i++)
         LS_TRY(set_by_hand(model, model->layer[i]));
@@ -125,7 +127,7 @@ static ls_status find_weights(struct ls_model *model, const char *layer_name, co
 {
     LS_TRY(ls_model_build(model));
     for (size_t i = 0; i < model->layers; i++) {
-        if (strcmp(model->layer[i]->name, layer_name) != 0)
+        if (strcmp(model->layer[i]->path, layer_name) != 0)
             continue;
         const struct ls_variable *variable = find_variable(model->layer[i], name);
         if (!variable)

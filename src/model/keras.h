@@ -5,6 +5,11 @@
 
 #include "base/kind.h"
 
+static inline ls_status ls_keras_no_memory(void)
+{
+    return ls_fail(LS_FAILED, "out of memory");
+}
+
 /* Turns a config that Keras wrote, in place, into options as a run file has them: what `kind` does
  * not know and what changes nothing (null, or the one value that Keras has when it is not in use)
  * goes, in sub-kinds too. What does change something stays, for the parser to refuse. Keys in

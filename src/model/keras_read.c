@@ -1,20 +1,14 @@
-/* Models from Keras' configs: they become the run file's tree, which parse.c reads. */
+/* Models from Keras' configs: they become the run file's tree, which parse.c reads.
+ * keras_read_graph.c does the calls of Functional ones. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/graph.h"
 #include "model/keras.h"
+#include "model/keras_read.h"
 
-static ls_status no_memory(void)
-{
-    return ls_fail(LS_FAILED, "out of memory");
-}
-
-static const struct ls_tree *find(const struct ls_tree *map, const char *key)
-{
-    return map && map->type == LS_TREE_MAP ? ls_tree_find(map, key) : NULL;
-}
+#define no_memory ls_keras_no_memory
+#define find      ls_keras_find
 
 static void remove_key(struct ls_tree *map, const char *key)
 {
@@ -23,24 +17,38 @@ static void remove_key(struct ls_tree *map, const char *key)
         ls_tree_remove((struct ls_tree *)entry); /* map's own */
 }
 
-static const char *class_name(const struct ls_tree *entry)
+const struct ls_tree *ls_keras_find(const struct ls_tree *map, const char *key)
+{
+    return map && map->type == LS_TREE_MAP ? ls_tree_find(map, key) : NULL;
+}
+
+const char *ls_keras_class(const struct ls_tree *entry)
 {
     const struct ls_tree *name = find(entry, "class_name");
     return name && name->type == LS_TREE_SCALAR ? name->text : NULL;
 }
 
+bool ls_keras_is_model(const struct ls_tree *entry)
+{
+    static const char *const classes[] = {"Sequential", "Functional", "Model"};
+    const char *name = ls_keras_class(entry);
+    for (size_t i = 0; name && i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(name, classes[i]) == 0)
+            return true;
+    return false;
+}
+
 /* {"class_name": "Dense", "config": {...}} as {Dense: {...}}. */
-static ls_status add_layer(struct ls_tree *layers, const struct ls_tree *entry)
+static ls_status add_layer(struct ls_tree *entry, const struct ls_tree *keras)
 {
     static const char *const keep[] = {"name", "trainable", NULL};
-    const char *name = class_name(entry);
-    const struct ls_tree *config = find(entry, "config");
+    const char *name = ls_keras_class(keras);
+    const struct ls_tree *config = find(keras, "config");
     const struct ls_kind *kind;
     if (!name || !config || config->type != LS_TREE_MAP)
-        return ls_fail_at(entry, LS_BAD_INPUT, "expected a layer with class_name and config");
-    LS_TRY(ls_kind_require(&ls_layers, entry, name, &kind));
-    struct ls_tree *made = ls_tree_add(layers, NULL, LS_TREE_MAP);
-    struct ls_tree *options = made ? ls_tree_add_copy(made, name, config) : NULL;
+        return ls_fail_at(keras, LS_BAD_INPUT, "expected a layer with class_name and config");
+    LS_TRY(ls_kind_require(&ls_layers, keras, name, &kind));
+    struct ls_tree *options = ls_tree_add_copy(entry, kind->name, config);
     if (!options)
         return no_memory();
     const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
@@ -52,9 +60,17 @@ static ls_status add_layer(struct ls_tree *layers, const struct ls_tree *entry)
     return ls_keras_clean(options, kind, keep);
 }
 
+ls_status ls_keras_read_part(struct ls_tree *entry, const struct ls_tree *keras)
+{
+    if (!ls_keras_is_model(keras))
+        return add_layer(entry, keras);
+    struct ls_tree *model = ls_tree_add(entry, "Model", LS_TREE_MAP);
+    return model ? ls_keras_read_model(model, keras) : no_memory();
+}
+
 static bool is_input(const struct ls_tree *entry)
 {
-    const char *name = class_name(entry);
+    const char *name = ls_keras_class(entry);
     return name && strcmp(name, "InputLayer") == 0;
 }
 
@@ -94,54 +110,71 @@ static ls_status check_hard_sigmoid(const struct ls_tree *tree, const char *vers
 
 static ls_status check_version(const struct ls_tree *keras)
 {
-    const struct ls_tree *version = ls_tree_find(keras, "keras_version");
+    const struct ls_tree *version = find(keras, "keras_version");
     if (!version || version->type != LS_TREE_SCALAR || strtol(version->text, NULL, 10) >= 3)
         return LS_OK;
     return check_hard_sigmoid(keras, version->text);
 }
 
+/* `name` and `trainable` of a model. */
+static ls_status copy_common(struct ls_tree *model, const struct ls_tree *config)
+{
+    static const char *const keys[] = {"name", "trainable"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct ls_tree *value = find(config, keys[i]);
+        if (value && !ls_tree_is_null(value) && !ls_tree_add_copy(model, keys[i], value))
+            return no_memory();
+    }
+    return LS_OK;
+}
+
 /* config: Keras' "config", a map with "layers", or (of old) the list of them. */
-static ls_status convert_sequential(struct ls_tree *model, const struct ls_tree *config)
+static ls_status read_sequential(struct ls_tree *model, const struct ls_tree *config)
 {
     const struct ls_tree *entries = config->type == LS_TREE_LIST ? config : find(config, "layers");
     if (!entries || entries->type != LS_TREE_LIST || entries->count == 0)
         return ls_fail_at(config, LS_BAD_INPUT, "the model has no layers");
-    const struct ls_tree *name = find(config, "name");
-    if (name && !ls_tree_is_null(name) && !ls_tree_add_copy(model, "name", name))
-        return no_memory();
+    LS_TRY(copy_common(model, config));
     struct ls_tree *layers = ls_tree_add(model, "layers", LS_TREE_LIST);
     if (!layers)
         return no_memory();
     const struct ls_tree *first = entries->child;
     if (!is_input(first))
         LS_TRY(add_input(layers, config, first));
-    for (const struct ls_tree *entry = first; entry; entry = entry->next)
-        LS_TRY(add_layer(layers, entry));
+    for (const struct ls_tree *keras = first; keras; keras = keras->next) {
+        struct ls_tree *entry = ls_tree_add(layers, NULL, LS_TREE_MAP);
+        LS_TRY(entry ? ls_keras_read_part(entry, keras) : no_memory());
+    }
     return LS_OK;
 }
 
-static ls_status convert(struct ls_tree *model, const struct ls_tree *keras)
+ls_status ls_keras_read_model(struct ls_tree *model, const struct ls_tree *keras)
 {
-    const char *name = class_name(keras);
+    const char *name = ls_keras_class(keras);
     const struct ls_tree *config = find(keras, "config");
     if (!name || !config)
         return ls_fail_at(keras, LS_BAD_INPUT,
                           "expected Keras' config of a model: class_name and config");
-    if (strcmp(name, "Sequential") != 0)
+    if (!ls_keras_is_model(keras))
         return ls_fail_at(keras, LS_BAD_INPUT,
-                          "a model of class %s: only Sequential models can be read", name);
-    LS_TRY(check_version(keras));
-    return convert_sequential(model, config);
+                          "a model of class %s: Sequential and Functional models can be read",
+                          name);
+    if (strcmp(name, "Sequential") == 0)
+        return read_sequential(model, config);
+    if (config->type != LS_TREE_MAP)
+        return ls_fail_at(config, LS_BAD_INPUT, "expected a map with layers and their calls");
+    LS_TRY(copy_common(model, config));
+    return ls_keras_read_graph(model, config);
 }
 
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config)
 {
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
     struct ls_tree *tree = root ? ls_tree_add(root, "model", LS_TREE_MAP) : NULL;
-    ls_status status = tree ? LS_OK : no_memory();
+    ls_status status = tree ? check_version(config) : no_memory();
     *model = NULL;
     if (status == LS_OK)
-        status = convert(tree, config);
+        status = ls_keras_read_model(tree, config);
     if (status == LS_OK)
         status = ls_model_from_tree(model, tree);
     if (status == LS_OK) {

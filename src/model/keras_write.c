@@ -1,17 +1,13 @@
-/* Keras' config of a model. */
-#include "layer/layer.h"
-#include "model/graph.h"
+/* Keras' config of a model: the layers, and Sequential models; keras_write_graph.c has the graph of
+ * Functional ones. */
+#include "model/keras_write.h"
 
-static ls_status no_memory(void)
-{
-    return ls_fail(LS_FAILED, "out of memory");
-}
+#define no_memory ls_keras_no_memory
 
-/* [null, 28, 28] of a sample's shape. */
-static ls_status write_batch_shape(struct ls_tree *map, const char *key,
-                                   const struct ls_shape *shape)
+ls_status ls_keras_write_shape(struct ls_tree *parent, const char *key,
+                               const struct ls_shape *shape)
 {
-    struct ls_tree *list = ls_tree_add(map, key, LS_TREE_LIST);
+    struct ls_tree *list = ls_tree_add(parent, key, LS_TREE_LIST);
     if (!list || !ls_tree_add_null(list, NULL))
         return no_memory();
     for (int i = 0; i < shape->rank; i++)
@@ -24,7 +20,7 @@ static ls_status write_batch_shape(struct ls_tree *map, const char *key,
 static ls_status write_input_config(struct ls_tree *config, const struct ls_layer *layer,
                                     const struct ls_shape *shape)
 {
-    LS_TRY(write_batch_shape(config, "batch_input_shape", shape));
+    LS_TRY(ls_keras_write_shape(config, "batch_input_shape", shape));
     if (!ls_tree_add_text(config, "dtype", "float32") ||
         !ls_tree_add_bool(config, "sparse", false) ||
         !ls_tree_add_text(config, "name", layer->name))
@@ -43,16 +39,52 @@ static ls_status write_layer_config(struct ls_tree *config, const struct ls_laye
     return layer->kind->write ? layer->kind->write(layer, config) : LS_OK;
 }
 
-/* One entry of "layers"; shape is the result of the layer's first call. */
-static ls_status write_layer(struct ls_tree *layers, const struct ls_layer *layer,
-                             const struct ls_shape *shape)
+const struct ls_use *ls_model_first_use(const struct ls_model *model, size_t part)
 {
-    struct ls_tree *entry = ls_tree_add(layers, NULL, LS_TREE_MAP);
-    if (!entry || !ls_tree_add_text(entry, "class_name", layer->kind->kind.name))
+    for (size_t u = 0; u < model->uses; u++)
+        if (model->use[u].part == part)
+            return &model->use[u];
+    return NULL;
+}
+
+static ls_status write_sequential(struct ls_tree *config, const struct ls_model *model, bool nodes)
+{
+    struct ls_tree *layers = ls_tree_add(config, "layers", LS_TREE_LIST);
+    if (!layers)
         return no_memory();
-    struct ls_tree *config = ls_tree_add(entry, "config", LS_TREE_MAP);
+    for (size_t p = 0; p < model->parts; p++) {
+        struct ls_tree *entry = ls_tree_add(layers, NULL, LS_TREE_MAP);
+        if (!entry)
+            return no_memory();
+        LS_TRY(ls_keras_write_part(entry, &model->part[p], &ls_model_first_use(model, p)->out[0],
+                                   nodes));
+    }
+    return ls_keras_write_shape(config, "build_input_shape",
+                                &model->use[model->given[0].call].out[0]);
+}
+
+static ls_status write_model(struct ls_tree *config, const struct ls_model *model, bool nodes)
+{
+    if (!ls_tree_add_text(config, "name", model->name) ||
+        !ls_tree_add_bool(config, "trainable", model->trainable))
+        return no_memory();
+    if (!model->sequential)
+        return ls_keras_write_graph(config, model, nodes);
+    return ls_tree_add_text(config, "dtype", "float32") ? write_sequential(config, model, nodes)
+                                                        : no_memory();
+}
+
+ls_status ls_keras_write_part(struct ls_tree *entry, const struct ls_part *part,
+                              const struct ls_shape *shape, bool nodes)
+{
+    const struct ls_layer *layer = part->layer;
+    struct ls_tree *config = NULL;
+    if (ls_tree_add_text(entry, "class_name", ls_part_class(part)))
+        config = ls_tree_add(entry, "config", LS_TREE_MAP);
     if (!config)
         return no_memory();
+    if (!layer)
+        return write_model(config, part->model, nodes);
     ls_status status = layer->kind->flags & LS_LAYER_INPUT
                            ? write_input_config(config, layer, shape)
                            : write_layer_config(config, layer);
@@ -61,45 +93,25 @@ static ls_status write_layer(struct ls_tree *layers, const struct ls_layer *laye
     return status;
 }
 
-static const struct ls_graph_call *first_call(const struct ls_model *model, size_t layer)
+/* Whether some part is a model: Keras 2 and 3 then number its calls differently, so that the calls
+ * are written as Keras 3's nodes. */
+static bool holds_models(const struct ls_model *model)
 {
-    for (size_t i = 0; i < model->calls; i++)
-        if (model->call[i].layer == layer && model->call[i].nth == 0)
-            return &model->call[i];
-    return NULL;
-}
-
-static ls_status write_sequential(const struct ls_model *model, struct ls_tree *config)
-{
-    if (!ls_tree_add_text(config, "name", model->name) ||
-        !ls_tree_add_bool(config, "trainable", true) ||
-        !ls_tree_add_text(config, "dtype", "float32"))
-        return no_memory();
-    struct ls_tree *layers = ls_tree_add(config, "layers", LS_TREE_LIST);
-    if (!layers)
-        return no_memory();
-    for (size_t i = 0; i < model->layers; i++)
-        LS_TRY(write_layer(layers, model->layer[i], &first_call(model, i)->shapes.out[0]));
-    const struct ls_edge input = model->input[0];
-    return write_batch_shape(config, "build_input_shape",
-                             &model->call[input.call].shapes.out[input.output]);
+    for (size_t p = 0; p < model->parts; p++)
+        if (model->part[p].model)
+            return true;
+    return false;
 }
 
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config)
 {
+    const struct ls_part part = {.model = (struct ls_model *)model}; /* is only read */
     *config = NULL;
     if (!model->built)
         return ls_fail(LS_USAGE, "the model is not complete: it cannot be written yet");
-    if (!model->sequential)
-        return ls_fail(LS_USAGE, "only Sequential models can be written for Keras");
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
-    struct ls_tree *inner = NULL;
-    ls_status status = LS_OK;
-    if (!root || !ls_tree_add_text(root, "class_name", "Sequential") ||
-        !(inner = ls_tree_add(root, "config", LS_TREE_MAP)))
-        status = no_memory();
-    if (status == LS_OK)
-        status = write_sequential(model, inner);
+    ls_status status =
+        root ? ls_keras_write_part(root, &part, NULL, holds_models(model)) : no_memory();
     if (status == LS_OK)
         *config = root;
     else

@@ -7,24 +7,25 @@
 #include "base/memory.h"
 #include "model/plan_layout.h"
 
-unsigned ls_plan_flags(const struct ls_plan *plan, const struct ls_layer *layer)
-{
-    unsigned flags = ls_layer_flags(layer);
-    if ((flags & LS_LAYER_TRAINING) && !plan->training)
-        flags |= LS_LAYER_VIEW;
-    if (layer->activity_regularizer)
-        flags |= LS_LAYER_READS_OUT;
-    return flags;
-}
-
 static const struct ls_layer *layer_of(const struct ls_plan *plan, size_t call)
 {
     return plan->model->layer[plan->model->call[call].layer];
 }
 
-static unsigned flags_of(const struct ls_plan *plan, size_t call)
+bool ls_plan_trains(const struct ls_plan *plan, size_t call)
 {
-    return ls_plan_flags(plan, layer_of(plan, call));
+    return plan->training && !plan->model->call[call].inference;
+}
+
+unsigned ls_plan_flags(const struct ls_plan *plan, size_t call)
+{
+    const struct ls_layer *layer = layer_of(plan, call);
+    unsigned flags = ls_layer_flags(layer);
+    if ((flags & LS_LAYER_TRAINING) && !ls_plan_trains(plan, call))
+        flags |= LS_LAYER_VIEW;
+    if (layer->activity_regularizer)
+        flags |= LS_LAYER_READS_OUT;
+    return flags;
 }
 
 static int64_t backward_time(const struct ls_plan *plan, size_t call)
@@ -65,12 +66,10 @@ static void mark_calls(struct ls_plan *plan)
         const struct ls_graph_call *call = &plan->model->call[c];
         struct ls_plan_call *mine = &plan->call[c];
         mine->stream = (uint32_t)c;
-        mine->view = flags_of(plan, c) & LS_LAYER_VIEW;
+        mine->view = ls_plan_flags(plan, c) & LS_LAYER_VIEW;
         mine->wants_grad = plan->training && has_trainable(layer_of(plan, c));
         for (size_t i = 0; i < call->shapes.inputs; i++)
             mine->wants_grad |= plan->call[call->in[i].call].wants_grad;
-        for (size_t other = c + 1; other < plan->calls; other++)
-            mine->again |= plan->model->call[other].layer == call->layer;
     }
 }
 
@@ -106,7 +105,7 @@ static size_t readers(const struct ls_plan *plan, struct ls_edge edge)
 static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, size_t except)
 {
     int64_t until = -1;
-    if (plan->call[edge.call].wants_grad && (flags_of(plan, edge.call) & LS_LAYER_READS_OUT))
+    if (plan->call[edge.call].wants_grad && (ls_plan_flags(plan, edge.call) & LS_LAYER_READS_OUT))
         until = backward_time(plan, edge.call);
     for (size_t i = 0; i < plan->outputs; i++)
         if (same_edge(plan->output[i], edge) && until < (int64_t)plan->calls)
@@ -118,7 +117,7 @@ static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, siz
             if (c != except && until < (int64_t)c)
                 until = (int64_t)c;
             if (plan->call[c].wants_grad && !plan->call[c].view &&
-                (flags_of(plan, c) & LS_LAYER_READS_IN) && until < backward_time(plan, c))
+                (ls_plan_flags(plan, c) & LS_LAYER_READS_IN) && until < backward_time(plan, c))
                 until = backward_time(plan, c);
         }
     return until;
@@ -139,7 +138,7 @@ static void place_value(struct ls_plan *plan, size_t c, bool *shared)
     if (call->shapes.inputs == 1 && call->shapes.outputs == 1) {
         int source = plan->call[call->in[0].call].value[call->in[0].output];
         int64_t others = wanted_until(plan, call->in[0], c);
-        bool in_place = (flags_of(plan, c) & LS_LAYER_IN_PLACE) && !shared[source] &&
+        bool in_place = (ls_plan_flags(plan, c) & LS_LAYER_IN_PLACE) && !shared[source] &&
                         others < (int64_t)c && plan->interval[source].to <= (int64_t)c;
         if (mine->view || in_place) {
             shared[source] |= readers(plan, call->in[0]) > 1;
@@ -168,7 +167,7 @@ static ls_status place_values(struct ls_plan *plan)
             plan->call[edge.call].value[edge.output] = input;
     }
     for (size_t c = 0; c < plan->calls; c++)
-        if (!(flags_of(plan, c) & LS_LAYER_INPUT))
+        if (!(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
             place_value(plan, c, shared);
     ls_release(shared);
     return LS_OK;
@@ -176,38 +175,123 @@ static ls_status place_values(struct ls_plan *plan)
 
 /* -- gradients */
 
-/* From the last call to the first: each edge's gradient is written by its reader (or by the loss)
- * and read by the call that made the edge. */
-static void place_gradients(struct ls_plan *plan)
+static bool is_output(const struct ls_plan *plan, struct ls_edge edge)
 {
-    for (size_t c = 0; c < plan->calls; c++)
-        for (size_t o = 0; o < LS_TENSORS_MAX; o++)
-            plan->call[c].grad[o] = LS_PLAN_NONE;
-    for (size_t i = 0; i < plan->outputs && plan->training; i++) {
+    for (size_t o = 0; o < plan->outputs; o++)
+        if (same_edge(plan->output[o], edge))
+            return true;
+    return false;
+}
+
+/* The loss writes the gradients of the outputs. */
+static void place_output_gradients(struct ls_plan *plan, const bool *no_loss)
+{
+    for (size_t i = 0; i < plan->outputs; i++) {
         struct ls_edge edge = plan->output[i];
         const struct ls_shape *shape = &plan->model->call[edge.call].shapes.out[edge.output];
+        if (no_loss && no_loss[i])
+            continue;
         plan->call[edge.call].grad[edge.output] = new_interval(
             plan, tensor_floats(plan, shape), (int64_t)plan->calls, backward_time(plan, edge.call));
     }
-    for (size_t c = plan->calls; plan->training && c-- > 0;) {
-        const struct ls_graph_call *call = &plan->model->call[c];
-        for (size_t i = 0; i < call->shapes.inputs; i++) {
-            struct ls_edge edge = call->in[i];
-            struct ls_plan_call *source = &plan->call[edge.call];
-            int *grad = &source->grad[edge.output];
-            bool same = call->shapes.inputs == 1 &&
-                        (plan->call[c].view || (flags_of(plan, c) & LS_LAYER_IN_PLACE));
-            if (!source->wants_grad)
-                continue;
-            if (same) {
-                *grad = plan->call[c].grad[0];
-                extend(plan, *grad, backward_time(plan, edge.call));
-            } else {
-                *grad = new_interval(plan, tensor_floats(plan, &call->shapes.in[i]),
-                                     backward_time(plan, c), backward_time(plan, edge.call));
-            }
-        }
+}
+
+/* A call that may work in place, and that alone reads its input, leaves its gradient's memory to
+ * it. */
+static bool passes_gradient(const struct ls_plan *plan, size_t c)
+{
+    const struct ls_graph_call *call = &plan->model->call[c];
+    return call->shapes.inputs == 1 && readers(plan, call->in[0]) == 1 &&
+           !is_output(plan, call->in[0]) &&
+           (plan->call[c].view || (ls_plan_flags(plan, c) & LS_LAYER_IN_PLACE));
+}
+
+/* Where call c writes the gradient of input i: the first of the readers (from behind) makes the
+ * place, the others add to it. */
+static void place_input_gradient(struct ls_plan *plan, size_t c, size_t i)
+{
+    const struct ls_graph_call *call = &plan->model->call[c];
+    struct ls_plan_call *mine = &plan->call[c];
+    struct ls_edge edge = call->in[i];
+    int *grad = &plan->call[edge.call].grad[edge.output];
+    int64_t now = backward_time(plan, c), wanted = backward_time(plan, edge.call);
+    if (!plan->call[edge.call].wants_grad)
+        return;
+    if (passes_gradient(plan, c)) {
+        *grad = mine->grad[0];
+        extend(plan, *grad, wanted);
+    } else if (*grad == LS_PLAN_NONE) {
+        *grad = new_interval(plan, tensor_floats(plan, &call->shapes.in[i]), now, wanted);
+    } else {
+        mine->add[i] = true;
+        mine->in_grad[i] = new_interval(plan, tensor_floats(plan, &call->shapes.in[i]), now, now);
+        return;
     }
+    mine->in_grad[i] = *grad;
+}
+
+static bool gradient_reaches(struct ls_plan *plan, size_t c)
+{
+    struct ls_plan_call *mine = &plan->call[c];
+    const struct ls_call_shapes *shapes = &plan->model->call[c].shapes;
+    bool reaches = false;
+    if (!mine->wants_grad)
+        return false;
+    for (size_t o = 0; o < shapes->outputs; o++)
+        reaches |= mine->grad[o] != LS_PLAN_NONE;
+    if (reaches || !layer_of(plan, c)->activity_regularizer)
+        return reaches;
+    mine->from_zero = true;
+    mine->grad[0] = new_interval(plan, tensor_floats(plan, &shapes->out[0]), backward_time(plan, c),
+                                 backward_time(plan, c));
+    return true;
+}
+
+/* From the last call to the first: each edge's gradient is written by its readers (or by the loss)
+ * and read by the call that made the edge. */
+static void place_gradients(struct ls_plan *plan, const bool *no_loss)
+{
+    for (size_t c = 0; c < plan->calls; c++)
+        for (size_t o = 0; o < LS_TENSORS_MAX; o++)
+            plan->call[c].grad[o] = plan->call[c].in_grad[o] = LS_PLAN_NONE;
+    if (!plan->training)
+        return;
+    place_output_gradients(plan, no_loss);
+    for (size_t c = plan->calls; c-- > 0;) {
+        struct ls_plan_call *mine = &plan->call[c];
+        mine->backward = gradient_reaches(plan, c);
+        for (size_t i = 0; mine->backward && i < plan->model->call[c].shapes.inputs; i++)
+            place_input_gradient(plan, c, i);
+        for (size_t other = c + 1; mine->backward && other < plan->calls; other++)
+            mine->again |= plan->call[other].backward &&
+                           plan->model->call[other].layer == plan->model->call[c].layer;
+    }
+}
+
+/* -- variables that train, but that no gradient reaches */
+
+static bool has_backward(const struct ls_plan *plan, size_t layer)
+{
+    for (size_t c = 0; c < plan->calls; c++)
+        if (plan->model->call[c].layer == layer && plan->call[c].backward)
+            return true;
+    return false;
+}
+
+static ls_status find_silences(struct ls_plan *plan)
+{
+    const struct ls_model *model = plan->model;
+    LS_TRY(ls_allocate(&plan->silence, ls_model_variables(model) + 1, sizeof *plan->silence));
+    for (size_t l = 0; plan->training && l < model->layers; l++) {
+        const struct ls_layer *layer = model->layer[l];
+        if (!has_trainable(layer) || has_backward(plan, l))
+            continue;
+        for (size_t v = 0; v < layer->variables; v++)
+            if (layer->variable[v].trainable)
+                plan->silence[plan->silences++] = (struct ls_plan_silence){
+                    layer->variable[v].offset, ls_variable_count(&layer->variable[v])};
+    }
+    return LS_OK;
 }
 
 static void place_scratch(struct ls_plan *plan)
@@ -258,12 +342,12 @@ static ls_status order_items(struct ls_plan *plan)
     LS_TRY(ls_allocate(&plan->point, room + 1, sizeof *plan->point));
     plan->segments = 1;
     for (size_t c = 0; c < plan->calls; c++)
-        if (!plan->call[c].view && !(flags_of(plan, c) & LS_LAYER_INPUT))
+        if (!plan->call[c].view && !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
             add_items(plan, LS_PLAN_FORWARD, c);
     if (plan->training) {
         plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_LOSS, 0, 0};
         for (size_t c = plan->calls; c-- > 0;)
-            if (!plan->call[c].view && plan->call[c].wants_grad)
+            if (plan->call[c].backward && (!plan->call[c].view || !passes_gradient(plan, c)))
                 add_items(plan, LS_PLAN_BACKWARD, c);
     }
     plan->segment[plan->segments] = plan->items;
@@ -296,7 +380,8 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     made->room = most_intervals(made);
     LS_TRY_OUT(ls_allocate(&made->interval, made->room, sizeof *made->interval));
     LS_TRY_OUT(place_values(made));
-    place_gradients(made);
+    place_gradients(made, options->no_loss);
+    LS_TRY_OUT(find_silences(made));
     place_scratch(made);
     LS_TRY_OUT(ls_intervals_place(made->interval, made->intervals, &made->floats));
     LS_TRY_OUT(order_items(made));
@@ -317,6 +402,7 @@ void ls_plan_free(struct ls_plan *plan)
     ls_release(plan->item);
     ls_release(plan->segment);
     ls_release(plan->point);
+    ls_release(plan->silence);
     ls_release(plan);
 }
 

@@ -20,6 +20,7 @@ struct ls_plan_options {
     const bool *defer;            /* by output: leave its last activation to the loss; NULL: none */
     const struct ls_edge *outputs; /* results to keep in place of the model's; NULL */
     size_t output_count;
+    const bool *no_loss; /* by output: the loss writes no gradient of it; NULL: of all */
     /* Between forward and backward, for the rows of one replica: reads ls_plan_output, writes
      * ls_plan_output_grad. Needed when training. */
     void (*loss)(void *user, struct ls_plan_run *run);

@@ -28,13 +28,17 @@ struct ls_plan_item {
 enum { LS_PLAN_NONE = -1 };
 
 struct ls_plan_call {
-    int value[LS_TENSORS_MAX]; /* interval of each output's values */
-    int grad[LS_TENSORS_MAX];  /* of their gradients; LS_PLAN_NONE where nobody wants them */
-    bool wants_grad;           /* some variable at or before this call trains */
-    bool view;                 /* forward and backward have nothing to do */
-    bool defer;                /* its activation is left to the loss */
-    bool again;                /* an earlier backward call of the layer wrote the gradients */
-    int saved;                 /* interval, or LS_PLAN_NONE */
+    int value[LS_TENSORS_MAX];   /* interval of each output's values */
+    int grad[LS_TENSORS_MAX];    /* of their gradients; LS_PLAN_NONE where nobody wants them */
+    int in_grad[LS_TENSORS_MAX]; /* where backward writes each input's; LS_PLAN_NONE */
+    bool add[LS_TENSORS_MAX];    /* in_grad is scratch, to be added to what is there already */
+    bool wants_grad;             /* some variable at or before this call trains */
+    bool backward;  /* it has a backward pass: it wants a gradient, and one reaches it */
+    bool from_zero; /* no loss is behind it: its gradient is its activity regularizer's alone */
+    bool view;      /* forward and backward have nothing to do */
+    bool defer;     /* its activation is left to the loss */
+    bool again;     /* an earlier backward call of the layer wrote the gradients */
+    int saved;      /* interval, or LS_PLAN_NONE */
     uint32_t stream;
 };
 
@@ -55,10 +59,17 @@ struct ls_plan {
     size_t *segment; /* first item of each segment, and the end */
     size_t *point;   /* doubles of the point that ends it */
     size_t segments;
+    struct ls_plan_silence {
+        size_t offset, floats;
+    } * silence; /* trainable variables that no gradient reaches: zero */
+    size_t silences;
     size_t floats; /* of a run's block */
 };
 
-/* The flags of a layer in this plan (a layer that works in training only is a view elsewhere). */
-unsigned ls_plan_flags(const struct ls_plan *plan, const struct ls_layer *layer);
+/* The flags of a call's layer in this plan (a layer that works in training only is a view
+ * elsewhere). */
+unsigned ls_plan_flags(const struct ls_plan *plan, size_t call);
+/* Whether the layer of a call is training. */
+bool ls_plan_trains(const struct ls_plan *plan, size_t call);
 
 #endif

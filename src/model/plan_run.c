@@ -55,7 +55,7 @@ static void bind_tensors(struct bound_call *bound, const struct ls_plan_run *run
     for (size_t i = 0; i < graph->shapes.inputs; i++) {
         struct ls_edge edge = graph->in[i];
         bound->in[i] = place(run, plan->call[edge.call].value[edge.output]);
-        bound->in_grad[i] = place(run, plan->call[edge.call].grad[edge.output]);
+        bound->in_grad[i] = place(run, plan->call[c].in_grad[i]);
     }
     for (size_t o = 0; o < graph->shapes.outputs; o++) {
         bound->out[o] = place(run, plan->call[c].value[o]);
@@ -87,7 +87,7 @@ static void bind(struct bound_call *bound, const struct ls_plan_run *run,
         .layer = layer,
         .shapes = &graph->shapes,
         .rows = run->rows,
-        .training = plan->training,
+        .training = ls_plan_trains(plan, item->call),
         .defer_activation = mine->defer,
         .in = bound->in,
         .out = bound->out,
@@ -121,14 +121,45 @@ static void forward(struct ls_plan_run *run, const struct ls_call *call)
             ls_penalty(layer->activity_regularizer, call->out[0], activity_floats(call));
 }
 
-static void backward(const struct ls_plan_run *run, const struct ls_call *call)
+/* A view is no work, but its gradient has to come to where its input's is. */
+static void layer_backward(const struct bound_call *bound, bool view)
 {
+    const struct ls_call *call = &bound->call;
+    size_t n = (size_t)(ls_shape_count(&call->shapes->in[0]) * call->rows);
+    if (!view)
+        call->layer->kind->backward(call);
+    else if (bound->in_grad[0])
+        memcpy(bound->in_grad[0], bound->out_grad[0], n * sizeof(float));
+}
+
+/* Gradients of inputs that others read too are added to theirs. */
+static void add_gradients(const struct ls_plan_run *run, const struct bound_call *bound, size_t c)
+{
+    const struct ls_plan *plan = run->plan;
+    for (size_t i = 0; i < bound->call.shapes->inputs; i++) {
+        struct ls_edge edge = plan->model->call[c].in[i];
+        float *sum = place(run, plan->call[edge.call].grad[edge.output]);
+        size_t n = (size_t)(ls_shape_count(&bound->call.shapes->in[i]) * run->rows);
+        if (plan->call[c].add[i])
+            ls_k->add(sum, sum, bound->in_grad[i], n);
+    }
+}
+
+static void backward(const struct ls_plan_run *run, const struct bound_call *bound, size_t c)
+{
+    const struct ls_call *call = &bound->call;
     const struct ls_layer *layer = call->layer;
+    float *grad = (float *)bound->out_grad[0];
+    size_t n = activity_floats(call);
+    bool view = run->plan->call[c].view;
+    if (run->plan->call[c].from_zero && call->phase == 0)
+        ls_k->fill(grad, 0, n);
     if (layer->activity_regularizer && call->phase == 0)
-        ls_penalty_add_gradient(layer->activity_regularizer, (float *)call->out_grad[0],
-                                call->out[0], 1.0 / (double)run->global_rows,
-                                activity_floats(call));
-    layer->kind->backward(call);
+        ls_penalty_add_gradient(layer->activity_regularizer, grad, call->out[0],
+                                1.0 / (double)run->global_rows, n);
+    layer_backward(bound, view);
+    if (view || call->phase == layer->kind->backward_points)
+        add_gradients(run, bound, c);
 }
 
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
@@ -142,14 +173,23 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
     if (item->action == LS_PLAN_FORWARD)
         forward(run, &bound.call);
     else
-        backward(run, &bound.call);
+        backward(run, &bound, item->call);
+}
+
+/* What a run starts with. */
+static void begin(struct ls_plan_run *run)
+{
+    const struct ls_plan *plan = run->plan;
+    run->penalty = 0;
+    for (size_t i = 0; run->gradient && i < plan->silences; i++)
+        ls_k->fill(run->gradient + plan->silence[i].offset, 0, plan->silence[i].floats);
 }
 
 void ls_plan_execute(struct ls_plan_run *run, size_t segment)
 {
     const struct ls_plan *plan = run->plan;
     if (segment == 0)
-        run->penalty = 0;
+        begin(run);
     for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++)
         execute_item(run, &plan->item[i]);
 }

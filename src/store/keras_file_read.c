@@ -115,18 +115,44 @@ static ls_status read_variable(const struct ls_h5 *h5, const struct ls_model *mo
     return status;
 }
 
-static ls_status read_layer(const struct ls_h5 *h5, const struct ls_model *model,
-                            const struct ls_layer *layer, const struct file_layer *from)
+/* A part of the model that has weights, and its layers. */
+struct model_part {
+    const struct ls_part *part;
+    struct ls_layer *const *layer;
+    size_t layers, variables;
+};
+
+/* The n-th part that has weights. */
+static bool find_part(const struct ls_model *model, size_t n, struct model_part *found)
+{
+    size_t first = 0;
+    for (size_t p = 0; p < model->parts; p++) {
+        *found = (struct model_part){&model->part[p], model->layer + first,
+                                     ls_part_layers(&model->part[p]), 0};
+        first += found->layers;
+        for (size_t l = 0; l < found->layers; l++)
+            found->variables += found->layer[l]->variables;
+        if (found->variables > 0 && n-- == 0)
+            return true;
+    }
+    return false;
+}
+
+static ls_status read_part(const struct ls_h5 *h5, const struct ls_model *model,
+                           const struct model_part *part, const struct file_layer *from)
 {
     size_t index = 0;
-    if (from->weights.count != layer->variables)
+    if (from->weights.count != part->variables)
         return ls_fail(LS_BAD_INPUT, "%s: %s has %zu weights, but layer %s (%s) has %zu", h5->path,
-                       from->group, from->weights.count, layer->name, layer->kind->kind.name,
-                       layer->variables);
+                       from->group, from->weights.count, ls_part_name(part->part),
+                       ls_part_class(part->part), part->variables);
     for (int trainable = 1; trainable >= 0; trainable--)
-        for (size_t v = 0; v < layer->variables; v++)
-            if ((layer->trainable && layer->variable[v].trainable) == trainable)
-                LS_TRY(read_variable(h5, model, &layer->variable[v], from, index++));
+        for (size_t l = 0; l < part->layers; l++) {
+            const struct ls_layer *layer = part->layer[l];
+            for (size_t v = 0; v < layer->variables; v++)
+                if ((layer->trainable && layer->variable[v].trainable) == trainable)
+                    LS_TRY(read_variable(h5, model, &layer->variable[v], from, index++));
+        }
     return LS_OK;
 }
 
@@ -142,25 +168,18 @@ static const struct file_layer *find_layer(const struct file_layer *layer, size_
 static ls_status assign(const struct ls_h5 *h5, const struct ls_model *model,
                         const struct file_layer *file, size_t count)
 {
-    size_t wanted = 0, at = 0;
+    struct model_part part;
+    size_t wanted = 0;
     bool by_name = true;
-    for (size_t i = 0; i < model->layers; i++)
-        if (model->layer[i]->variables > 0) {
-            wanted++;
-            by_name = by_name && find_layer(file, count, model->layer[i]->name);
-        }
+    for (; find_part(model, wanted, &part); wanted++)
+        by_name = by_name && find_layer(file, count, ls_part_name(part.part));
     if (wanted != count)
         return ls_fail(LS_BAD_INPUT,
                        "%s: %s has %zu layers with weights, but the model in model_config has %zu",
                        h5->path, WEIGHTS, count, wanted);
-    for (size_t i = 0; i < model->layers; i++) {
-        const struct ls_layer *layer = model->layer[i];
-        if (layer->variables == 0)
-            continue;
-        const struct file_layer *from = by_name ? find_layer(file, count, layer->name) : &file[at];
-        LS_TRY(read_layer(h5, model, layer, from));
-        at++;
-    }
+    for (size_t i = 0; find_part(model, i, &part); i++)
+        LS_TRY(read_part(h5, model, &part,
+                         by_name ? find_layer(file, count, ls_part_name(part.part)) : &file[i]));
     return LS_OK;
 }
 

@@ -39,17 +39,26 @@ out:
     return status;
 }
 
+/* A part of the model that Keras has a group for, and its layers. */
+struct group {
+    const struct ls_model *model;
+    const struct ls_part *part;
+    struct ls_layer *const *layer;
+    size_t layers;
+};
+
 /* One variable: its dataset, and its name in the list. In a Sequential model Keras puts the model's
  * name before it. */
-static ls_status put_variable(struct ls_h5_image *image, const struct ls_model *model,
+static ls_status put_variable(struct ls_h5_image *image, const struct group *group,
                               const struct ls_layer *layer, const struct ls_variable *variable,
                               struct ls_texts *names)
 {
+    const struct ls_model *model = group->model;
     char *name = NULL, *object = NULL;
     ls_status status = LS_OK;
     LS_TRY_OUT(ls_format(&name, "%s%s%s/%s", model->sequential ? model->name : "",
-                         model->sequential ? "/" : "", layer->name, variable->name));
-    LS_TRY_OUT(ls_format(&object, WEIGHTS "/%s/%s", layer->name, name));
+                         model->sequential ? "/" : "", layer->path, variable->name));
+    LS_TRY_OUT(ls_format(&object, WEIGHTS "/%s/%s", ls_part_name(group->part), name));
     LS_TRY_OUT(ls_texts_add(names, name));
     const struct ls_h5_values values = {LS_H5_FLOAT, variable->shape,
                                         model->weights + variable->offset, NULL};
@@ -61,23 +70,30 @@ out:
 }
 
 /* Keras pairs names with weights by their order: those that train first. */
-static ls_status put_layer(struct ls_h5_image *image, const struct ls_model *model,
-                           const struct ls_layer *layer)
+static ls_status put_group(struct ls_h5_image *image, const struct group *group)
 {
     struct ls_texts names = {0};
-    char *group = NULL;
+    char *path = NULL;
     ls_status status = LS_OK;
-    LS_TRY_OUT(ls_format(&group, WEIGHTS "/%s", layer->name));
-    LS_TRY_OUT(ls_h5_put_group(image, group));
+    LS_TRY_OUT(ls_format(&path, WEIGHTS "/%s", ls_part_name(group->part)));
+    LS_TRY_OUT(ls_h5_put_group(image, path));
     for (int trainable = 1; trainable >= 0; trainable--)
-        for (size_t v = 0; v < layer->variables; v++)
-            if ((layer->trainable && layer->variable[v].trainable) == trainable)
-                LS_TRY_OUT(put_variable(image, model, layer, &layer->variable[v], &names));
-    status = ls_h5_put_texts(image, group, "weight_names", &names);
+        for (size_t l = 0; l < group->layers; l++) {
+            const struct ls_layer *layer = group->layer[l];
+            for (size_t v = 0; v < layer->variables; v++)
+                if ((layer->trainable && layer->variable[v].trainable) == trainable)
+                    LS_TRY_OUT(put_variable(image, group, layer, &layer->variable[v], &names));
+        }
+    status = ls_h5_put_texts(image, path, "weight_names", &names);
 out:
-    ls_release(group);
+    ls_release(path);
     ls_texts_release(&names);
     return status;
+}
+
+static bool is_input(const struct ls_part *part)
+{
+    return part->layer && part->layer->kind->flags & LS_LAYER_INPUT;
 }
 
 static ls_status put_weights(struct ls_h5_image *image, const struct ls_model *model)
@@ -86,15 +102,18 @@ static ls_status put_weights(struct ls_h5_image *image, const struct ls_model *m
     const struct ls_texts none = {0};
     struct ls_texts layers = {0};
     ls_status status = LS_OK;
+    size_t first = 0;
     LS_TRY_OUT(ls_h5_put_group(image, WEIGHTS));
     LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "backend", KERAS_BACKEND));
     LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "keras_version", KERAS_VERSION));
-    for (size_t i = 0; i < model->layers; i++) {
-        const struct ls_layer *layer = model->layer[i];
-        if (model->sequential && layer->kind->flags & LS_LAYER_INPUT)
+    for (size_t p = 0; p < model->parts; p++) {
+        const struct group group = {model, &model->part[p], model->layer + first,
+                                    ls_part_layers(&model->part[p])};
+        first += group.layers;
+        if (model->sequential && is_input(group.part))
             continue;
-        LS_TRY_OUT(ls_texts_add(&layers, layer->name));
-        LS_TRY_OUT(put_layer(image, model, layer));
+        LS_TRY_OUT(ls_texts_add(&layers, ls_part_name(group.part)));
+        LS_TRY_OUT(put_group(image, &group));
     }
     LS_TRY_OUT(ls_h5_put_texts(image, WEIGHTS, "layer_names", &layers));
     LS_TRY_OUT(ls_h5_put_group(image, top));

@@ -27,7 +27,7 @@ static ls_status put_tree(struct ls_h5_image *image, const char *attribute,
 
 static ls_status slot_object(char **object, const char *slot, const struct ls_variable_at *at)
 {
-    return ls_format(object, GROUP "/slots/%s/%s/%s", slot, at->layer->name, at->variable->name);
+    return ls_format(object, GROUP "/slots/%s/%s/%s", slot, at->layer->path, at->variable->name);
 }
 
 static ls_status put_slot(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint,

@@ -8,10 +8,9 @@ static ls_status find_input(struct ls_columns *columns, const struct ls_model *m
                             const struct ls_data *data)
 {
     const struct ls_graph_call *call = &model->call[model->input[i].call];
-    const struct ls_layer *layer = model->layer[call->layer];
     struct ls_column_use *use = &columns->use[columns->uses++];
     char wanted[LS_SHAPE_TEXT], found[LS_SHAPE_TEXT];
-    LS_TRY(ls_data_find(data, model->inputs == 1 ? "x" : layer->name, &use->column));
+    LS_TRY(ls_data_find(data, model->inputs == 1 ? "x" : model->input_name[i], &use->column));
     const struct ls_column *column = ls_data_column(data, use->column);
     use->finite = true;
     use->what = "input";

@@ -140,7 +140,7 @@ static ls_status check_weights(const struct ls_fit_run *run)
             return ls_fail(LS_FAILED,
                            "after step %lld: weights of %s/%s are not finite (NaN or "
                            "infinity): the training diverged",
-                           (long long)run->state.position.iteration, v.layer->name,
+                           (long long)run->state.position.iteration, v.layer->path,
                            v.variable->name);
     }
     return LS_OK;

@@ -55,7 +55,7 @@ static ls_status compare_arenas(struct diff *diff, const struct ls_model *model,
         char *name = NULL;
         if (slots && !at.trainable)
             break;
-        LS_TRY(ls_format(&name, "%s %s/%s", what, at.layer->name, at.variable->name));
+        LS_TRY(ls_format(&name, "%s %s/%s", what, at.layer->path, at.variable->name));
         compare_floats(diff, name, a + at.variable->offset, b + at.variable->offset,
                        ls_variable_count(at.variable));
         ls_release(name);
@@ -81,8 +81,8 @@ static bool same_variables(struct diff *diff, const struct ls_model *a, const st
             continue;
         ls_shape_format(ours, &left.variable->shape);
         ls_shape_format(theirs, &right.variable->shape);
-        TELL(diff, "model: %s/%s %s, %s/%s %s", left.layer->name, left.variable->name, ours,
-             right.layer->name, right.variable->name, theirs);
+        TELL(diff, "model: %s/%s %s, %s/%s %s", left.layer->path, left.variable->name, ours,
+             right.layer->path, right.variable->name, theirs);
         return false;
     }
     return true;

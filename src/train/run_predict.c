@@ -38,15 +38,15 @@ static ls_status find_layer(struct prediction *p, const char *name)
     struct ls_text known = {0};
     for (size_t c = p->model->calls; c-- > 0;) {
         const struct ls_layer *layer = p->model->layer[p->model->call[c].layer];
-        if (strcmp(layer->name, name) != 0)
+        if (strcmp(layer->path, name) != 0)
             continue;
         p->edge[0] = (struct ls_edge){c, 0};
-        p->name[0] = layer->name;
+        p->name[0] = layer->path;
         p->outputs = 1;
         return LS_OK;
     }
     for (size_t l = 0; l < p->model->layers; l++)
-        ls_text_append(&known, "%s%s", l ? ", " : "", p->model->layer[l]->name);
+        ls_text_append(&known, "%s%s", l ? ", " : "", p->model->layer[l]->path);
     ls_status status = ls_fail(LS_USAGE, "the model has no layer '%s'; it has %s", name,
                                known.data ? known.data : "none");
     ls_text_release(&known);

@@ -57,7 +57,7 @@ static ls_status check_model(const struct ls_session *session)
         if (strcmp(a.variable->name, b.variable->name) != 0 ||
             !ls_shape_equal(&a.variable->shape, &b.variable->shape) || a.trainable != b.trainable)
             return ls_fail(LS_BAD_INPUT, "%s holds another model than the run file: %s/%s differs",
-                           session->resumed_from, a.layer->name, a.variable->name);
+                           session->resumed_from, a.layer->path, a.variable->name);
     }
     return LS_OK;
 }

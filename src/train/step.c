@@ -339,7 +339,7 @@ static ls_status name_nonfinite(struct ls_stepper *s)
                    "of %s, in replica %lld; first in %s%s%s",
                    (long long)s->epoch + 1, (long long)s->step + 1, (long long)within, name,
                    (long long)(s->local.begin + s->bad_replica),
-                   layer ? "the result of layer '" : "", layer ? layer->name : "the loss",
+                   layer ? "the result of layer '" : "", layer ? layer->path : "the loss",
                    layer ? "'" : "");
 }
 

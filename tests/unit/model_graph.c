@@ -44,9 +44,9 @@ static void test_names(void **state)
         (const char *const[]){"Input", "shape: 3", "Dense", "units: 2", "dense", "units: 2",
                               "Dense", "units: 2, name: mine", "LeakyReLU", NULL, "leaky_re_lu",
                               NULL, "Dense", "units: 2, name: dense_2", "Dense", "units: 2", NULL});
-    assert_int_equal(model->layers, 8);
-    for (size_t i = 0; i < model->layers; i++)
-        assert_string_equal(model->layer[i]->name, wanted[i]);
+    assert_int_equal(model->parts, 8);
+    for (size_t i = 0; i < model->parts; i++)
+        assert_string_equal(model->part[i].layer->name, wanted[i]);
     assert_string_equal(model->output_name[0], "dense_3");
     ls_model_free(model);
 }
@@ -60,8 +60,8 @@ static void refuse_layer(const char *kind, const char *options, const char *want
     if (status != LS_BAD_INPUT)
         fail_msg("%s {%s}: status %d, expected: %s", kind, options, status, wanted);
     assert_string_equal(ls_message(), wanted);
-    assert_int_equal(model->layers, 2);
-    assert_int_equal(model->calls, 2);
+    assert_int_equal(model->parts, 2);
+    assert_int_equal(model->uses, 2);
     assert_string_equal(model->output_name[0], "one");
     assert_ok(ls_layer_add(model, "Dense", "units: 4, name: two"));
     assert_int_equal(ls_model_output_size(model, 0), 4);
@@ -97,8 +97,8 @@ static void test_options_of_every_layer(void **state)
     struct ls_model *model = model_of(
         (const char *const[]){"Input", "shape: 3, dtype: float32", "Dense",
                               "units: 2, name: null, trainable: false, dtype: float32", NULL});
-    assert_string_equal(model->layer[1]->name, "dense");
-    assert_false(model->layer[1]->trainable);
+    assert_string_equal(model->part[1].layer->name, "dense");
+    assert_false(model->part[1].layer->trainable);
     ls_model_free(model);
 }
 
@@ -397,8 +397,8 @@ static void test_memory_runs_out(void **state)
         status = ls_layer_add(model, "Dense", "units: 2, activation: relu, name: one");
         ls_memory_fail_at(0);
         if (status != LS_OK) {
-            if (model->layers != 1 || model->calls != 1)
-                fail_msg("allocation %ld: %zu layers, %zu calls", n, model->layers, model->calls);
+            if (model->parts != 1 || model->uses != 1)
+                fail_msg("allocation %ld: %zu parts, %zu uses", n, model->parts, model->uses);
             assert_ok(ls_layer_add(model, "Dense", "units: 2, name: one"));
         }
         assert_string_equal(model->output_name[0], "one");

@@ -107,7 +107,7 @@ static void test_refused_models(void **state)
     refuse("model:\n  layer: []\n",
            "run.yaml:2: model: unknown key 'layer' (did you mean 'layers'?)");
     refuse("model:\n  input: {shape: 3}\n  outputs: [a]\n",
-           "run.yaml:3: model: unknown key 'outputs'; known: name, input, layers");
+           "run.yaml:1: model: `outputs` belong to a model with `inputs`, each with a name");
     refuse("model: {input: {shape: 3}, layers: []}\n",
            "run.yaml:1: model layers: expected a list of layers");
     refuse("model: {input: {shape: 3}, layers: Dense}\n",
@@ -125,9 +125,11 @@ static void test_refused_entries(void **state)
 {
     (void)state;
     refuse(HEAD "    - [Dense]\n",
-           "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options");
+           "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options "
+           "(`from`, `as` and `apply` are for models with `inputs`)");
     refuse(HEAD "    - Dense: {units: 2}\n      Flatten:\n",
-           "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options");
+           "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options "
+           "(`from`, `as` and `apply` are for models with `inputs`)");
     refuse(HEAD "    - Flatten\n    - Dense: 5\n",
            "run.yaml:5: layers[1] Dense: expected a map of options");
     refuse(HEAD "    - Dense: [units]\n", "run.yaml:4: layers[0] Dense: expected a map of options");

@@ -1,0 +1,405 @@
+/* Completing a model: nested models are taken apart, so that what runs is one graph of calls of
+ * layers; then shapes, variables, the arena of weights. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/append.h"
+
+static const struct ls_shape *edge_shape(const struct ls_model *model, struct ls_edge edge)
+{
+    return &model->call[edge.call].shapes.out[edge.output];
+}
+
+static bool is_input(const struct ls_layer *layer)
+{
+    return layer->kind->flags & LS_LAYER_INPUT;
+}
+
+static void forget_graph(struct ls_model *model)
+{
+    ls_release(model->layer);
+    ls_release(model->call);
+    ls_release(model->input);
+    ls_release(model->output);
+    model->layer = NULL;
+    model->call = NULL;
+    model->input = model->output = NULL;
+    model->layers = model->calls = 0;
+}
+
+void ls_model_unbuild(struct ls_model *model)
+{
+    for (size_t l = 0; model->initialized && l < model->layers; l++)
+        for (size_t v = 0; v < model->layer[l]->variables; v++) {
+            struct ls_variable *variable = &model->layer[l]->variable[v];
+            variable->values = model->weights + variable->offset;
+        }
+    model->built = model->initialized = false;
+    forget_graph(model);
+}
+
+/* -- layers */
+
+static ls_status add_layers(struct ls_model *whole, struct ls_model *model, const char *path,
+                            bool trainable);
+
+/* A layer of the whole; `path` is that of the model it is in, with a slash behind it. Inputs of
+ * nested models are no calls of their own. */
+static ls_status add_layer(struct ls_model *whole, struct ls_layer *layer, const char *path,
+                           bool trainable)
+{
+    ls_release(layer->path);
+    LS_TRY(ls_format(&layer->path, "%s%s", path, layer->name));
+    if (is_input(layer) && *path)
+        return LS_OK;
+    layer->trainable = layer->trainable && trainable;
+    layer->number = (uint32_t)whole->layers;
+    LS_TRY(ls_reallocate(&whole->layer, whole->layers + 1, sizeof(struct ls_layer *)));
+    whole->layer[whole->layers++] = layer;
+    return LS_OK;
+}
+
+/* The layers of a part, as add_layers adds them. */
+static size_t count_layers(const struct ls_part *part, bool nested)
+{
+    size_t count = 0;
+    if (part->layer)
+        return is_input(part->layer) && nested ? 0 : 1;
+    for (size_t p = 0; p < part->model->parts; p++)
+        count += count_layers(&part->model->part[p], true);
+    return count;
+}
+
+size_t ls_part_layers(const struct ls_part *part)
+{
+    return count_layers(part, false);
+}
+
+static ls_status add_nested(struct ls_model *whole, struct ls_model *nested, const char *path,
+                            bool trainable)
+{
+    char *inner = NULL;
+    ls_model_unbuild(nested);
+    LS_TRY(ls_format(&inner, "%s%s/", path, nested->name));
+    ls_status status = add_layers(whole, nested, inner, trainable && nested->trainable);
+    ls_release(inner);
+    return status;
+}
+
+static ls_status add_layers(struct ls_model *whole, struct ls_model *model, const char *path,
+                            bool trainable)
+{
+    LS_TRY(ls_model_order(model));
+    for (size_t p = 0; p < model->parts; p++) {
+        struct ls_part *part = &model->part[p];
+        if (part->layer)
+            LS_TRY(add_layer(whole, part->layer, path, trainable));
+        else
+            LS_TRY(add_nested(whole, part->model, path, trainable));
+    }
+    return LS_OK;
+}
+
+/* -- calls */
+
+static bool same_variables(const struct ls_layer *a, const struct ls_layer *b)
+{
+    bool same = a->variables == b->variables;
+    for (size_t v = 0; same && v < a->variables; v++)
+        same = ls_shape_equal(&a->variable[v].shape, &b->variable[v].shape);
+    return same;
+}
+
+/* A layer's weights have the shapes that its first call gave them. */
+static ls_status check_shared(const struct ls_layer *layer, const struct ls_call_shapes *shapes)
+{
+    char text[LS_SHAPE_TEXT];
+    struct ls_layer again = {.kind = layer->kind,
+                             .options = layer->options,
+                             .name = layer->name,
+                             .trainable = layer->trainable,
+                             .place = layer->place};
+    LS_TRY(layer->kind->build(&again, shapes));
+    ls_release(again.state);
+    ls_shape_format(text, &shapes->in[0]);
+    return same_variables(layer, &again)
+               ? LS_OK
+               : ls_layer_fail(layer,
+                               "called again with samples of %s, for which its weights have other "
+                               "shapes than in its first call",
+                               text);
+}
+
+static ls_status build_call(const struct ls_model *model, struct ls_graph_call *call)
+{
+    struct ls_layer *layer = model->layer[call->layer];
+    for (size_t i = 0; i < call->shapes.inputs; i++)
+        call->shapes.in[i] = *edge_shape(model, call->in[i]);
+    if (layer->kind->shape) {
+        LS_TRY(layer->kind->shape(layer, &call->shapes, &call->needs));
+    } else {
+        if (call->shapes.inputs != 1)
+            return ls_layer_fail(layer, "takes one input, not %zu", call->shapes.inputs);
+        call->shapes.outputs = 1;
+        call->shapes.out[0] = call->shapes.in[0];
+    }
+    if (layer->built)
+        return layer->kind->build ? check_shared(layer, &call->shapes) : LS_OK;
+    if (layer->kind->build)
+        LS_TRY(layer->kind->build(layer, &call->shapes));
+    layer->built = true;
+    return LS_OK;
+}
+
+/* The results of a use in the graph that runs. */
+struct results {
+    struct ls_edge edge[LS_TENSORS_MAX];
+    size_t count;
+};
+
+/* The results of the uses of one model, while it is taken apart. */
+struct frame {
+    struct ls_model *whole, *model;
+    struct results *use;
+    const struct results *given; /* NULL: the whole's own inputs */
+    bool inference;
+};
+
+static ls_status find_edge(const struct frame *f, struct ls_edge edge, struct ls_edge *found)
+{
+    const struct results *from = &f->use[edge.call];
+    const struct ls_part *part = &f->model->part[f->model->use[edge.call].part];
+    if (edge.output >= from->count)
+        return ls_fail(LS_BAD_INPUT, "'%s' has %zu result%s: there is no '%s:%zu'",
+                       ls_part_name(part), from->count, from->count == 1 ? "" : "s",
+                       ls_part_name(part), edge.output);
+    *found = from->edge[edge.output];
+    return LS_OK;
+}
+
+static ls_status call_layer(struct frame *f, const struct ls_use *use, struct results *results)
+{
+    struct ls_model *whole = f->whole;
+    struct ls_layer *layer = f->model->part[use->part].layer;
+    LS_TRY(ls_reallocate(&whole->call, whole->calls + 1, sizeof *whole->call));
+    struct ls_graph_call *call = &whole->call[whole->calls];
+    memset(call, 0, sizeof *call);
+    call->layer = layer->number;
+    call->inference = f->inference || use->inference;
+    call->shapes.inputs = use->inputs;
+    for (size_t i = 0; i < use->inputs; i++)
+        LS_TRY(find_edge(f, use->in[i], &call->in[i]));
+    LS_TRY(build_call(whole, call));
+    results->count = call->shapes.outputs;
+    for (size_t o = 0; o < results->count; o++)
+        results->edge[o] = (struct ls_edge){whole->calls, o};
+    whole->calls++;
+    return LS_OK;
+}
+
+/* An input of a nested model is what the model is called with, where the shape is right. */
+static ls_status take_input(const struct frame *f, const struct ls_use *use, size_t input,
+                            struct results *results)
+{
+    const struct ls_layer *layer = f->model->part[use->part].layer;
+    struct ls_call_shapes wanted = {0};
+    struct ls_call_needs needs = {0};
+    const struct ls_shape *found = edge_shape(f->whole, f->given->edge[input]);
+    char takes[LS_SHAPE_TEXT], gets[LS_SHAPE_TEXT];
+    LS_TRY(layer->kind->shape(layer, &wanted, &needs));
+    ls_shape_format(takes, &wanted.out[0]);
+    ls_shape_format(gets, found);
+    if (!ls_shape_equal(&wanted.out[0], found))
+        return ls_fail(LS_BAD_INPUT, "model '%s': its input '%s' has shape %s, but gets %s",
+                       f->model->name, layer->name, takes, gets);
+    results->count = 1;
+    results->edge[0] = f->given->edge[input];
+    return LS_OK;
+}
+
+static ls_status take_apart(struct frame *f, struct results *results);
+
+static ls_status call_nested(const struct frame *f, const struct ls_use *use,
+                             struct results *results)
+{
+    struct results given = {.count = use->inputs};
+    struct ls_model *nested = f->model->part[use->part].model;
+    if (use->inputs != nested->inputs)
+        return ls_fail(LS_BAD_INPUT, "model '%s' has %zu input%s, but is called with %zu",
+                       nested->name, nested->inputs, nested->inputs == 1 ? "" : "s", use->inputs);
+    for (size_t i = 0; i < use->inputs; i++)
+        LS_TRY(find_edge(f, use->in[i], &given.edge[i]));
+    struct frame inner = {.whole = f->whole,
+                          .model = nested,
+                          .given = &given,
+                          .inference = f->inference || use->inference};
+    LS_TRY(ls_allocate(&inner.use, nested->uses, sizeof *inner.use));
+    ls_status status = take_apart(&inner, results);
+    ls_release(inner.use);
+    return status;
+}
+
+static size_t which_input(const struct ls_model *model, size_t use)
+{
+    size_t i = 0;
+    while (i < model->inputs && model->given[i].call != use)
+        i++;
+    return i;
+}
+
+static ls_status note_shapes(const struct frame *f, struct ls_use *use, const struct results *made)
+{
+    ls_release(use->out);
+    use->outputs = 0;
+    LS_TRY(ls_allocate(&use->out, made->count, sizeof *use->out));
+    for (; use->outputs < made->count; use->outputs++)
+        use->out[use->outputs] = *edge_shape(f->whole, made->edge[use->outputs]);
+    return LS_OK;
+}
+
+/* All uses of a model; its results. */
+static ls_status take_apart(struct frame *f, struct results *results)
+{
+    for (size_t u = 0; u < f->model->uses; u++) {
+        struct ls_use *use = &f->model->use[u];
+        const struct ls_part *part = &f->model->part[use->part];
+        if (part->model)
+            LS_TRY(call_nested(f, use, &f->use[u]));
+        else if (is_input(part->layer) && f->given)
+            LS_TRY(take_input(f, use, which_input(f->model, u), &f->use[u]));
+        else
+            LS_TRY(call_layer(f, use, &f->use[u]));
+        LS_TRY(note_shapes(f, use, &f->use[u]));
+    }
+    results->count = f->model->outputs;
+    for (size_t o = 0; o < f->model->outputs; o++)
+        LS_TRY(find_edge(f, f->model->result[o], &results->edge[o]));
+    return LS_OK;
+}
+
+static ls_status add_calls(struct ls_model *model)
+{
+    struct frame f = {.whole = model, .model = model};
+    struct results results;
+    LS_TRY(ls_allocate(&model->input, model->inputs, sizeof *model->input));
+    LS_TRY(ls_allocate(&model->output, model->outputs, sizeof *model->output));
+    LS_TRY(ls_allocate(&f.use, model->uses, sizeof *f.use));
+    ls_status status = take_apart(&f, &results);
+    for (size_t i = 0; i < model->inputs && status == LS_OK; i++)
+        status = find_edge(&f, model->given[i], &model->input[i]);
+    for (size_t o = 0; o < model->outputs && status == LS_OK; o++)
+        model->output[o] = results.edge[o];
+    ls_release(f.use);
+    return status;
+}
+
+/* -- variables */
+
+size_t ls_variable_count(const struct ls_variable *variable)
+{
+    return (size_t)ls_shape_count(&variable->shape);
+}
+
+static bool trains(const struct ls_layer *layer, const struct ls_variable *variable)
+{
+    return layer->trainable && variable->trainable;
+}
+
+/* Places the variables of one sort one after the other, each at an aligned offset. */
+static size_t place_variables(struct ls_model *model, size_t offset, bool trainable)
+{
+    for (size_t i = 0; i < model->layers; i++) {
+        struct ls_layer *layer = model->layer[i];
+        for (size_t v = 0; v < layer->variables; v++) {
+            if (trains(layer, &layer->variable[v]) != trainable)
+                continue;
+            layer->variable[v].offset = offset;
+            offset += ls_round_up(ls_variable_count(&layer->variable[v]), LS_ALIGNMENT_FLOATS);
+        }
+    }
+    return offset;
+}
+
+/* A nested model's weights are in the arena of the whole. */
+static void forget_nested(struct ls_model *model)
+{
+    for (size_t p = 0; p < model->parts; p++) {
+        struct ls_model *nested = model->part[p].model;
+        if (!nested)
+            continue;
+        forget_nested(nested);
+        ls_release(nested->weights);
+        nested->weights = NULL;
+    }
+}
+
+/* Values that nested models came with go into the arena, and their own go. */
+static void move_values(struct ls_model *model)
+{
+    for (size_t l = 0; l < model->layers; l++)
+        for (size_t v = 0; v < model->layer[l]->variables; v++) {
+            struct ls_variable *variable = &model->layer[l]->variable[v];
+            float *place = model->weights + variable->offset;
+            if (!variable->values)
+                continue;
+            memcpy(place, variable->values, ls_variable_count(variable) * sizeof *place);
+            variable->values = place;
+        }
+    forget_nested(model);
+}
+
+ls_status ls_model_build(struct ls_model *model)
+{
+    if (model->built)
+        return LS_OK;
+    if (model->outputs == 0)
+        return ls_fail(LS_BAD_INPUT, model->parts > 0 && !model->sequential
+                                         ? "the model has no outputs"
+                                         : "the model has no layers");
+    float *before = model->weights; /* of a model that was taken apart */
+    forget_graph(model);            /* of a try that failed */
+    LS_TRY(add_layers(model, model, "", model->trainable));
+    LS_TRY(add_calls(model));
+    model->trainable_floats = place_variables(model, 0, true);
+    model->floats = place_variables(model, model->trainable_floats, false);
+    LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
+    move_values(model);
+    ls_release(before);
+    model->built = true;
+    return LS_OK;
+}
+
+size_t ls_model_variables(const struct ls_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->layers; i++)
+        count += model->layer[i]->variables;
+    return count;
+}
+
+struct ls_variable_at ls_model_variable(const struct ls_model *model, size_t index)
+{
+    for (int trainable = 1; trainable >= 0; trainable--) {
+        uint32_t number = 0;
+        for (size_t i = 0; i < model->layers; i++) {
+            struct ls_layer *layer = model->layer[i];
+            for (size_t v = 0; v < layer->variables; v++, number++)
+                if (trains(layer, &layer->variable[v]) == trainable && index-- == 0)
+                    return (struct ls_variable_at){layer, &layer->variable[v], trainable, number};
+        }
+    }
+    return (struct ls_variable_at){0};
+}
+
+bool ls_model_output_is_last(const struct ls_model *model, size_t output)
+{
+    struct ls_edge edge = model->output[output];
+    for (size_t o = 0; o < model->outputs; o++)
+        if (o != output && model->output[o].call == edge.call)
+            return false;
+    for (size_t c = edge.call + 1; c < model->calls; c++)
+        for (size_t i = 0; i < model->call[c].shapes.inputs; i++)
+            if (model->call[c].in[i].call == edge.call)
+                return false;
+    return true;
+}

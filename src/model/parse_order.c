@@ -1,0 +1,69 @@
+/* The order in which the entries of a run file's model can run. */
+#include "base/memory.h"
+#include "model/parse_graph.h"
+
+static ls_status fail_cycle(const struct ls_graph_parser *p, const size_t *stack, size_t height,
+                            size_t again)
+{
+    struct ls_text text = {0};
+    size_t begin = 0;
+    while (stack[begin] != again)
+        begin++;
+    for (size_t i = begin; i <= height; i++) {
+        size_t at = i < height ? stack[i] : again;
+        const char *name = p->entry[at].result;
+        ls_text_append(&text, "%s%s", i > begin ? " <- " : "",
+                       name ? name : ls_part_name(&p->model->part[p->entry[at].part]));
+    }
+    ls_status status = ls_fail_at(p->entry[again].tree, LS_BAD_INPUT, "the model has a cycle: %s",
+                                  text.data ? text.data : "");
+    ls_text_release(&text);
+    return status;
+}
+
+static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
+{
+    struct ls_use use = {
+        .part = entry->part, .inputs = entry->inputs, .inference = entry->inference};
+    for (size_t i = 0; i < entry->inputs; i++)
+        use.in[i] = (struct ls_edge){p->entry[entry->in[i].call].use, entry->in[i].output};
+    entry->use = p->model->uses;
+    entry->state = LS_ENTRY_DONE;
+    return ls_model_add_use(p->model, &use);
+}
+
+/* Depth first, with a stack of its own: what an entry reads is used before it. */
+static ls_status order_from(struct ls_graph_parser *p, size_t from, size_t *stack)
+{
+    size_t height = 0;
+    if (p->entry[from].state == LS_ENTRY_DONE)
+        return LS_OK;
+    stack[height++] = from;
+    p->entry[from].state = LS_ENTRY_OPEN;
+    while (height > 0) {
+        struct ls_entry *entry = &p->entry[stack[height - 1]];
+        if (entry->next == entry->inputs) {
+            LS_TRY(finish(p, entry));
+            height--;
+            continue;
+        }
+        size_t source = entry->in[entry->next++].call;
+        if (p->entry[source].state == LS_ENTRY_OPEN)
+            return fail_cycle(p, stack, height, source);
+        if (p->entry[source].state == LS_ENTRY_DONE)
+            continue;
+        p->entry[source].state = LS_ENTRY_OPEN;
+        stack[height++] = source;
+    }
+    return LS_OK;
+}
+
+ls_status ls_entries_order(struct ls_graph_parser *p)
+{
+    size_t *stack = NULL;
+    ls_status status = ls_allocate(&stack, p->entries + 1, sizeof *stack);
+    for (size_t i = 0; i < p->entries && status == LS_OK; i++)
+        status = order_from(p, i, stack);
+    ls_release(stack);
+    return status;
+}
