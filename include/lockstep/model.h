@@ -26,6 +26,48 @@ LS_API void ls_model_free(struct ls_model *model);
  * before. */
 LS_API ls_status ls_layer_add(struct ls_model *model, const char *kind, const char *options);
 
+/* -- Functional models: layers applied to tensors
+ *
+ *     ls_model_create(&model, "net");
+ *     ls_input(model, "shape: [100], name: left", &left);
+ *     ls_input(model, "shape: [100], name: right", &right);
+ *     ls_layer_apply(model, "Dense", "units: 32, name: encode", LS_TENSORS(left), &a);
+ *     ls_layer_call(model, "encode", LS_TENSORS(right), &b);
+ *     ls_layer_apply(model, "Concatenate", NULL, LS_TENSORS(a, b), &both);
+ *     ls_model_output(model, both, NULL);
+ *
+ * A model that is begun with ls_input is Functional; its inputs are in the order of ls_input, its
+ * outputs in that of ls_model_output. When a call fails the model is as before. */
+
+/* A tensor of a model that is being made: a result of one call in it. */
+struct ls_tensor {
+    size_t call;
+    size_t output; /* 0; of a layer with several results one may set another */
+};
+struct ls_tensors {
+    const struct ls_tensor *tensor;
+    size_t count;
+};
+#define LS_TENSORS(...)                                                                            \
+    ((struct ls_tensors){(const struct ls_tensor[]){__VA_ARGS__},                                  \
+                         sizeof((const struct ls_tensor[]){__VA_ARGS__}) /                         \
+                             sizeof(struct ls_tensor)})
+
+/* An input: "shape: [100], name: left". */
+LS_API ls_status ls_input(struct ls_model *model, const char *options, struct ls_tensor *result);
+/* A new layer on tensors; shapes are checked when the model is complete. */
+LS_API ls_status ls_layer_apply(struct ls_model *model, const char *kind, const char *options,
+                                struct ls_tensors inputs, struct ls_tensor *result);
+/* The layer (or model) of this name again, with the weights that it has: a shared layer. */
+LS_API ls_status ls_layer_call(struct ls_model *model, const char *name, struct ls_tensors inputs,
+                               struct ls_tensor *result);
+/* A model in a layer's place. When it succeeds `nested` belongs to `model`; the weights that it has
+ * go with it. Its name is made free as names of layers are (tower, tower_1). */
+LS_API ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested,
+                                struct ls_tensors inputs, struct ls_tensor *result);
+/* One more output. name NULL: its layer's. Targets, losses and metrics are named by it. */
+LS_API ls_status ls_model_output(struct ls_model *model, struct ls_tensor tensor, const char *name);
+
 /* A model from a file: a run file (.yaml; its `model` and `compile`, untrained weights of its
  * seed), Keras' JSON, a Keras .h5, a checkpoint, or a run directory (its newest checkpoint). */
 LS_API ls_status ls_model_read(struct ls_model **model, const char *path);
@@ -68,6 +110,11 @@ LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
  * row-major; for models of one input and one output. Re-entrant, not collective. */
 LS_API ls_status ls_model_predict(const struct ls_model *model, const float *x, int64_t samples,
                                   float *out);
+
+/* The same for any number of inputs and outputs, in the model's order: input[i] is [samples][shape
+ * of input i], output[o] is [samples][shape of output o]; an output that is NULL is left out. */
+LS_API ls_status ls_model_predict_all(const struct ls_model *model, const float *const *input,
+                                      int64_t samples, float *const *output);
 
 /* Elements a sample of input or output `index`; 0 when there is none or the model is not complete.
  */

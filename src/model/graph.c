@@ -278,22 +278,3 @@ ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,
         ls_part_release(&part);
     return status;
 }
-
-ls_status ls_layer_add(struct ls_model *model, const char *kind_name, const char *options)
-{
-    struct ls_tree *tree = NULL;
-    struct ls_text flow = {0};
-    const struct ls_kind *kind;
-    ls_status status;
-    LS_TRY(ls_kind_require(&ls_layers, NULL, kind_name, &kind));
-    ls_text_append(&flow, "{%s}", options ? options : "");
-    LS_TRY_OUT(ls_text_status(&flow));
-    LS_TRY_OUT(ls_tree_parse_yaml(&tree, flow.data, flow.length, NULL));
-    LS_TRY_OUT(ls_model_append(model, kind, tree));
-    model->part[model->parts - 1].layer->own_place = tree;
-    tree = NULL;
-out:
-    ls_tree_free(tree);
-    ls_text_release(&flow);
-    return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", kind_name);
-}

@@ -107,6 +107,8 @@ struct ls_model_files {
     ls_status (*open)(void *user, const char *path, struct ls_model **model);
     void *user;
 };
+/* Whether an entry of `layers` of this name is a model: "Model", or what Keras calls it. */
+bool ls_part_is_model(const char *name);
 ls_status ls_model_parse(struct ls_model **model, const struct ls_tree *tree,
                          const struct ls_model_files *files);
 /* From Keras' JSON (model_config, to_json) as a tree. */

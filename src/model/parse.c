@@ -6,7 +6,7 @@
 
 /* -- nested models */
 
-static bool is_model(const char *name)
+bool ls_part_is_model(const char *name)
 {
     return strcmp(name, "Model") == 0 || strcmp(name, "Sequential") == 0 ||
            strcmp(name, "Functional") == 0;
@@ -69,7 +69,7 @@ ls_status ls_part_parse(struct ls_model *model, const struct ls_tree *options, c
 {
     const struct ls_kind *kind;
     *part = (struct ls_part){0};
-    if (is_model(name))
+    if (ls_part_is_model(name))
         return parse_nested(model, options, files, part);
     if (options->type == LS_TREE_LIST || (options->type == LS_TREE_SCALAR && options->key))
         if (!ls_tree_is_null(options))

@@ -7,42 +7,65 @@
 #include "kernel/kernels.h"
 #include "model/plan.h"
 
-static void predict_block(struct ls_plan_run *run, const float *x, size_t in, float *out,
-                          size_t out_size)
+static size_t row_floats(const struct ls_model *model, struct ls_edge edge)
 {
-    memcpy(run->input[0], x, in * (size_t)run->rows * sizeof *x);
+    return (size_t)ls_shape_count(&model->call[edge.call].shapes.out[edge.output]);
+}
+
+/* The run's rows begin at `row`. */
+static void predict_block(struct ls_plan_run *run, const float *const *input, size_t row,
+                          float *const *output)
+{
+    const struct ls_model *model = run->user;
+    size_t rows = (size_t)run->rows;
+    for (size_t i = 0; i < model->inputs; i++) {
+        size_t n = row_floats(model, model->input[i]);
+        memcpy(run->input[i], input[i] + row * n, rows * n * sizeof(float));
+    }
     ls_plan_execute(run, 0);
-    memcpy(out, ls_plan_output(run, 0), out_size * (size_t)run->rows * sizeof *out);
+    for (size_t o = 0; o < model->outputs; o++) {
+        size_t n = row_floats(model, model->output[o]);
+        if (output[o])
+            memcpy(output[o] + row * n, ls_plan_output(run, o), rows * n * sizeof(float));
+    }
+}
+
+ls_status ls_model_predict_all(const struct ls_model *model, const float *const *input,
+                               int64_t samples, float *const *output)
+{
+    struct ls_plan *plan = NULL;
+    struct ls_plan_run *run = NULL;
+    float *rows[LS_TENSORS_MAX] = {0};
+    ls_status status;
+    if (!model->built || !model->initialized)
+        return ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
+    LS_TRY(ls_kernels_init(NULL));
+    for (size_t i = 0; i < model->inputs; i++)
+        LS_TRY_OUT(ls_allocate(&rows[i], row_floats(model, model->input[i]) * LS_BLOCK_ROWS + 1,
+                               sizeof(float)));
+    LS_TRY_OUT(
+        ls_plan_create(&plan, &(struct ls_plan_options){.model = model, .rows = LS_BLOCK_ROWS}));
+    LS_TRY_OUT(ls_plan_run_create(&run, plan));
+    run->weights = model->weights;
+    run->input = rows;
+    run->user = (void *)model; /* is only read */
+    for (int64_t row = 0; row < samples; row += run->rows) {
+        run->rows = samples - row < LS_BLOCK_ROWS ? samples - row : LS_BLOCK_ROWS;
+        predict_block(run, input, (size_t)row, output);
+    }
+out:
+    ls_plan_run_free(run);
+    ls_plan_free(plan);
+    for (size_t i = 0; i < model->inputs; i++)
+        ls_release(rows[i]);
+    return status;
 }
 
 ls_status ls_model_predict(const struct ls_model *model, const float *x, int64_t samples,
                            float *out)
 {
-    struct ls_plan *plan = NULL;
-    struct ls_plan_run *run = NULL;
-    float *input = NULL;
-    ls_status status;
-    if (!model->built || !model->initialized)
-        return ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
-    if (model->inputs != 1 || model->outputs != 1)
-        return ls_fail(LS_USAGE, "ls_model_predict is for models of one input and one output");
-    size_t in = (size_t)ls_shape_count(&model->call[model->input[0].call].shapes.out[0]);
-    size_t out_size = (size_t)ls_shape_count(
-        &model->call[model->output[0].call].shapes.out[model->output[0].output]);
-    LS_TRY(ls_kernels_init(NULL));
-    LS_TRY_OUT(ls_allocate(&input, in * LS_BLOCK_ROWS, sizeof *input));
-    LS_TRY_OUT(
-        ls_plan_create(&plan, &(struct ls_plan_options){.model = model, .rows = LS_BLOCK_ROWS}));
-    LS_TRY_OUT(ls_plan_run_create(&run, plan));
-    run->weights = model->weights;
-    run->input = &input;
-    for (int64_t row = 0; row < samples; row += run->rows) {
-        run->rows = samples - row < LS_BLOCK_ROWS ? samples - row : LS_BLOCK_ROWS;
-        predict_block(run, x + (size_t)row * in, in, out + (size_t)row * out_size, out_size);
-    }
-out:
-    ls_plan_run_free(run);
-    ls_plan_free(plan);
-    ls_release(input);
-    return status;
+    if (model->built && (model->inputs != 1 || model->outputs != 1))
+        return ls_fail(LS_USAGE, "ls_model_predict is for models of one input and one output: "
+                                 "ls_model_predict_all takes any");
+    return ls_model_predict_all(model, &x, samples, &out);
 }

@@ -99,6 +99,25 @@ static struct ls_tree *find(struct ls_tree *map, const char *key)
     return map ? (struct ls_tree *)ls_tree_find(map, key) : NULL;
 }
 
+/* The files of models in a layer's place: `Model: {file: F}` among the layers of a model. */
+static ls_status resolve_nested(struct ls_tree *model, const char *directory)
+{
+    struct ls_tree *layers = model->type == LS_TREE_MAP ? find(model, "layers") : model;
+    if (!layers || layers->type != LS_TREE_LIST)
+        return LS_OK;
+    for (struct ls_tree *entry = layers->child; entry; entry = entry->next)
+        for (struct ls_tree *part = entry->type == LS_TREE_MAP ? entry->child : NULL; part;
+             part = part->next) {
+            struct ls_tree *file = part->type == LS_TREE_MAP ? find(part, "file") : NULL;
+            if (!ls_part_is_model(part->key) || part->type != LS_TREE_MAP)
+                continue;
+            if (file && file->type == LS_TREE_SCALAR)
+                LS_TRY(resolve_path(file, directory, false));
+            LS_TRY(resolve_nested(part, directory));
+        }
+    return LS_OK;
+}
+
 static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
 {
     char *directory = NULL;
@@ -111,6 +130,8 @@ static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
         status = resolve_source(find(data, "validation"), directory);
     if (status == LS_OK && model && model->type == LS_TREE_SCALAR)
         status = resolve_path(model, directory, false);
+    else if (status == LS_OK && model)
+        status = resolve_nested(model, directory);
     ls_release(directory);
     return status;
 }

@@ -21,6 +21,18 @@ static ls_status open_directory(struct ls_checkpoint *checkpoint, const char *pa
     return found ? LS_OK : ls_fail(LS_NO_INPUT, "%s: no checkpoint in this directory", path);
 }
 
+/* A model that is a part of another, for ls_model_parse. */
+static ls_status open_nested(void *user, const char *path, struct ls_model **model)
+{
+    struct ls_checkpoint checkpoint;
+    (void)user;
+    LS_TRY(ls_model_open(&checkpoint, path));
+    *model = checkpoint.model;
+    checkpoint.model = NULL;
+    ls_checkpoint_release(&checkpoint);
+    return LS_OK;
+}
+
 static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *path)
 {
     struct ls_comm *alone = NULL;
@@ -34,7 +46,7 @@ static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *pat
         LS_TRY_OUT(ls_model_open(checkpoint, config.model->text));
         goto out;
     }
-    LS_TRY_OUT(ls_model_from_tree(&model, config.model));
+    LS_TRY_OUT(ls_model_parse(&model, config.model, &(struct ls_model_files){open_nested, NULL}));
     LS_TRY_OUT(ls_kernels_init(NULL));
     LS_TRY_OUT(ls_model_initialize(model, (uint64_t)config.fit.seed));
     if (config.compile)
@@ -135,6 +147,19 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, 
     if (trained && !checkpoint->model->initialized)
         return ls_fail(LS_BAD_INPUT, "%s: the model has no weights in this file", path);
     return pack(json, checkpoint);
+}
+
+static ls_status open_nested_all(void *comm, const char *path, struct ls_model **model)
+{
+    struct ls_tree *state = NULL;
+    LS_TRY(ls_model_open_all(model, &state, comm, path, false));
+    ls_tree_free(state);
+    return LS_OK;
+}
+
+struct ls_model_files ls_model_files_all(struct ls_comm *comm)
+{
+    return (struct ls_model_files){open_nested_all, comm};
 }
 
 /* Rank 0's weights to all, where it has any. */

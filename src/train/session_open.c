@@ -70,7 +70,9 @@ static ls_status open_model(struct ls_session *session)
 {
     if (session->config.model->type == LS_TREE_SCALAR)
         return read_model_file(session);
-    return ls_comm_agree(session->comm, ls_model_from_tree(&session->model, session->config.model));
+    const struct ls_model_files files = ls_model_files_all(session->comm);
+    return ls_comm_agree(session->comm,
+                         ls_model_parse(&session->model, session->config.model, &files));
 }
 
 static ls_status open_data(struct ls_session *session)
