@@ -50,6 +50,11 @@ struct ls_kernels {
     void (*add)(float *out, const float *a, const float *b, size_t n); /* a + b */
     void (*subtract)(float *out, const float *a, const float *b, size_t n);
     void (*multiply)(float *out, const float *a, const float *b, size_t n);
+    /* The larger and the smaller of both; NaN where one is. */
+    void (*maximum)(float *out, const float *a, const float *b, size_t n);
+    void (*minimum)(float *out, const float *a, const float *b, size_t n);
+    /* Where a == b: taken = rest, rest = 0; else taken = 0. taken is no input. */
+    void (*take_equal)(float *taken, float *rest, const float *a, const float *b, size_t n);
     void (*scale)(float *out, const float *a, float factor, size_t n); /* a * factor */
     void (*axpy)(float *out, float factor, const float *a, size_t n);  /* out += factor * a */
     void (*affine)(float *out, const float *a, float factor, float offset, size_t n);

@@ -25,6 +25,15 @@ LOOP(subtract, k->subtract(x[0], x[1], x[2], n), x[0][i] = x[1][i] - x[2][i])
 LOOP(subtract_in_second, k->subtract(x[0], x[1], x[0], n), x[0][i] = x[1][i] - x[0][i])
 LOOP(multiply, k->multiply(x[0], x[1], x[2], n), x[0][i] = x[1][i] * x[2][i])
 LOOP(multiply_itself, k->multiply(x[0], x[0], x[0], n), x[0][i] = x[0][i] * x[0][i])
+LOOP(maximum, k->maximum(x[0], x[1], x[2], n), x[0][i] = x[1][i] > x[2][i] ? x[1][i] : x[2][i])
+LOOP(maximum_in_second, k->maximum(x[0], x[1], x[0], n),
+     x[0][i] = x[1][i] > x[0][i] ? x[1][i] : x[0][i])
+LOOP(minimum, k->minimum(x[0], x[1], x[2], n), x[0][i] = x[1][i] < x[2][i] ? x[1][i] : x[2][i])
+LOOP(minimum_in_first, k->minimum(x[0], x[0], x[1], n),
+     x[0][i] = x[0][i] < x[1][i] ? x[0][i] : x[1][i])
+LOOP(take_equal, k->take_equal(x[0], x[1], x[2], x[3], n),
+     x[0][i] = x[2][i] == x[3][i] ? x[1][i] : 0;
+     x[1][i] = x[2][i] == x[3][i] ? 0 : x[1][i])
 LOOP(scale, k->scale(x[0], x[1], 0.3f, n), x[0][i] = x[1][i] * 0.3f)
 LOOP(scale_in_place, k->scale(x[0], x[0], 0.3f, n), x[0][i] = x[0][i] * 0.3f)
 LOOP(axpy, k->axpy(x[0], 0.7f, x[1], n), x[0][i] = x[0][i] + 0.7f * x[1][i])
@@ -45,6 +54,11 @@ static void test_elementwise(void **state)
     CASE(subtract_in_second, 2);
     CASE(multiply, 3);
     CASE(multiply_itself, 1);
+    CASE(maximum, 3);
+    CASE(maximum_in_second, 2);
+    CASE(minimum, 3);
+    CASE(minimum_in_first, 2);
+    CASE(take_equal, 4);
     CASE(scale, 2);
     CASE(scale_in_place, 1);
     CASE(axpy, 2);
@@ -231,12 +245,40 @@ static void test_find_nonfinite(void **state)
     }
 }
 
+/* Numbers of arrays differ nearly everywhere: here every third is equal, and there are NaNs. */
+static void test_extremes(void **state)
+{
+    enum { N = 37 };
+    (void)state;
+    for (size_t set = 0; set < LS_KERNEL_SET_COUNT; set++) {
+        if (!set_runs(set))
+            continue;
+        assert_int_equal(ls_kernels_choose(set_names[set]), LS_OK);
+        float a[N], b[N], high[N], low[N], taken[N], rest[N];
+        for (size_t i = 0; i < N; i++) {
+            a[i] = i % 5 == 1 ? NAN : (float)i;
+            b[i] = i % 7 == 2 ? NAN : (float)(i - i % 3 + 1);
+            rest[i] = (float)(i + 1);
+        }
+        ls_k->maximum(high, a, b, N);
+        ls_k->minimum(low, a, b, N);
+        ls_k->take_equal(taken, rest, a, b, N);
+        for (size_t i = 0; i < N; i++) {
+            bool bad = isnan(a[i]) || isnan(b[i]);
+            assert_true(bad ? isnan(high[i]) : high[i] == fmaxf(a[i], b[i]));
+            assert_true(bad ? isnan(low[i]) : low[i] == fminf(a[i], b[i]));
+            assert_true(taken[i] == (a[i] == b[i] ? (float)(i + 1) : 0));
+            assert_true(rest[i] == (a[i] == b[i] ? 0 : (float)(i + 1)));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elementwise),        cmocka_unit_test(test_columns),
         cmocka_unit_test(test_columns_of_no_rows), cmocka_unit_test(test_convert),
-        cmocka_unit_test(test_find_nonfinite),
+        cmocka_unit_test(test_find_nonfinite),     cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
