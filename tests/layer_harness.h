@@ -1,6 +1,8 @@
 /* One layer with its tensors, for tests that run over the registry of layers. Memory that the layer
  * may scribble in holds NaN before every call, and every block is exactly as long as the layer
- * says, so that sanitizers see a step too far. */
+ * says, so that sanitizers see a step too far. Tests see the inputs of a layer that has several as
+ * one array, one input after the other, and so its results; the layer gets each in a block of its
+ * own. */
 #ifndef TESTS_LAYER_HARNESS_H
 #define TESTS_LAYER_HARNESS_H
 
@@ -28,6 +30,7 @@ struct harness {
     struct ls_call_needs needs;
     int64_t rows;
     size_t in_size, out_size, saved_size, work_size; /* floats, all rows */
+    size_t grad_size;                                /* of out_grad: a mask has none */
     float *in, *out, *out_grad, *in_grad, *saved, *work;
     float *weight[LS_VARIABLES_MAX], *weight_grad[LS_VARIABLES_MAX];
     int64_t samples[HARNESS_ROWS];
@@ -36,14 +39,45 @@ struct harness {
     uint32_t epoch, stream;
 };
 
-static inline struct ls_shape parse_shape(const char *text)
+static inline struct ls_shape shape_of(const struct ls_tree *tree)
 {
-    struct ls_tree *tree = parse_text(text);
     struct ls_shape shape = {0};
     for (const struct ls_tree *size = tree->child; size; size = size->next)
         NEED(ls_tree_int(size, &shape.size[shape.rank++]));
+    return shape;
+}
+
+static inline struct ls_shape parse_shape(const char *text)
+{
+    struct ls_tree *tree = parse_text(text);
+    struct ls_shape shape = shape_of(tree);
     ls_tree_free(tree);
     return shape;
+}
+
+/* "[2, 3]", or a list of such: how many. Those that find no room are counted only. */
+static inline size_t parse_shapes(struct ls_shape shapes[LS_TENSORS_MAX], const char *text)
+{
+    struct ls_tree *tree = parse_text(text);
+    size_t count = 0;
+    if (tree->child && tree->child->type == LS_TREE_LIST) {
+        for (const struct ls_tree *one = tree->child; one; one = one->next, count++)
+            if (count < LS_TENSORS_MAX)
+                shapes[count] = shape_of(one);
+    } else {
+        shapes[count++] = shape_of(tree);
+    }
+    ls_tree_free(tree);
+    return count;
+}
+
+/* Floats of all rows of the first `count` tensors. */
+static inline size_t floats_of(const struct ls_shape *shapes, size_t count, int64_t rows)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (size_t)(rows * ls_shape_count(&shapes[i]));
+    return sum;
 }
 
 static inline void test_fill(float *out, size_t n, uint32_t stream, float scale)
@@ -89,8 +123,10 @@ static inline ls_status harness_try(struct harness *h, const char *kind_name, co
                                  .options = h->instance.options,
                                  .name = name,
                                  .trainable = true};
-    h->shapes.inputs = h->layer.kind->flags & LS_LAYER_INPUT ? 0 : 1;
-    h->shapes.in[0] = parse_shape(input);
+    h->shapes.inputs = parse_shapes(h->shapes.in, input);
+    if (h->layer.kind->flags & LS_LAYER_INPUT)
+        h->shapes.inputs = 0;
+    LS_TRY(ls_layer_check_inputs(&h->layer, h->shapes.inputs));
     if (h->layer.kind->shape) {
         LS_TRY(h->layer.kind->shape(&h->layer, &h->shapes, &h->needs));
     } else {
@@ -122,19 +158,21 @@ static inline void harness_create(struct harness *h, const char *kind,
     static const int64_t samples[HARNESS_ROWS] = {7, 3, 5000000000, 4, 100};
     NEED(harness_try(h, kind, example->options, example->input));
     h->rows = rows;
-    h->in_size = (size_t)(rows * ls_shape_count(&h->shapes.in[0]));
-    h->out_size = (size_t)(rows * ls_shape_count(&h->shapes.out[0]));
+    size_t masks = h->layer.kind->flags & LS_LAYER_MAKES_MASK ? 1 : 0;
+    h->in_size = floats_of(h->shapes.in, h->shapes.inputs, rows);
+    h->out_size = floats_of(h->shapes.out, h->shapes.outputs, rows);
+    h->grad_size = floats_of(h->shapes.out, h->shapes.outputs - masks, rows);
     h->saved_size = (size_t)rows * h->needs.saved_floats_per_row;
     h->work_size = (size_t)rows * h->needs.work_floats_per_row + h->needs.work_floats;
     h->in = harness_floats(h->in_size);
     h->in_grad = harness_floats(h->in_size);
     h->out = harness_floats(h->out_size);
-    h->out_grad = harness_floats(h->out_size);
+    h->out_grad = harness_floats(h->grad_size);
     h->saved = harness_floats(h->saved_size);
     h->work = harness_floats(h->work_size);
     harness_weights(h);
     test_fill(h->in, h->in_size, 1, example->scale == 0 ? 1 : (float)example->scale);
-    test_fill(h->out_grad, h->out_size, 2, 1);
+    test_fill(h->out_grad, h->grad_size, 2, 1);
     memcpy(h->samples, samples, sizeof samples);
     h->training = true;
     h->seed = 5;
@@ -142,33 +180,73 @@ static inline void harness_create(struct harness *h, const char *kind,
     h->stream = 9;
 }
 
-/* Forward or backward, with these tensors in place of the harness' own. */
+/* Forward or backward, with these tensors in place of the harness' own. Where in and out, or the
+ * gradients, are the same memory, the layer works in place. */
 struct tensors {
     const float *in, *out_grad;
     float *out, *in_grad;
-    bool backward, accumulate, no_in_grad;
+    bool backward, accumulate;
+    uint32_t without; /* bit i: nobody wants in_grad[i] */
 };
 
-static inline void harness_run(struct harness *h, struct tensors t)
+/* Several tensors that tests have as one array, each in a block of its own; one is itself. */
+struct pieces {
+    float *whole, *piece[LS_TENSORS_MAX];
+    size_t count, size[LS_TENSORS_MAX];
+};
+
+static inline struct pieces pieces_cut(const float *whole, const struct ls_shape *shapes,
+                                       size_t count, int64_t rows)
 {
-    const float *in[] = {t.in}, *out_grad[] = {t.out_grad};
-    float *out[] = {t.out}, *in_grad[] = {t.no_in_grad ? NULL : t.in_grad};
-    float *weight_grad[LS_VARIABLES_MAX] = {0};
+    struct pieces p = {.whole = (float *)whole, .piece = {(float *)whole}, .count = count};
+    for (size_t i = 0; count > 1 && whole && i < count; i++) {
+        p.size[i] = floats_of(&shapes[i], 1, rows);
+        p.piece[i] = harness_floats(p.size[i]);
+        if (p.size[i])
+            memcpy(p.piece[i], whole, p.size[i] * sizeof *whole);
+        whole += p.size[i];
+    }
+    return p;
+}
+
+/* The pieces back into the array, and away. */
+static inline void pieces_join(struct pieces *p)
+{
+    float *to = p->whole;
+    for (size_t i = 0; p->count > 1 && p->whole && i < p->count; i++) {
+        if (p->size[i])
+            memcpy(to, p->piece[i], p->size[i] * sizeof *to);
+        to += p->size[i];
+        free(p->piece[i]);
+    }
+}
+
+/* The layer's own pointers, from the pieces. */
+static inline void harness_call(struct harness *h, const struct tensors *t, struct pieces *p)
+{
+    float *weight_grad[LS_VARIABLES_MAX] = {0}, *in_grad[LS_TENSORS_MAX], *out[LS_TENSORS_MAX];
     for (size_t v = 0; v < h->layer.variables; v++)
         weight_grad[v] = h->layer.variable[v].trainable ? h->weight_grad[v] : NULL;
+    for (size_t i = 0; i < LS_TENSORS_MAX; i++)
+        in_grad[i] = t->without >> i & 1 ? NULL : p[3].piece[i];
+    memcpy(out, p[1].piece, sizeof out);
+    if (t->out == t->in)
+        out[0] = p[0].piece[0];
+    if (t->out_grad && t->out_grad == t->in_grad)
+        in_grad[0] = p[2].piece[0];
     struct ls_call call = {
         .layer = &h->layer,
         .shapes = &h->shapes,
         .rows = h->rows,
         .training = h->training,
         .defer_activation = h->defer,
-        .in = in,
+        .in = (const float *const *)p[0].piece,
         .out = out,
-        .out_grad = out_grad,
+        .out_grad = (const float *const *)p[2].piece,
         .in_grad = in_grad,
         .weight = (const float *const *)h->weight,
         .weight_grad = weight_grad,
-        .accumulate = t.accumulate,
+        .accumulate = t->accumulate,
         .saved = h->saved,
         .work = h->work,
         .seed = h->seed,
@@ -177,10 +255,23 @@ static inline void harness_run(struct harness *h, struct tensors t)
         .samples = h->samples,
     };
     poison(h->work, h->work_size);
-    if (t.backward)
+    if (t->backward)
         h->layer.kind->backward(&call);
     else
         h->layer.kind->forward(&call);
+}
+
+static inline void harness_run(struct harness *h, struct tensors t)
+{
+    const struct ls_call_shapes *s = &h->shapes;
+    size_t masks = h->layer.kind->flags & LS_LAYER_MAKES_MASK ? 1 : 0;
+    struct pieces p[4] = {pieces_cut(t.in, s->in, s->inputs, h->rows),
+                          pieces_cut(t.out, s->out, s->outputs, h->rows),
+                          pieces_cut(t.out_grad, s->out, s->outputs - masks, h->rows),
+                          pieces_cut(t.in_grad, s->in, s->inputs, h->rows)};
+    harness_call(h, &t, p);
+    for (size_t i = 4; i-- > 0;)
+        pieces_join(&p[i]);
 }
 
 static inline void harness_forward(struct harness *h)

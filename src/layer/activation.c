@@ -75,11 +75,11 @@ static unsigned flags_for(struct ls_activation f)
 {
     switch (ls_activation_saves(&f)) {
     case LS_SAVES_INPUT:
-        return LS_LAYER_READS_IN;
+        return LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN;
     case LS_SAVES_OUTPUT:
-        return LS_LAYER_IN_PLACE | LS_LAYER_READS_OUT;
+        return LS_LAYER_PASSES_MASK | LS_LAYER_IN_PLACE | LS_LAYER_READS_OUT;
     default:
-        return LS_LAYER_IN_PLACE;
+        return LS_LAYER_PASSES_MASK | LS_LAYER_IN_PLACE;
     }
 }
 
@@ -132,7 +132,7 @@ const struct ls_layer_kind ls_layer_activation = {
              .summary = "an activation function by its name",
              .options = activation_options,
              .options_size = sizeof(struct activation)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = activation_flags,
     .build = activation_build,
     .forward = forward,
@@ -196,7 +196,7 @@ const struct ls_layer_kind ls_layer_relu = {
                         "(x - threshold)",
              .options = relu_options,
              .options_size = sizeof(struct relu)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = relu_flags,
     .build = relu_build,
     .forward = forward,
@@ -242,7 +242,7 @@ const struct ls_layer_kind ls_layer_leaky_relu = {
              .summary = "x above 0, negative_slope times x below",
              .options = leaky_relu_options,
              .options_size = sizeof(struct leaky_relu)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = leaky_relu_flags,
     .build = leaky_relu_build,
     .forward = forward,
@@ -288,7 +288,7 @@ const struct ls_layer_kind ls_layer_elu = {
              .summary = "x above 0, alpha (e^x - 1) below",
              .options = elu_options,
              .options_size = sizeof(struct elu)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = elu_flags,
     .build = elu_build,
     .forward = forward,
@@ -350,7 +350,7 @@ const struct ls_layer_kind ls_layer_softmax = {
              .summary = "e^x / sum e^x over the last axis",
              .options = softmax_options,
              .options_size = sizeof(struct softmax)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = softmax_flags,
     .build = softmax_build,
     .shape = softmax_shape,

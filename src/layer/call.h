@@ -4,6 +4,14 @@
 
 #include "layer/layer.h"
 
+/* Refuses a result that is larger than its inputs without bound, before anyone multiplies by it. */
+ls_status ls_layer_check_size(const struct ls_layer *layer, const struct ls_shape *out);
+
+/* The index in a sample's shape of an axis as Keras counts it: the samples' is 0, negative ones
+ * from the last. LS_BAD_INPUT, naming the option, where there is none. */
+ls_status ls_layer_axis(const struct ls_layer *layer, const struct ls_shape *shape,
+                        const char *option, int64_t axis, int *index);
+
 /* Elements of in[0], all rows. */
 static inline size_t ls_call_elements(const struct ls_call *call)
 {

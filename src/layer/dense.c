@@ -148,7 +148,7 @@ static unsigned flags_of(const struct ls_layer *layer)
 {
     const struct dense *o = layer->options;
     struct ls_activation f = ls_activation_of(&o->activation);
-    return LS_LAYER_READS_IN |
+    return LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN |
            (ls_activation_saves(&f) == LS_SAVES_OUTPUT ? LS_LAYER_READS_OUT : 0);
 }
 
@@ -244,7 +244,7 @@ const struct ls_layer_kind ls_layer_dense = {
              .summary = "fully connected: activation(x kernel + bias) on the last axis",
              .options = options,
              .options_size = sizeof(struct dense)},
-    .flags = LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
+    .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = flags_of,
     .build = build,
     .shape = shape,

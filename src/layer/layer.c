@@ -1,7 +1,51 @@
-#include "layer/layer.h"
+#include "layer/call.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+static size_t most_inputs(const struct ls_layer_kind *kind)
+{
+    size_t most = kind->flags & LS_LAYER_INPUT ? 0 : kind->most_inputs ? kind->most_inputs : 1;
+    return most < LS_TENSORS_MAX ? most : LS_TENSORS_MAX;
+}
+
+ls_status ls_layer_check_inputs(const struct ls_layer *layer, size_t inputs)
+{
+    size_t most = most_inputs(layer->kind);
+    size_t least = layer->kind->least_inputs ? layer->kind->least_inputs : most;
+    if (inputs >= least && inputs <= most)
+        return LS_OK;
+    return ls_layer_fail(layer, "it takes %s%zu input%s, not %zu",
+                         least == most    ? ""
+                         : inputs < least ? "at least "
+                                          : "at most ",
+                         inputs < least ? least : most, most == 1 ? "" : "s", inputs);
+}
+
+ls_status ls_layer_check_size(const struct ls_layer *layer, const struct ls_shape *out)
+{
+    static const int64_t most = (int64_t)1 << 40; /* times rows still far from overflow */
+    char text[LS_SHAPE_TEXT];
+    if (ls_shape_count(out) <= most)
+        return LS_OK;
+    ls_shape_format(text, out);
+    return ls_layer_fail(layer, "a result of %s is too large", text);
+}
+
+ls_status ls_layer_axis(const struct ls_layer *layer, const struct ls_shape *shape,
+                        const char *option, int64_t axis, int *index)
+{
+    char text[LS_SHAPE_TEXT];
+    int64_t found = axis < 0 ? axis + shape->rank : axis - 1;
+    *index = (int)found;
+    if (axis == 0 || found == -1)
+        return ls_layer_fail(layer, "%s: %lld is the samples' axis, which stays as it is", option,
+                             (long long)axis);
+    ls_shape_format(text, shape);
+    if (found < 0 || found >= shape->rank)
+        return ls_layer_fail(layer, "%s: %s has no axis %lld", option, text, (long long)axis);
+    return LS_OK;
+}
 
 ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)
 {

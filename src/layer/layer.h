@@ -91,13 +91,18 @@ struct ls_call {
 };
 
 enum ls_layer_flags {
-    LS_LAYER_VIEW = 1,      /* out is in with another shape: forward and backward do nothing, the
-                               plan lets both be the same memory (Flatten, Reshape, Identity) */
-    LS_LAYER_IN_PLACE = 2,  /* out may be the memory of in[0], in_grad[0] that of out_grad */
-    LS_LAYER_READS_IN = 4,  /* backward reads in */
-    LS_LAYER_READS_OUT = 8, /* backward reads out */
-    LS_LAYER_TRAINING = 16, /* does something in training only: else it is a view (Dropout) */
-    LS_LAYER_INPUT = 32,    /* InputLayer */
+    LS_LAYER_VIEW = 1,        /* out is in with another shape: forward and backward do nothing, the
+                                 plan lets both be the same memory (Flatten, Reshape, Identity) */
+    LS_LAYER_IN_PLACE = 2,    /* out may be the memory of in[0], in_grad[0] that of out_grad */
+    LS_LAYER_READS_IN = 4,    /* backward reads in */
+    LS_LAYER_READS_OUT = 8,   /* backward reads out */
+    LS_LAYER_TRAINING = 16,   /* does something in training only: else it is a view (Dropout) */
+    LS_LAYER_INPUT = 32,      /* InputLayer */
+    LS_LAYER_MAKES_MASK = 64, /* its last output is a mask for the graph, 1 or 0 for each position
+                                 of the one before without the last axis; no result for users, and
+                                 no gradient: its out_grad is NULL */
+    LS_LAYER_PASSES_MASK = 128, /* the mask of its input goes on with its result: where Keras has
+                                   supports_masking (and compute_mask returns one: not Dot) */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
@@ -114,6 +119,9 @@ struct ls_layer_kind {
     struct ls_kind kind;
     unsigned flags;                                     /* of every layer of the kind, or */
     unsigned (*flags_of)(const struct ls_layer *layer); /* where they depend on the options */
+    /* How many inputs a call has; 0 and 0: one (InputLayer: none). Some number that differs: it
+     * merges them. */
+    size_t least_inputs, most_inputs;
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
     /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed
@@ -135,7 +143,8 @@ struct ls_layer_kind {
      * keys. The layer is built. NULL: nothing to do. */
     ls_status (*write)(const struct ls_layer *layer, struct ls_tree *config);
     /* Option values that only the registry-wide tests need: YAML maps that together exercise every
-     * option, and the input shape for them ("[3]" or "[4, 3]"); ends with {NULL}. */
+     * option, and the input shape for them ("[3]" or "[4, 3]"), or a list of the shapes of several
+     * inputs ("[[3], [2, 3]]"); ends with {NULL}. */
     const struct ls_layer_example {
         const char *options, *input;
         double scale; /* inputs are drawn from [-scale, scale]; 0: 1 */
@@ -159,6 +168,16 @@ static inline unsigned ls_layer_flags(const struct ls_layer *layer)
 {
     return layer->kind->flags_of ? layer->kind->flags_of(layer) : layer->kind->flags;
 }
+
+/* Whether calls of the kind have one input: it can stand in a Sequential model. */
+static inline bool ls_layer_takes_one_input(const struct ls_layer_kind *kind)
+{
+    return kind->most_inputs == 0 && !(kind->flags & LS_LAYER_INPUT);
+}
+
+/* LS_BAD_INPUT where the kind takes fewer or more inputs; never more than LS_TENSORS_MAX. Who makes
+ * calls asks this before it fills their shapes. */
+ls_status ls_layer_check_inputs(const struct ls_layer *layer, size_t inputs);
 
 /* A failure at the layer's place: "run.yaml:12: layers[2] Dense: ...", or "dense_1 (Dense): ..."
  * where there is no file. */

@@ -6,7 +6,7 @@
 static double change(const struct harness *h, const float *high, const float *low)
 {
     double sum = 0;
-    for (size_t i = 0; i < h->out_size; i++)
+    for (size_t i = 0; i < h->grad_size; i++)
         sum += (double)h->out_grad[i] * ((double)high[i] - (double)low[i]);
     return sum;
 }
@@ -123,27 +123,47 @@ static void check_gradients(struct harness *h, const char *title)
     free(in_grad);
 }
 
+/* The gradients of the inputs that are wanted are what they were; the others are not written. */
+static void compare_wanted(const struct harness *h, const float *in_grad, uint32_t without,
+                           const char *title)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < h->shapes.inputs; i++) {
+        size_t n = floats_of(&h->shapes.in[i], 1, h->rows);
+        for (size_t k = at; without >> i & 1 && k < at + n; k++)
+            if (!isnan(in_grad[k]))
+                fail_msg("%s: nobody wanted input %zu's gradient, found %g", title, i, in_grad[k]);
+        if (!(without >> i & 1))
+            compare(in_grad + at, h->in_grad + at, n, title);
+        at += n;
+    }
+}
+
 /* What backward does not say that it reads may be anything; an input gradient that nobody wants is
- * not written. */
+ * not written: all, none, and of several inputs each alone and each left out. */
 static void check_reads(struct harness *h, const char *title)
 {
     unsigned flags = ls_layer_flags(&h->layer);
     float *in = harness_floats(h->in_size), *out = harness_floats(h->out_size);
     float *in_grad = harness_floats(h->in_size), *wanted[LS_VARIABLES_MAX] = {0};
+    const uint32_t all = h->shapes.inputs == 32 ? UINT32_MAX : (1U << h->shapes.inputs) - 1;
     harness_forward(h);
     harness_backward(h, false);
     for (size_t v = 0; v < h->layer.variables; v++) {
         wanted[v] = harness_floats(variable_count(h, v));
         memcpy(wanted[v], h->weight_grad[v], variable_count(h, v) * sizeof(float));
     }
-    for (int pass = 0; pass < 2; pass++) {
-        harness_run(h, (struct tensors){.in = flags & LS_LAYER_READS_IN ? h->in : in,
-                                        .out = flags & LS_LAYER_READS_OUT ? h->out : out,
-                                        .out_grad = h->out_grad,
-                                        .in_grad = in_grad,
-                                        .backward = true,
-                                        .no_in_grad = pass == 1});
-        compare(in_grad, h->in_grad, h->in_size, title);
+    for (size_t pass = 0; pass < 2 + 2 * h->shapes.inputs; pass++) {
+        uint32_t bit = pass < 2 ? 0 : 1U << (pass / 2 - 1);
+        struct tensors t = {.in = flags & LS_LAYER_READS_IN ? h->in : in,
+                            .out = flags & LS_LAYER_READS_OUT ? h->out : out,
+                            .out_grad = h->out_grad,
+                            .in_grad = in_grad,
+                            .backward = true,
+                            .without = pass % 2 ? all & ~bit : bit};
+        poison(in_grad, h->in_size);
+        harness_run(h, t);
+        compare_wanted(h, in_grad, t.without, title);
         for (size_t v = 0; v < h->layer.variables; v++)
             if (h->layer.variable[v].trainable)
                 compare(h->weight_grad[v], wanted[v], variable_count(h, v), title);
@@ -160,8 +180,8 @@ static void check_in_place(struct harness *h, const char *title)
 {
     if (!(ls_layer_flags(&h->layer) & LS_LAYER_IN_PLACE))
         return;
-    float *both = harness_floats(h->in_size);
-    assert_int_equal(h->in_size, h->out_size);
+    float *both = harness_floats(h->out_size); /* and a mask after it */
+    assert_int_equal(h->in_size, h->grad_size);
     harness_forward(h);
     harness_backward(h, false);
     memcpy(both, h->in, h->in_size * sizeof *both);
@@ -250,6 +270,40 @@ static void test_examples(void **state)
     }
 }
 
+/* Row r of the tensors that lie one after the other in `all`. */
+static void take_row(float *one, const float *all, const struct ls_shape *shapes, size_t count,
+                     size_t r)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t n = floats_of(&shapes[i], 1, 1);
+        memcpy(one, all + r * n, n * sizeof *one);
+        one += n;
+        all += HARNESS_ROWS * n;
+    }
+}
+
+static void check_rows(const char *kind, const struct ls_layer_example *e)
+{
+    struct harness all, one;
+    harness_create(&all, kind, e, HARNESS_ROWS);
+    harness_create(&one, kind, e, 1);
+    float *wanted = harness_floats(one.out_size);
+    harness_forward(&all);
+    for (size_t r = 0; r < HARNESS_ROWS; r++) {
+        take_row(one.in, all.in, one.shapes.in, one.shapes.inputs, r);
+        take_row(wanted, all.out, one.shapes.out, one.shapes.outputs, r);
+        one.samples[0] = all.samples[r];
+        harness_forward(&one);
+        for (size_t i = 0; i < one.out_size; i++)
+            if (fabsf(one.out[i] - wanted[i]) > 1e-5F * (1 + fabsf(wanted[i])))
+                fail_msg("%s {%s} row %zu alone: %.9g, among others %.9g", kind, e->options, r,
+                         one.out[i], wanted[i]);
+    }
+    free(wanted);
+    harness_free(&all);
+    harness_free(&one);
+}
+
 /* Each row's result depends on that row alone, so that a slice of a batch is a batch. */
 static void test_rows_are_independent(void **state)
 {
@@ -257,26 +311,8 @@ static void test_rows_are_independent(void **state)
     FOR_EACH_KIND(kind, ls_layers)
     {
         const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
-        for (const struct ls_layer_example *e = layer->examples; layer->forward && e->options;
-             e++) {
-            struct harness all, one;
-            harness_create(&all, kind->name, e, HARNESS_ROWS);
-            harness_create(&one, kind->name, e, 1);
-            harness_forward(&all);
-            for (size_t r = 0; r < HARNESS_ROWS; r++) {
-                memcpy(one.in, all.in + r * one.in_size, one.in_size * sizeof(float));
-                one.samples[0] = all.samples[r];
-                harness_forward(&one);
-                for (size_t i = 0; i < one.out_size; i++) {
-                    float found = one.out[i], wanted = all.out[r * one.out_size + i];
-                    if (fabsf(found - wanted) > 1e-5F * (1 + fabsf(wanted)))
-                        fail_msg("%s {%s} row %zu alone: %.9g, among others %.9g", kind->name,
-                                 e->options, r, found, wanted);
-                }
-            }
-            harness_free(&all);
-            harness_free(&one);
-        }
+        for (const struct ls_layer_example *e = layer->examples; layer->forward && e->options; e++)
+            check_rows(kind->name, e);
     }
 }
 
