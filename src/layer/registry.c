@@ -13,7 +13,19 @@
     X(ls_layer_softmax)                                                                            \
     X(ls_layer_dropout)                                                                            \
     X(ls_layer_rescaling)                                                                          \
-    X(ls_layer_normalization)
+    X(ls_layer_normalization)                                                                      \
+    X(ls_layer_identity)                                                                           \
+    X(ls_layer_permute)                                                                            \
+    X(ls_layer_repeat_vector)                                                                      \
+    X(ls_layer_masking)                                                                            \
+    X(ls_layer_concatenate)                                                                        \
+    X(ls_merge_add)                                                                                \
+    X(ls_merge_subtract)                                                                           \
+    X(ls_merge_multiply)                                                                           \
+    X(ls_merge_average)                                                                            \
+    X(ls_merge_maximum)                                                                            \
+    X(ls_merge_minimum)                                                                            \
+    X(ls_layer_dot)
 
 #define X(kind) extern const struct ls_layer_kind kind;
 LS_LAYERS(X)

@@ -1,4 +1,4 @@
-/* Layers that change no number: InputLayer, Flatten, Reshape. */
+/* Layers that change no number: InputLayer, Flatten, Reshape, Identity. */
 #include "layer/call.h"
 
 /* -- InputLayer */
@@ -207,4 +207,12 @@ const struct ls_layer_kind ls_layer_reshape = {
     .examples = (const struct ls_layer_example[]){{"target_shape: [2, 3]", "[6]", 1},
                                                   {"target_shape: [-1, 2]", "[2, 4]", 1},
                                                   {0}},
+};
+
+/* -- Identity */
+
+const struct ls_layer_kind ls_layer_identity = {
+    .kind = {.name = "Identity", .summary = "its input as it is"},
+    .flags = LS_LAYER_VIEW | LS_LAYER_PASSES_MASK,
+    .examples = (const struct ls_layer_example[]){{"{}", "[2, 3]", 1}, {"{}", "[]", 1}, {0}},
 };

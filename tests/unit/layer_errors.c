@@ -130,6 +130,95 @@ static void test_preprocessing(void **state)
     refuse("Normalization", "axis: [1, -1]", "[3]", "it (Normalization): axis: -1 is named twice");
 }
 
+static void test_numbers_of_inputs(void **state)
+{
+    struct ls_text many = {0};
+    (void)state;
+    refuse("Dense", "units: 1", "[[2], [2]]", "it (Dense): it takes 1 input, not 2");
+    refuse("Add", "{}", "[2]", "it (Add): it takes at least 2 inputs, not 1");
+    refuse("Concatenate", "{}", "[[2]]", "it (Concatenate): it takes at least 2 inputs, not 1");
+    refuse("Subtract", "{}", "[2]", "it (Subtract): it takes 2 inputs, not 1");
+    refuse("Subtract", "{}", "[[2], [2], [2]]", "it (Subtract): it takes 2 inputs, not 3");
+    refuse("Dot", "axes: 1", "[[2], [2], [2]]", "it (Dot): it takes 2 inputs, not 3");
+    for (int i = 0; i < 33; i++)
+        ls_text_append(&many, "%s[1]", i ? ", " : "[");
+    ls_text_append(&many, "]");
+    refuse("Maximum", "{}", many.data, "it (Maximum): it takes at most 32 inputs, not 33");
+    ls_text_release(&many);
+}
+
+static void test_merges(void **state)
+{
+    (void)state;
+    refuse("Add", "{}", "[[2, 3], [3], [2, 2]]",
+           "it (Add): input 3, (None, 2, 2), does not fit (None, 2, 3): from the last axis on, "
+           "sizes are equal or one of them is 1");
+    refuse("Add", "{}", "[[2, 3], [2]]",
+           "it (Add): input 2, (None, 2), does not fit (None, 2, 3): from the last axis on, sizes "
+           "are equal or one of them is 1");
+    refuse("Multiply", "{}", "[[2147483647, 1], [2147483647]]",
+           "it (Multiply): a result of (None, 2147483647, 2147483647) is too large");
+    refuse("Concatenate", "axis: 0", "[[3], [2]]",
+           "it (Concatenate): axis: 0 is the samples' axis, which stays as it is");
+    refuse("Concatenate", "axis: -2", "[[3], [2]]",
+           "it (Concatenate): axis: -2 is the samples' axis, which stays as it is");
+    refuse("Concatenate", "axis: 2", "[[3], [2]]",
+           "it (Concatenate): axis: (None, 3) has no axis 2");
+    refuse("Concatenate", "{}", "[[], []]",
+           "it (Concatenate): axis: -1 is the samples' axis, which stays as it is");
+    refuse("Concatenate", "axis: 1", "[[2, 3], [2, 2]]",
+           "it (Concatenate): input 2, (None, 2, 2), does not fit (None, 2, 3): all axes but 1 "
+           "must be equal");
+    refuse("Concatenate", "{}", "[[2, 3], [3]]",
+           "it (Concatenate): input 2, (None, 3), does not fit (None, 2, 3): all axes but 2 must "
+           "be equal");
+    refuse("Concatenate", "{}", "[[1000000000000], [1000000000000]]",
+           "it (Concatenate): a result of (None, 2000000000000) is too large");
+}
+
+static void test_dots(void **state)
+{
+    (void)state;
+    refuse("Dot", "{}", "[[3], [3]]", "option 'axes' is missing");
+    refuse("Dot", "axes: [1, 1, 1]", "[[3], [3]]",
+           "it (Dot): axes: expected one axis or a list of two, found 3");
+    refuse("Dot", "axes: [1]", "[[3], [3]]",
+           "it (Dot): axes: a list has two axes, one for each input");
+    refuse("Dot", "axes: [1, 0]", "[[3], [3]]",
+           "it (Dot): axes: 0 is the samples' axis, which stays as it is");
+    refuse("Dot", "axes: 2", "[[3, 2], [3]]", "it (Dot): axes: (None, 3) has no axis 2");
+    refuse("Dot", "axes: -4", "[[3, 2], [3]]", "it (Dot): axes: (None, 3, 2) has no axis -4");
+    refuse("Dot", "axes: [1, 2]", "[[3], [3, 2]]",
+           "it (Dot): axis 1 of (None, 3) has 3 elements, axis 2 of (None, 3, 2) 2: they must be "
+           "equal");
+    refuse("Dot", "axes: 1", "[[2, 1, 1, 1, 1, 1], [2, 1, 1, 1, 1]]",
+           "it (Dot): the result would have 9 axes, at most 8 are possible");
+    refuse("Dot", "axes: 2", "[[2147483647, 2], [2147483647, 2]]",
+           "it (Dot): a result of (None, 2147483647, 2147483647) is too large");
+}
+
+static void test_moved(void **state)
+{
+    (void)state;
+    refuse("Permute", "dims: 1", "[3]", "it (Permute): dims: expected a list of axes, as [2, 1]");
+    refuse("Permute", "dims: [1, 3]", "[3, 2]",
+           "it (Permute): dims: each axis from 1 to 2 must stand in it once");
+    refuse("Permute", "dims: [1, 1]", "[3, 2]",
+           "it (Permute): dims: each axis from 1 to 2 must stand in it once");
+    refuse("Permute", "dims: [0, 1]", "[3, 2]",
+           "dims[0]: must be at least 1 and at most 8, found 0");
+    refuse("Permute", "dims: [2, 1]", "[3, 2, 2]",
+           "it (Permute): dims: 2 axes, but the input, (None, 3, 2, 2), has 3");
+    refuse("RepeatVector", "n: 0", "[3]", "n: must be at least 1 and at most 2147483647, found 0");
+    refuse("RepeatVector", "n: 2", "[3, 2]",
+           "it (RepeatVector): the input needs one axis beside the samples, it is (None, 3, 2)");
+    refuse("RepeatVector", "n: 2147483647", "[1000000]",
+           "it (RepeatVector): a result of (None, 2147483647, 1000000) is too large");
+    refuse("Masking", "mask_value: null", "[3]", "mask_value: must not be null");
+    refuse("Masking", "{}", "[]",
+           "it (Masking): the input needs at least one axis beside the samples, it is (None,)");
+}
+
 static void test_nothing_to_adapt_to(void **state)
 {
     struct harness h;
@@ -204,10 +293,18 @@ static void test_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dense),         cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_shapes),        cmocka_unit_test(test_keras_input),
-        cmocka_unit_test(test_preprocessing), cmocka_unit_test(test_nothing_to_adapt_to),
-        cmocka_unit_test(test_initializers),  cmocka_unit_test(test_place),
+        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_keras_input),
+        cmocka_unit_test(test_preprocessing),
+        cmocka_unit_test(test_nothing_to_adapt_to),
+        cmocka_unit_test(test_initializers),
+        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_numbers_of_inputs),
+        cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_moved),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }
