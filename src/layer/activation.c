@@ -345,13 +345,19 @@ static const struct ls_layer_example softmax_examples[] = {
     {0},
 };
 
+/* Keras' Softmax gives masked elements no part. */
+static unsigned softmax_layer_flags(const struct ls_layer *layer)
+{
+    return softmax_flags(layer) | LS_LAYER_REFUSES_MASKS;
+}
+
 const struct ls_layer_kind ls_layer_softmax = {
     .kind = {.name = "Softmax",
              .summary = "e^x / sum e^x over the last axis",
              .options = softmax_options,
              .options_size = sizeof(struct softmax)},
     .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
-    .flags_of = softmax_flags,
+    .flags_of = softmax_layer_flags,
     .build = softmax_build,
     .shape = softmax_shape,
     .forward = forward,

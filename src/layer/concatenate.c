@@ -89,6 +89,14 @@ static void backward(const struct ls_call *call)
     copy(call, true);
 }
 
+/* Along the last axis, which masks do not have, a position counts where some input counts it. */
+static int mask_axis(const struct ls_layer *layer, const struct ls_call_shapes *shapes)
+{
+    const struct concatenate *o = layer->options;
+    int rank = shapes->in[0].rank, axis = (int)(o->axis < 0 ? o->axis + rank + 1 : o->axis);
+    return axis == rank ? -1 : axis;
+}
+
 const struct ls_layer_kind ls_layer_concatenate = {
     .kind = {.name = "Concatenate",
              .summary = "the inputs one after the other along an axis",
@@ -98,6 +106,7 @@ const struct ls_layer_kind ls_layer_concatenate = {
     .least_inputs = 2,
     .most_inputs = LS_TENSORS_MAX,
     .shape = shape,
+    .mask_axis = mask_axis,
     .forward = forward,
     .backward = backward,
     .examples = (const struct ls_layer_example[]){{"{}", "[[3], [2], [1]]", 1},

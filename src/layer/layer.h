@@ -101,8 +101,9 @@ enum ls_layer_flags {
     LS_LAYER_MAKES_MASK = 64, /* its last output is a mask for the graph, 1 or 0 for each position
                                  of the one before without the last axis; no result for users, and
                                  no gradient: its out_grad is NULL */
-    LS_LAYER_PASSES_MASK = 128, /* the mask of its input goes on with its result: where Keras has
-                                   supports_masking (and compute_mask returns one: not Dot) */
+    LS_LAYER_PASSES_MASK = 128,   /* the mask of its input goes on with its result: where Keras has
+                                     supports_masking (and compute_mask returns one: not Dot) */
+    LS_LAYER_REFUSES_MASKS = 256, /* computes something else where its inputs are masked */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
@@ -130,6 +131,10 @@ struct ls_layer_kind {
                        struct ls_call_needs *needs);
     void (*forward)(const struct ls_call *call);
     void (*backward)(const struct ls_call *call);
+    /* Of a kind that passes masks and merges inputs: the axis (the samples are axis 0) along which
+     * the inputs' masks are joined as they are; -1: what is masked in all inputs is masked. NULL:
+     * -1. */
+    int (*mask_axis)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
     size_t forward_points, backward_points; /* cross-replica points; and doubles at each: */
     size_t (*point_doubles)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
     /* Learning weights from the data before the first step (Normalization without a mean), by sums

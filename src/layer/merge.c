@@ -315,14 +315,17 @@ static const struct ls_layer_example more_inputs[] = {MORE_INPUTS, {0}};
 static const struct ls_layer_example many_inputs[] = {
     MORE_INPUTS, {"{}", "[[250], [250], [250]]", 1}, {0}};
 
+/* Keras leaves masked elements out. */
+#define COUNTS (LS_LAYER_READS_IN | LS_LAYER_REFUSES_MASKS)
+
 /* X(name in C, Keras' name, flags, most inputs, examples, summary) */
 #define LS_MERGES(X)                                                                               \
     X(add, "Add", 0, LS_TENSORS_MAX, many_inputs, "a + b + ..")                                    \
     X(subtract, "Subtract", 0, 2, two_inputs, "a - b")                                             \
-    X(multiply, "Multiply", LS_LAYER_READS_IN, LS_TENSORS_MAX, many_inputs, "a b ..")              \
+    X(multiply, "Multiply", COUNTS, LS_TENSORS_MAX, many_inputs, "a b ..")                         \
     X(average, "Average", 0, LS_TENSORS_MAX, many_inputs, "(a + b + ..) / n")                      \
-    X(maximum, "Maximum", LS_LAYER_READS_IN, LS_TENSORS_MAX, more_inputs, "the largest input")     \
-    X(minimum, "Minimum", LS_LAYER_READS_IN, LS_TENSORS_MAX, more_inputs, "the smallest input")
+    X(maximum, "Maximum", COUNTS, LS_TENSORS_MAX, more_inputs, "the largest input")                \
+    X(minimum, "Minimum", COUNTS, LS_TENSORS_MAX, more_inputs, "the smallest input")
 
 #define X(id, text, reads, most, list, help)                                                       \
     static void id##_all(const struct ls_call *call)                                               \

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/append.h"
+#include "model/build.h"
 
 static const struct ls_shape *edge_shape(const struct ls_model *model, struct ls_edge edge)
 {
@@ -17,6 +17,8 @@ static bool is_input(const struct ls_layer *layer)
 
 static void forget_graph(struct ls_model *model)
 {
+    for (; model->hidden > 0; model->hidden--)
+        ls_part_release(&(struct ls_part){.layer = model->layer[--model->layers]});
     ls_release(model->layer);
     ls_release(model->call);
     ls_release(model->input);
@@ -133,13 +135,12 @@ static ls_status check_shared(const struct ls_layer *layer, const struct ls_call
 static ls_status build_call(const struct ls_model *model, struct ls_graph_call *call)
 {
     struct ls_layer *layer = model->layer[call->layer];
+    LS_TRY(ls_layer_check_inputs(layer, call->shapes.inputs));
     for (size_t i = 0; i < call->shapes.inputs; i++)
         call->shapes.in[i] = *edge_shape(model, call->in[i]);
     if (layer->kind->shape) {
         LS_TRY(layer->kind->shape(layer, &call->shapes, &call->needs));
     } else {
-        if (call->shapes.inputs != 1)
-            return ls_layer_fail(layer, "takes one input, not %zu", call->shapes.inputs);
         call->shapes.outputs = 1;
         call->shapes.out[0] = call->shapes.in[0];
     }
@@ -177,23 +178,37 @@ static ls_status find_edge(const struct frame *f, struct ls_edge edge, struct ls
     return LS_OK;
 }
 
+ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
+                            size_t *number)
+{
+    LS_TRY(ls_reallocate(&model->call, model->calls + 1, sizeof *model->call));
+    struct ls_graph_call *call = &model->call[model->calls];
+    memset(call, 0, sizeof *call);
+    call->layer = new_call->layer->number;
+    call->inference = new_call->inference;
+    call->shapes.inputs = new_call->inputs;
+    memcpy(call->in, new_call->in, new_call->inputs * sizeof *call->in);
+    LS_TRY(build_call(model, call));
+    *number = model->calls++;
+    return LS_OK;
+}
+
 static ls_status call_layer(struct frame *f, const struct ls_use *use, struct results *results)
 {
-    struct ls_model *whole = f->whole;
+    struct ls_edge in[LS_TENSORS_MAX];
     struct ls_layer *layer = f->model->part[use->part].layer;
-    LS_TRY(ls_reallocate(&whole->call, whole->calls + 1, sizeof *whole->call));
-    struct ls_graph_call *call = &whole->call[whole->calls];
-    memset(call, 0, sizeof *call);
-    call->layer = layer->number;
-    call->inference = f->inference || use->inference;
-    call->shapes.inputs = use->inputs;
+    size_t call;
     for (size_t i = 0; i < use->inputs; i++)
-        LS_TRY(find_edge(f, use->in[i], &call->in[i]));
-    LS_TRY(build_call(whole, call));
-    results->count = call->shapes.outputs;
+        LS_TRY(find_edge(f, use->in[i], &in[i]));
+    LS_TRY(ls_graph_add_call(
+        f->whole, &(struct ls_graph_new){layer, in, use->inputs, f->inference || use->inference},
+        &call));
+    LS_TRY(ls_graph_mask(f->whole, call));
+    results->count = f->whole->call[call].shapes.outputs;
+    if (ls_layer_flags(layer) & LS_LAYER_MAKES_MASK)
+        results->count--; /* the mask is no result for users */
     for (size_t o = 0; o < results->count; o++)
-        results->edge[o] = (struct ls_edge){whole->calls, o};
-    whole->calls++;
+        results->edge[o] = (struct ls_edge){call, o};
     return LS_OK;
 }
 

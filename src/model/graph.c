@@ -54,6 +54,8 @@ void ls_model_free(struct ls_model *model)
         ls_release(model->use[u].out);
     free_texts(model->input_name, model->inputs);
     free_texts(model->output_name, model->outputs);
+    for (; model->hidden > 0; model->hidden--)
+        free_layer(model->layer[--model->layers]);
     ls_release(model->part);
     ls_release(model->use);
     ls_release(model->given);

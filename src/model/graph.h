@@ -16,7 +16,9 @@ struct ls_edge {
 struct ls_graph_call {
     size_t layer; /* index in layers */
     struct ls_edge in[LS_TENSORS_MAX];
-    bool inference;               /* its layer is not training, whatever the plan is */
+    bool inference; /* its layer is not training, whatever the plan is */
+    bool masked;    /* its results have a mask: a result of a call, one number a position */
+    struct ls_edge mask;
     struct ls_call_shapes shapes; /* with the inputs' count */
     struct ls_call_needs needs;
 };
@@ -61,6 +63,7 @@ struct ls_model {
     /* -- as it runs: nested models taken apart, set by ls_model_build of the outermost model */
     struct ls_layer **layer; /* of all parts, in Keras' order; the parts own them */
     size_t layers;
+    size_t hidden;              /* the last of them, which are of no part and compute masks */
     struct ls_graph_call *call; /* in an order in which they can run */
     size_t calls;
     struct ls_edge *input, *output; /* results of calls; inputs and outputs of them */

@@ -157,7 +157,11 @@ static ls_status resolve_from(struct ls_graph_parser *p, size_t index)
     const struct ls_tree *from = entry->from;
     if (entry->input)
         return from ? ls_fail_at(from, LS_BAD_INPUT, "an input comes from nowhere") : LS_OK;
-    if (!from && (index == 0 || (p->entry[index - 1].input && p->model->inputs > 1)))
+    if (!from && index == 0)
+        return ls_fail_at(entry->tree, LS_BAD_INPUT,
+                          "the first layer comes `from` nowhere: the model's inputs are among its "
+                          "layers");
+    if (!from && p->entry[index - 1].input && p->model->inputs > 1)
         return ls_fail_at(entry->tree, LS_BAD_INPUT,
                           "the model has several inputs: say which one this layer comes `from`");
     if (!from)

@@ -41,9 +41,12 @@ static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options 
     plan->outputs = options->outputs ? options->output_count : plan->model->outputs;
     LS_TRY(ls_allocate(&plan->output, plan->outputs, sizeof *plan->output));
     for (size_t i = 0; i < plan->outputs; i++) {
+        const struct ls_graph_call *call = &plan->model->call[wanted[i].call];
+        size_t last =
+            call->masked && call->mask.call > wanted[i].call ? call->mask.call : wanted[i].call;
         plan->output[i] = wanted[i];
-        if (wanted[i].call + 1 > plan->calls)
-            plan->calls = wanted[i].call + 1;
+        if (last + 1 > plan->calls)
+            plan->calls = last + 1;
     }
     LS_TRY(ls_allocate(&plan->call, plan->calls, sizeof *plan->call));
     for (size_t i = 0; i < plan->outputs; i++)
@@ -100,6 +103,17 @@ static size_t readers(const struct ls_plan *plan, struct ls_edge edge)
     return count;
 }
 
+/* Whether the loss reads it: an output, or the mask of one. */
+static bool is_kept(const struct ls_plan *plan, struct ls_edge edge)
+{
+    for (size_t i = 0; i < plan->outputs; i++) {
+        const struct ls_graph_call *call = &plan->model->call[plan->output[i].call];
+        if (same_edge(plan->output[i], edge) || (call->masked && same_edge(call->mask, edge)))
+            return true;
+    }
+    return false;
+}
+
 /* The last time at which the values of an edge are read, but for the forward pass of call `except`.
  */
 static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, size_t except)
@@ -107,9 +121,8 @@ static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, siz
     int64_t until = -1;
     if (plan->call[edge.call].wants_grad && (ls_plan_flags(plan, edge.call) & LS_LAYER_READS_OUT))
         until = backward_time(plan, edge.call);
-    for (size_t i = 0; i < plan->outputs; i++)
-        if (same_edge(plan->output[i], edge) && until < (int64_t)plan->calls)
-            until = (int64_t)plan->calls;
+    if (is_kept(plan, edge))
+        until = until < (int64_t)plan->calls ? (int64_t)plan->calls : until;
     for (size_t c = edge.call + 1; c < plan->calls; c++)
         for (size_t i = 0; i < plan->model->call[c].shapes.inputs; i++) {
             if (!same_edge(plan->model->call[c].in[i], edge))
@@ -330,9 +343,25 @@ static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c
     }
 }
 
+static bool has_masks(const struct ls_plan *plan)
+{
+    for (size_t o = 0; o < plan->outputs; o++)
+        if (plan->model->call[plan->output[o].call].masked)
+            return true;
+    return false;
+}
+
+/* The loss is a mean over the positions of the global batch that count: a point before it. */
+static void add_count(struct ls_plan *plan)
+{
+    plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_COUNT, 0, 0};
+    plan->point[plan->segments - 1] = plan->outputs;
+    plan->segment[plan->segments++] = plan->items;
+}
+
 static ls_status order_items(struct ls_plan *plan)
 {
-    size_t room = 1;
+    size_t room = 3;
     for (size_t c = 0; c < plan->calls; c++) {
         const struct ls_layer_kind *kind = layer_of(plan, c)->kind;
         room += 2 + kind->forward_points + kind->backward_points;
@@ -344,6 +373,8 @@ static ls_status order_items(struct ls_plan *plan)
     for (size_t c = 0; c < plan->calls; c++)
         if (!plan->call[c].view && !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
             add_items(plan, LS_PLAN_FORWARD, c);
+    if (plan->training && has_masks(plan))
+        add_count(plan);
     if (plan->training) {
         plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_LOSS, 0, 0};
         for (size_t c = plan->calls; c-- > 0;)

@@ -64,6 +64,11 @@ void ls_plan_execute(struct ls_plan_run *run, size_t segment);
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output);
 float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output);
 
+/* The mask of an output, [rows][positions] (1: counts, 0: does not), or NULL where it has none; and
+ * how many positions of the global batch count, known while the loss runs. */
+const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output);
+double ls_plan_output_valid(const struct ls_plan_run *run, size_t output);
+
 /* After a forward pass that gave NaN or infinity: runs it again call by call and returns the first
  * layer whose result is not finite, or NULL. The inputs must be fresh; plans without points only.
  */

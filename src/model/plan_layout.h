@@ -15,7 +15,8 @@ struct ls_interval {
  * memory. */
 ls_status ls_intervals_place(struct ls_interval *interval, size_t count, size_t *floats);
 
-enum ls_plan_action { LS_PLAN_FORWARD, LS_PLAN_LOSS, LS_PLAN_BACKWARD };
+/* LS_PLAN_COUNT: of the positions that the outputs' masks let through, for the point after it. */
+enum ls_plan_action { LS_PLAN_FORWARD, LS_PLAN_COUNT, LS_PLAN_LOSS, LS_PLAN_BACKWARD };
 
 struct ls_plan_item {
     enum ls_plan_action action;

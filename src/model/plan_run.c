@@ -162,11 +162,31 @@ static void backward(const struct ls_plan_run *run, const struct bound_call *bou
         add_gradients(run, bound, c);
 }
 
+static size_t mask_floats(const struct ls_plan_run *run, size_t output)
+{
+    const struct ls_model *model = run->plan->model;
+    struct ls_edge mask = model->call[run->plan->output[output].call].mask;
+    return (size_t)(ls_shape_count(&model->call[mask.call].shapes.out[mask.output]) * run->rows);
+}
+
+/* For the point before the loss. */
+static void count_positions(struct ls_plan_run *run)
+{
+    for (size_t o = 0; o < run->plan->outputs; o++) {
+        const float *mask = ls_plan_output_mask(run, o);
+        run->point[o] = mask ? ls_k->sum(mask, mask_floats(run, o)) : 0;
+    }
+}
+
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
 {
     struct bound_call bound;
     if (item->action == LS_PLAN_LOSS) {
         run->plan->loss(run->user, run);
+        return;
+    }
+    if (item->action == LS_PLAN_COUNT) {
+        count_positions(run);
         return;
     }
     bind(&bound, run, item);
@@ -198,6 +218,18 @@ const float *ls_plan_output(const struct ls_plan_run *run, size_t output)
 {
     struct ls_edge edge = run->plan->output[output];
     return place(run, run->plan->call[edge.call].value[edge.output]);
+}
+
+const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output)
+{
+    const struct ls_plan *plan = run->plan;
+    const struct ls_graph_call *call = &plan->model->call[plan->output[output].call];
+    return call->masked ? place(run, plan->call[call->mask.call].value[call->mask.output]) : NULL;
+}
+
+double ls_plan_output_valid(const struct ls_plan_run *run, size_t output)
+{
+    return run->point[output];
 }
 
 float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output)

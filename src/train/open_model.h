@@ -15,8 +15,8 @@ ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path);
 ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, struct ls_comm *comm,
                             const char *path, bool trained);
 
-/* Opens the models that a run file names in a layer's place, on all ranks: for ls_model_parse, which
- * is then collective. */
+/* Opens the models that a run file names in a layer's place, on all ranks: for ls_model_parse,
+ * which is then collective. */
 struct ls_model_files ls_model_files_all(struct ls_comm *comm);
 
 #endif

@@ -192,6 +192,7 @@ static void test_refused_shapes(void **state)
     refuse("model:\n  input: {shape: []}\n  layers:\n    - Softmax\n",
            "run.yaml:4: layers[0]: the input needs at least one axis beside the samples, it is "
            "(None,)");
+    refuse(HEAD "    - Add\n", "run.yaml:4: layers[0]: it takes at least 2 inputs, not 1");
 }
 
 static void refuse_weights(const char *yaml, const char *wanted)

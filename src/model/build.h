@@ -1,0 +1,21 @@
+/* The graph that runs, while it is made: shared by the parts of it. */
+#ifndef MODEL_BUILD_H
+#define MODEL_BUILD_H
+
+#include "model/append.h"
+
+/* A call to be added. */
+struct ls_graph_new {
+    struct ls_layer *layer; /* of the model's flat list */
+    const struct ls_edge *in;
+    size_t inputs;
+    bool inference;
+};
+
+/* Adds a call at the end, with its shapes; the layer is built when it is its first. */
+ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
+                            size_t *call);
+/* Finds the mask of a call's results, adding calls that compute it where masks are merged. */
+ls_status ls_graph_mask(struct ls_model *model, size_t call);
+
+#endif
