@@ -179,27 +179,37 @@ static ls_status resolve_from(struct ls_graph_parser *p, size_t index)
     return LS_OK;
 }
 
+static ls_status fail_unknown_layer(const struct ls_graph_parser *p, const struct ls_tree *place,
+                                    const char *name)
+{
+    const char **known = NULL;
+    LS_TRY(ls_allocate(&known, p->model->parts + 1, sizeof *known));
+    for (size_t i = 0; i < p->model->parts; i++)
+        known[i] = ls_part_name(&p->model->part[i]);
+    const char *near = ls_nearest(name, known);
+    ls_status status = near ? ls_fail_at(place, LS_BAD_INPUT,
+                                         "there is no layer '%s' (did you mean '%s'?)", name, near)
+                            : ls_fail_at(place, LS_BAD_INPUT, "there is no layer '%s'", name);
+    ls_release(known);
+    return status;
+}
+
 static ls_status resolve_apply(const struct ls_graph_parser *p, struct ls_entry *entry)
 {
     const char *name;
-    const char *known[] = {NULL, NULL};
     if (!entry->apply)
         return LS_OK;
     LS_TRY(ls_tree_text(entry->apply, &name));
     for (size_t i = 0; i < p->model->parts; i++) {
-        known[0] = ls_part_name(&p->model->part[i]);
-        if (strcmp(known[0], name) == 0) {
-            const struct ls_layer *layer = p->model->part[i].layer;
-            entry->part = i;
-            return layer && layer->kind->flags & LS_LAYER_INPUT
-                       ? ls_fail_at(entry->apply, LS_BAD_INPUT, "an input is no layer to apply")
-                       : LS_OK;
-        }
-        if (ls_nearest(name, known))
-            return ls_fail_at(entry->apply, LS_BAD_INPUT,
-                              "there is no layer '%s' (did you mean '%s'?)", name, known[0]);
+        const struct ls_layer *layer = p->model->part[i].layer;
+        if (strcmp(ls_part_name(&p->model->part[i]), name) != 0)
+            continue;
+        entry->part = i;
+        return layer && layer->kind->flags & LS_LAYER_INPUT
+                   ? ls_fail_at(entry->apply, LS_BAD_INPUT, "an input is no layer to apply")
+                   : LS_OK;
     }
-    return ls_fail_at(entry->apply, LS_BAD_INPUT, "there is no layer '%s'", name);
+    return fail_unknown_layer(p, entry->apply, name);
 }
 
 /* -- inputs and outputs */

@@ -163,6 +163,9 @@ static void test_refused_names(void **state)
            "run.yaml:4: layers[0] Dense name: the name 'x' is used twice");
     refuse(HEAD "    - Dense: {units: 2}\n    - apply: dens\n      from: x\n",
            "run.yaml:5: layers[1] apply: there is no layer 'dens' (did you mean 'dense'?)");
+    refuse(HEAD "    - Dense: {units: 2, name: dens1}\n    - Dense: {units: 2, name: dens2}\n"
+                "    - apply: dens2\n      from: x\n      as: y\n  outputs: [dens2, z]\n",
+           "run.yaml:9: outputs[1]: nothing is named 'z' in this model");
     refuse(HEAD "    - Dense: {units: 2}\n    - apply: encode\n",
            "run.yaml:5: layers[1] apply: there is no layer 'encode'");
     refuse(HEAD "    - Dense: {units: 2}\n    - apply: x\n",
