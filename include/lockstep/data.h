@@ -30,6 +30,20 @@ struct ls_data_arrays {
 };
 LS_API ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays *arrays);
 
+/* The same for models of several inputs or outputs, and for sample weights: arrays by name. An
+ * input or target is named as the model names its input or output; where there is only one, x or y.
+ * The weights of the losses and of weighted_metrics are named sample_weight, or
+ * OUTPUT_sample_weight for one output alone: a number a sample, or one a position (of the output's
+ * shape without its last axis). LS_USAGE for an array without name, values or size, and for a name
+ * given twice. */
+struct ls_data_array {
+    const char *name;    /* copied */
+    const float *values; /* [samples][size] */
+    size_t size;
+};
+LS_API ls_status ls_data_from_columns(struct ls_data **data, int64_t samples,
+                                      const struct ls_data_array *arrays, size_t count);
+
 /* A reader by sample index. */
 struct ls_data_reader {
     int64_t samples;

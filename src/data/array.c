@@ -5,35 +5,32 @@
 #include "base/memory.h"
 #include "data/source.h"
 
-/* One column x, and y where it has a size. */
-static ls_status init_columns(struct ls_data *data, size_t x_size, size_t y_size)
+/* A column of `size` numbers a sample. */
+static ls_status add_column(struct ls_data *data, const char *name, size_t size)
 {
-    const struct {
-        const char *name;
-        size_t size;
-    } columns[] = {{"x", x_size}, {"y", y_size}};
-
-    for (size_t i = 0; i < 2; i++) {
-        struct ls_column *column = &data->column[data->columns];
-
-        if (columns[i].size == 0)
-            continue;
-        data->columns++;
-        LS_TRY(ls_column_init(column, columns[i].name, LS_NUMBER_FLOAT));
-        column->shape = (struct ls_shape){.rank = 1, .size = {(int64_t)columns[i].size}};
-        column->flat = true;
-    }
+    struct ls_column *column = &data->column[data->columns++];
+    LS_TRY(ls_column_init(column, name, LS_NUMBER_FLOAT));
+    column->shape = (struct ls_shape){.rank = 1, .size = {(int64_t)size}};
+    column->flat = true;
     return LS_OK;
+}
+
+static ls_status check_samples(int64_t samples)
+{
+    if (samples >= 1)
+        return LS_OK;
+    return ls_fail(LS_BAD_INPUT, "data of %lld samples: at least 1 is needed", (long long)samples);
+}
+
+static bool fits_memory(size_t size)
+{
+    return size <= (size_t)PTRDIFF_MAX / sizeof(float);
 }
 
 static ls_status check_sizes(int64_t samples, size_t x_size, size_t y_size)
 {
-    const size_t most = (size_t)PTRDIFF_MAX / sizeof(float);
-
-    if (samples < 1)
-        return ls_fail(LS_BAD_INPUT, "data of %lld samples: at least 1 is needed",
-                       (long long)samples);
-    if (x_size < 1 || x_size > most || y_size > most)
+    LS_TRY(check_samples(samples));
+    if (x_size < 1 || !fits_memory(x_size) || !fits_memory(y_size))
         return ls_fail(LS_USAGE, "data with %zu inputs and %zu targets a sample", x_size, y_size);
     return LS_OK;
 }
@@ -42,7 +39,7 @@ static ls_status check_sizes(int64_t samples, size_t x_size, size_t y_size)
 
 struct arrays {
     struct ls_data data;
-    const float *values[2]; /* borrowed */
+    const float **values; /* by column, borrowed */
 };
 
 static ls_status read_arrays(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
@@ -58,29 +55,64 @@ static ls_status read_arrays(struct ls_data *data, size_t column, void *bytes, c
     return LS_OK;
 }
 
-static const struct ls_data_kind arrays_kind = {.read = read_arrays};
+static void release_arrays(struct ls_data *data)
+{
+    ls_release(((struct arrays *)data)->values);
+}
 
-ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays *given)
+static const struct ls_data_kind arrays_kind = {.read = read_arrays, .release = release_arrays};
+
+static ls_status check_arrays(const struct ls_data_array *given, size_t count)
+{
+    if (count < 1)
+        return ls_fail(LS_USAGE, "data from arrays: there are none");
+    for (size_t i = 0; i < count; i++) {
+        if (!given[i].name || !given[i].name[0])
+            return ls_fail(LS_USAGE, "data from arrays: array %zu has no name", i);
+        if (!given[i].values || given[i].size < 1 || !fits_memory(given[i].size))
+            return ls_fail(LS_USAGE, "data from arrays: '%s' has %s", given[i].name,
+                           given[i].values ? "no size that can be" : "no values");
+        for (size_t other = 0; other < i; other++)
+            if (strcmp(given[other].name, given[i].name) == 0)
+                return ls_fail(LS_USAGE, "data from arrays: '%s' is there twice", given[i].name);
+    }
+    return LS_OK;
+}
+
+ls_status ls_data_from_columns(struct ls_data **data, int64_t samples,
+                               const struct ls_data_array *given, size_t count)
 {
     struct arrays *arrays;
     ls_status status;
 
     *data = NULL;
+    LS_TRY(check_samples(samples));
+    LS_TRY(check_arrays(given, count));
+    LS_TRY(ls_data_create(&arrays, sizeof *arrays, &arrays_kind, "arrays", count));
+    arrays->data.samples = samples;
+    LS_TRY_OUT(ls_allocate(&arrays->values, count, sizeof *arrays->values));
+    for (size_t i = 0; i < count; i++) {
+        arrays->values[i] = given[i].values;
+        LS_TRY_OUT(add_column(&arrays->data, given[i].name, given[i].size));
+        arrays->data.column[i].in_memory = true;
+    }
+    *data = &arrays->data;
+    return LS_OK;
+out:
+    ls_data_free(&arrays->data);
+    return status;
+}
+
+ls_status ls_data_from_arrays(struct ls_data **data, const struct ls_data_arrays *given)
+{
+    const struct ls_data_array arrays[] = {{"x", given->x, given->x_size},
+                                           {"y", given->y, given->y_size}};
+
+    *data = NULL;
     LS_TRY(check_sizes(given->samples, given->x_size, given->y_size));
     if (!given->x || (given->y == NULL) != (given->y_size == 0))
         return ls_fail(LS_USAGE, "data from arrays: an array is missing or has no size");
-    LS_TRY(ls_data_create(&arrays, sizeof *arrays, &arrays_kind, "arrays", 2));
-    arrays->data.samples = given->samples;
-    arrays->values[0] = given->x;
-    arrays->values[1] = given->y;
-    status = init_columns(&arrays->data, given->x_size, given->y_size);
-    for (size_t i = 0; i < arrays->data.columns; i++)
-        arrays->data.column[i].in_memory = true;
-    if (status == LS_OK)
-        *data = &arrays->data;
-    else
-        ls_data_free(&arrays->data);
-    return status;
+    return ls_data_from_columns(data, given->samples, arrays, given->y ? 2 : 1);
 }
 
 /* -- a reader */
@@ -173,7 +205,9 @@ ls_status ls_data_from_reader(struct ls_data **data, const struct ls_data_reader
     reader->data.samples = given->samples;
     reader->data.unread = true;
     reader->call = *given;
-    status = init_columns(&reader->data, given->x_size, given->y_size);
+    status = add_column(&reader->data, "x", given->x_size);
+    if (status == LS_OK && given->y_size > 0)
+        status = add_column(&reader->data, "y", given->y_size);
     if (status == LS_OK)
         *data = &reader->data;
     else

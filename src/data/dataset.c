@@ -35,7 +35,7 @@ ls_status ls_column_init(struct ls_column *column, const char *name, enum ls_num
         {"x", LS_COLUMN_INPUT}, {"y", LS_COLUMN_TARGET}, {"sample_weight", LS_COLUMN_WEIGHT}};
 
     column->type = type;
-    column->role = LS_COLUMN_OTHER;
+    column->role = ls_ends_with(name, "_sample_weight") ? LS_COLUMN_WEIGHT : LS_COLUMN_OTHER;
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
         if (strcmp(roles[i].name, name) == 0)
             column->role = roles[i].role;
@@ -132,6 +132,16 @@ const char *ls_data_locate(const struct ls_data *data, int64_t sample, int64_t *
         return data->kind->locate(data, sample, within);
     *within = sample;
     return data->name;
+}
+
+bool ls_data_has(const struct ls_data *data, const char *name)
+{
+    bool has = false;
+    for (size_t i = 0; i < data->columns; i++)
+        has |= strcmp(data->column[i].name, name) == 0;
+    for (size_t i = 0; i < data->passed_overs; i++)
+        has |= strcmp(data->passed_over[2 * i], name) == 0;
+    return has;
 }
 
 static ls_status fail_to_find(const struct ls_data *data, const char *name)

@@ -11,7 +11,8 @@
 #include "kernel/kernels.h"
 #include "lockstep/data.h"
 
-/* By name: x, y, sample_weight; what another name is, the model's inputs and outputs say. */
+/* By name: x, y, sample_weight and OUTPUT_sample_weight; what another name is, the model's inputs
+ * and outputs say. */
 enum ls_column_role { LS_COLUMN_INPUT, LS_COLUMN_TARGET, LS_COLUMN_WEIGHT, LS_COLUMN_OTHER };
 
 /* One dataset of a split, or one array. */
@@ -38,6 +39,8 @@ const struct ls_column *ls_data_column(const struct ls_data *data, size_t index)
  * one cannot be used (datasets of a split that are no numbers by sample are passed over until
  * they are asked for). */
 ls_status ls_data_find(const struct ls_data *data, const char *name, size_t *column);
+/* Whether there is one of this name, be it one that cannot be used. */
+bool ls_data_has(const struct ls_data *data, const char *name);
 /* "mnist.h5:train", for messages. */
 const char *ls_data_name(const struct ls_data *data);
 /* The name of what holds this sample (one of several files; the whole of a slice), and in *within

@@ -68,4 +68,10 @@ struct ls_loss_kind {
 
 extern const struct ls_registry ls_losses;
 
+/* "crossentropy" and "ce" name no kind: Keras resolves them by the output and the target. The kind
+ * for an output with `columns` last elements whose target has the form; NULL for other names (look
+ * in the registry then). */
+const struct ls_loss_kind *ls_loss_resolve(const char *name, int64_t columns,
+                                           enum ls_target_form target);
+
 #endif

@@ -1,4 +1,6 @@
 /* The kinds of losses: one row each. */
+#include <strings.h>
+
 #include "loss/loss.h"
 
 #define LS_LOSSES(X)                                                                               \
@@ -20,6 +22,17 @@ static const struct ls_kind *const kinds[] = {
         NULL};
 
 const struct ls_registry ls_losses = {.noun = "loss", .kinds = kinds};
+
+const struct ls_loss_kind *ls_loss_resolve(const char *name, int64_t columns,
+                                           enum ls_target_form target)
+{
+    if (strcasecmp(name, "crossentropy") != 0 && strcasecmp(name, "ce") != 0)
+        return NULL;
+    if (columns == 1)
+        return &ls_loss_binary_crossentropy;
+    return target == LS_TARGET_CLASS ? &ls_loss_sparse_categorical_crossentropy
+                                     : &ls_loss_categorical_crossentropy;
+}
 
 const char *const ls_reduction_names[] = {[LS_REDUCTION_MEAN] = "sum_over_batch_size",
                                           [LS_REDUCTION_SUM] = "sum",

@@ -22,48 +22,141 @@ static ls_status find_input(struct ls_columns *columns, const struct ls_model *m
                    ls_data_name(data), column->name, found, wanted);
 }
 
-static void use_target(struct ls_columns *columns, const struct ls_objective_output *output)
+static void use_target(struct ls_columns *columns, const struct ls_objective *objective, size_t o)
 {
-    struct ls_column_use *use = &columns->use[columns->uses++];
-    use->column = output->target;
-    use->finite = true;
-    use->classes = output->form == LS_TARGET_CLASS ? output->columns : 0;
-    use->what = "target";
+    const struct ls_objective_output *output = &objective->output[o];
+    columns->output[o] = (struct ls_output_use){.target = LS_NO_USE, .weight = LS_NO_USE};
+    if (!output->has_target)
+        return;
+    columns->output[o].target = columns->uses;
+    columns->use[columns->uses++] = (struct ls_column_use){
+        .column = output->target,
+        .finite = true,
+        .classes = output->form == LS_TARGET_CLASS ? output->columns : 0,
+        .what = output->what,
+    };
 }
 
-static ls_status use_weight(struct ls_columns *columns, const struct ls_data *data)
+/* -- sample weights */
+
+/* Whether the data's column of this name is an input or a target of the model. */
+static bool is_taken(const struct ls_model *model, const char *name)
 {
-    char shape[LS_SHAPE_TEXT];
-    for (size_t c = 0; c < ls_data_columns(data); c++) {
-        const struct ls_column *column = ls_data_column(data, c);
-        if (column->role != LS_COLUMN_WEIGHT)
-            continue;
-        ls_shape_format(shape, &column->shape);
-        if (ls_shape_count(&column->shape) != 1)
-            return ls_fail(LS_BAD_INPUT, "%s: '%s' has shape %s, but a sample has one weight",
-                           ls_data_name(data), column->name, shape);
-        columns->weighted = true;
-        columns->use[columns->uses++] =
-            (struct ls_column_use){.column = c, .finite = true, .what = "sample weight"};
+    bool taken = false;
+    for (size_t i = 0; model->inputs > 1 && i < model->inputs; i++)
+        taken |= strcmp(model->layer[model->call[model->input[i].call].layer]->name, name) == 0;
+    for (size_t o = 0; model->outputs > 1 && o < model->outputs; o++)
+        taken |= strcmp(model->output_name[o], name) == 0;
+    return taken;
+}
+
+/* The column of an output's weights: *found is false where it has none. */
+static ls_status find_weight(bool *found, size_t *column, const struct ls_model *model,
+                             const char *output, const struct ls_data *data)
+{
+    static const char common[] = "sample_weight";
+    char *own = NULL;
+    LS_TRY(ls_format(&own, "%s_%s", output, common));
+    const char *name = ls_data_has(data, own) && !is_taken(model, own) ? own : common;
+    ls_status status = LS_OK;
+    *found = ls_data_has(data, name) && !is_taken(model, name);
+    if (*found)
+        status = ls_data_find(data, name, column);
+    ls_release(own);
+    return status;
+}
+
+static ls_status check_weight(bool *by_position, const struct ls_objective_output *output,
+                              size_t outputs, const struct ls_data *data, size_t c)
+{
+    const struct ls_column *column = ls_data_column(data, c);
+    struct ls_shape positions = *output->shape;
+    char found[LS_SHAPE_TEXT], wanted[LS_SHAPE_TEXT];
+    *by_position = false;
+    if (ls_shape_count(&column->shape) == 1)
+        return LS_OK;
+    *by_position = true;
+    if (output->inner > 1 && ls_column_fits_positions(column, output->shape))
+        return LS_OK;
+    ls_shape_format(found, &column->shape);
+    if (output->inner == 1)
+        return ls_fail(LS_BAD_INPUT, "%s: '%s' has shape %s, but a sample has one weight%s%s",
+                       ls_data_name(data), column->name, found, outputs > 1 ? " in output " : "",
+                       outputs > 1 ? output->name : "");
+    positions.rank--;
+    ls_shape_format(wanted, &positions);
+    return ls_fail(LS_BAD_INPUT,
+                   "%s: '%s' has shape %s, but a sample has one weight, or, in output %s, %s",
+                   ls_data_name(data), column->name, found, output->name, wanted);
+}
+
+static size_t use_of(const struct ls_columns *columns, size_t column)
+{
+    for (size_t u = columns->inputs; u < columns->uses; u++)
+        if (columns->use[u].column == column)
+            return u;
+    return LS_NO_USE;
+}
+
+/* Outputs with common weights share a use. */
+static ls_status use_weight(struct ls_columns *columns, const struct ls_objective *objective,
+                            size_t o, const struct ls_data *data)
+{
+    const struct ls_model *model = objective->model;
+    const struct ls_objective_output *output = &objective->output[o];
+    struct ls_output_use *use = &columns->output[o];
+    bool found;
+    size_t column;
+    if (!output->has_target)
+        return LS_OK;
+    LS_TRY(find_weight(&found, &column, model, output->name, data));
+    if (!found)
+        return LS_OK;
+    LS_TRY(check_weight(&use->by_position, output, model->outputs, data, column));
+    use->weight = use_of(columns, column);
+    if (use->weight == LS_NO_USE) {
+        const char *name = ls_data_column(data, column)->name;
+        use->weight = columns->uses;
+        columns->use[columns->uses++] = (struct ls_column_use){
+            .column = column,
+            .finite = true,
+            .what = strcmp(name, "sample_weight") == 0 ? "sample weight" : name,
+        };
     }
+    return LS_OK;
+}
+
+/* -- the whole */
+
+static ls_status use_outputs(struct ls_columns *columns, const struct ls_objective *objective,
+                             const struct ls_data *data)
+{
+    size_t outputs = objective->model->outputs;
+    LS_TRY(ls_allocate(&columns->output, outputs, sizeof *columns->output));
+    columns->outputs = outputs;
+    for (size_t o = 0; o < outputs; o++)
+        use_target(columns, objective, o);
+    for (size_t o = 0; o < outputs; o++)
+        LS_TRY(use_weight(columns, objective, o, data));
     return LS_OK;
 }
 
 ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *model,
                           const struct ls_objective *objective, const struct ls_data *data)
 {
+    size_t room = model->inputs + 2 * model->outputs;
     ls_status status;
     memset(columns, 0, sizeof *columns);
     columns->inputs = model->inputs;
-    LS_TRY(ls_allocate(&columns->use, model->inputs + model->outputs + 1, sizeof *columns->use));
+    LS_TRY_OUT(ls_allocate(&columns->use, room, sizeof *columns->use));
+    LS_TRY_OUT(ls_allocate(&columns->floats, room, sizeof *columns->floats));
     for (size_t i = 0; i < model->inputs; i++)
         LS_TRY_OUT(find_input(columns, model, i, data));
-    if (!objective)
-        return LS_OK;
-    columns->targets = model->outputs;
-    for (size_t o = 0; o < model->outputs; o++)
-        use_target(columns, &objective->output[o]);
-    LS_TRY_OUT(use_weight(columns, data));
+    if (objective)
+        LS_TRY_OUT(use_outputs(columns, objective, data));
+    for (size_t u = 0; u < columns->uses; u++)
+        columns->floats[u] =
+            (size_t)ls_shape_count(&ls_data_column(data, columns->use[u].column)->shape);
     return LS_OK;
 out:
     ls_columns_release(columns);
@@ -73,5 +166,7 @@ out:
 void ls_columns_release(struct ls_columns *columns)
 {
     ls_release(columns->use);
+    ls_release(columns->floats);
+    ls_release(columns->output);
     memset(columns, 0, sizeof *columns);
 }

@@ -14,6 +14,7 @@ struct ls_evaluator {
     struct ls_measure_room room;
     double *block_sums; /* [block of this rank][doubles] */
     double *sums;       /* of all */
+    double *losses;
 };
 
 static ls_status make(struct ls_evaluator *e, const struct ls_tree *compile)
@@ -28,6 +29,7 @@ static ls_status make(struct ls_evaluator *e, const struct ls_tree *compile)
     struct ls_range mine = ls_scan_mine(e->scan);
     LS_TRY(
         ls_allocate(&e->block_sums, (size_t)(mine.end - mine.begin) * doubles + 1, sizeof(double)));
+    LS_TRY(ls_allocate(&e->losses, ls_objective_losses(e->objective), sizeof(double)));
     return ls_allocate(&e->sums, doubles, sizeof(double));
 }
 
@@ -61,6 +63,7 @@ void ls_evaluator_free(struct ls_evaluator *evaluator)
     ls_measure_room_release(&evaluator->room);
     ls_release(evaluator->block_sums);
     ls_release(evaluator->sums);
+    ls_release(evaluator->losses);
     ls_release(evaluator);
 }
 
@@ -74,20 +77,16 @@ static ls_status measure_block(void *user, const struct ls_plan_run *run,
 {
     struct ls_evaluator *e = user;
     const struct ls_columns *columns = ls_scan_columns(e->scan);
-    const float *target[LS_TENSORS_MAX];
     size_t doubles = ls_objective_doubles(e->objective);
     double *sums = e->block_sums + (size_t)(block - ls_scan_mine(e->scan).begin) * doubles;
     memset(sums, 0, doubles * sizeof *sums);
-    for (size_t o = 0; o < columns->targets; o++)
-        target[o] = batch->column[columns->inputs + o];
     struct ls_measure measure = {
         .run = run,
-        .target = target,
-        .weight = columns->weighted ? batch->column[columns->uses - 1] : NULL,
         .global_rows = batch->rows,
         .sums = sums,
         .room = &e->room,
     };
+    ls_measure_aim(&e->room, columns, batch->column, 0);
     ls_objective_measure(e->objective, &measure);
     return LS_OK;
 }
@@ -97,7 +96,8 @@ ls_status ls_evaluator_run(struct ls_evaluator *e, double *values)
     LS_TRY(ls_comm_agree(e->comm, ls_scan_run(e->scan, measure_block, e)));
     LS_TRY(ls_comm_sum_blocks(e->comm, e->sums, e->block_sums, ls_scan_blocks(e->scan),
                               ls_objective_doubles(e->objective)));
-    double loss = ls_objective_loss(e->objective, e->sums, ls_data_samples(e->data));
-    ls_objective_values(e->objective, e->sums, loss + ls_model_penalty(e->model), values);
+    ls_objective_loss(e->objective, e->sums, ls_data_samples(e->data), e->losses);
+    e->losses[0] += ls_model_penalty(e->model);
+    ls_objective_values(e->objective, e->sums, e->losses, values);
     return LS_OK;
 }

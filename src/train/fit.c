@@ -7,8 +7,9 @@
 #include "kernel/kernels.h"
 #include "train/evaluator.h"
 
-/* The sums of an epoch so far: seconds, samples, losses times samples, then the objective's. */
-enum { PART_SECONDS, PART_SAMPLES, PART_LOSS, PART_OBJECTIVE };
+/* The sums of an epoch so far: seconds, samples, each step's losses times its samples, then the
+ * objective's. */
+enum { PART_SECONDS, PART_SAMPLES, PART_LOSSES };
 
 struct ls_fit_run {
     struct ls_fit_job job;
@@ -18,7 +19,9 @@ struct ls_fit_run {
     const char **name; /* loss, metrics, val_loss, val_metrics */
     char **val_name;   /* owned */
     double *value;
+    double *loss;  /* the epoch's so far */
     size_t names;  /* of each half */
+    size_t losses; /* of these, the first */
     int64_t saved; /* iteration of the last save, or -1 */
     struct ls_fit_state state;
     ls_status pending; /* of this rank's hooks, for the next step */
@@ -38,7 +41,9 @@ static ls_status name_values(struct ls_fit_run *run)
         LS_TRY(ls_format(&run->val_name[i], "val_%s", run->name[i]));
         run->name[run->names + i] = run->val_name[i];
     }
-    run->state.partials = PART_OBJECTIVE + ls_objective_doubles(objective);
+    run->losses = ls_objective_losses(objective);
+    LS_TRY(ls_allocate(&run->loss, run->losses, sizeof *run->loss));
+    run->state.partials = PART_LOSSES + run->losses + ls_objective_doubles(objective);
     return ls_allocate(&run->partial, run->state.partials, sizeof *run->partial);
 }
 
@@ -91,6 +96,7 @@ void ls_fit_free(struct ls_fit_run *run)
     ls_release(run->val_name);
     ls_release(run->name);
     ls_release(run->value);
+    ls_release(run->loss);
     ls_release(run->partial);
     ls_release(run);
 }
@@ -160,13 +166,16 @@ static ls_status save(struct ls_fit_run *run)
 
 static void add_step(struct ls_fit_run *run, const struct ls_step_result *result)
 {
-    double *partial = run->partial;
+    double *partial = run->partial, *sums = partial + PART_LOSSES + run->losses;
+    const struct ls_objective *objective = ls_stepper_objective(run->stepper);
     partial[PART_SAMPLES] += (double)result->rows;
-    partial[PART_LOSS] += result->loss * (double)result->rows;
-    for (size_t i = PART_OBJECTIVE; i < run->state.partials; i++)
-        partial[i] += result->sums[i - PART_OBJECTIVE];
-    ls_objective_values(ls_stepper_objective(run->stepper), partial + PART_OBJECTIVE,
-                        partial[PART_LOSS] / partial[PART_SAMPLES], run->value);
+    for (size_t i = 0; i < run->losses; i++) {
+        partial[PART_LOSSES + i] += result->losses[i] * (double)result->rows;
+        run->loss[i] = partial[PART_LOSSES + i] / partial[PART_SAMPLES];
+    }
+    for (size_t i = 0; i < ls_objective_doubles(objective); i++)
+        sums[i] += result->sums[i];
+    ls_objective_values(objective, sums, run->loss, run->value);
     run->state.count = run->names;
 }
 

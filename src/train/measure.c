@@ -22,6 +22,7 @@ ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_o
     LS_TRY_OUT(ls_allocate(&room->target, numbers, sizeof(float)));
     LS_TRY_OUT(ls_allocate(&room->prediction, numbers, sizeof(float)));
     LS_TRY_OUT(ls_allocate(&room->work, numbers, sizeof(float)));
+    LS_TRY_OUT(ls_allocate(&room->output, objective->model->outputs, sizeof *room->output));
     return LS_OK;
 out:
     ls_measure_room_release(room);
@@ -35,63 +36,97 @@ void ls_measure_room_release(struct ls_measure_room *room)
     ls_release(room->target);
     ls_release(room->prediction);
     ls_release(room->work);
+    ls_release(room->output);
     memset(room, 0, sizeof *room);
 }
 
-/* One row of one output, as the loss and the metrics see it. */
+void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *columns,
+                    float *const *column, size_t row)
+{
+    for (size_t o = 0; o < columns->outputs; o++) {
+        const struct ls_output_use *use = &columns->output[o];
+        struct ls_measured *output = &room->output[o];
+        *output = (struct ls_measured){.by_position = use->by_position};
+        if (use->target != LS_NO_USE)
+            output->target = column[use->target] + row * columns->floats[use->target];
+        if (use->weight != LS_NO_USE)
+            output->weight = column[use->weight] + row * columns->floats[use->weight];
+    }
+}
+
+/* One output's rows, as the loss and the metrics see them. */
 struct view {
     const struct ls_objective_output *output;
+    const struct ls_measured *measured;
     int64_t positions, columns;
-    const float *target, *one_hot; /* one_hot: of integer classes; else NULL */
+    const float *one_hot; /* of integer classes; else NULL */
+    const float *weight;  /* [positions]: mask times sample weight; NULL: 1 */
 };
 
 static void encode(float *one_hot, const struct view *view)
 {
     ls_k->fill(one_hot, 0, (size_t)(view->positions * view->columns));
     for (int64_t p = 0; p < view->positions; p++)
-        one_hot[p * view->columns + (int64_t)view->target[p]] = 1;
+        one_hot[p * view->columns + (int64_t)view->measured->target[p]] = 1;
 }
 
 static const float *target_for(const struct view *view, enum ls_target_form form)
 {
-    return form == LS_TARGET_SAME && view->one_hot ? view->one_hot : view->target;
+    return form == LS_TARGET_SAME && view->one_hot ? view->one_hot : view->measured->target;
 }
 
-static bool needs_one_hot(const struct ls_objective *objective, size_t o)
+/* What each position counts: the mask times the sample weight. */
+static const float *weigh(float *room, const struct view *view)
 {
-    const struct ls_objective_output *output = &objective->output[o];
-    bool needs = ls_loss_of(output)->target == LS_TARGET_SAME;
-    for (size_t m = 0; m < objective->metrics; m++)
-        if (objective->metric[m].output == o)
-            needs |= ls_metric_of(&objective->metric[m])->target == LS_TARGET_SAME;
-    return needs && output->form == LS_TARGET_CLASS;
+    const struct ls_measured *m = view->measured;
+    int64_t inner = m->by_position ? 1 : view->output->inner;
+    if (!m->weight)
+        return m->mask;
+    if (!m->mask && inner == 1)
+        return m->weight;
+    for (int64_t p = 0; p < view->positions; p++)
+        room[p] = m->weight[p / inner] * (m->mask ? m->mask[p] : 1);
+    return room;
 }
 
-/* The sum of the rows' weighted loss values, in the order of rows. */
-static double sum_values(const struct ls_measure *measure, const struct view *view)
+/* The sum of the positions' weighted loss values, in their order. */
+static double sum_values(const float *value, const struct view *view)
 {
-    const float *value = measure->room->value;
-    if (!measure->weight)
+    if (!view->weight)
         return ls_k->sum(value, (size_t)view->positions);
     double sum = 0;
     for (int64_t p = 0; p < view->positions; p++)
-        sum += (double)measure->weight[p / view->output->inner] * (double)value[p];
+        sum += (double)view->weight[p] * (double)value[p];
     return sum;
+}
+
+/* How many positions the loss is a mean over: those that the mask lets through, whatever their
+ * weights. */
+static double count_positions(const struct view *view)
+{
+    double count = 0;
+    if (!view->measured->mask)
+        return (double)view->positions;
+    for (int64_t p = 0; p < view->positions; p++)
+        count += view->measured->mask[p];
+    return count;
 }
 
 /* The gradient of the mean over the global batch: each position's, times weight and 1 / count. */
 static void scale_gradient(const struct ls_measure *measure, const struct view *view, float *grad)
 {
     const struct ls_objective_output *output = view->output;
-    double count = output->sum ? 1 : (double)(measure->global_rows * output->inner);
-    float factor = (float)(output->weight / count);
-    if (!measure->weight) {
+    int64_t count =
+        view->measured->mask ? view->measured->valid : measure->global_rows * output->inner;
+    double divisor = output->sum ? 1 : (double)count;
+    float factor = divisor > 0 ? (float)(output->weight / divisor) : 0;
+    if (!view->weight) {
         ls_k->scale(grad, grad, factor, (size_t)(view->positions * view->columns));
         return;
     }
     for (int64_t p = 0; p < view->positions; p++)
-        ls_k->scale(grad + p * view->columns, grad + p * view->columns,
-                    factor * measure->weight[p / output->inner], (size_t)view->columns);
+        ls_k->scale(grad + p * view->columns, grad + p * view->columns, factor * view->weight[p],
+                    (size_t)view->columns);
 }
 
 static void measure_loss(struct ls_measure *measure, const struct view *view, size_t o)
@@ -110,9 +145,12 @@ static void measure_loss(struct ls_measure *measure, const struct view *view, si
         .work = measure->room->work,
     });
     size_t bad = ls_k->find_nonfinite(measure->room->value, (size_t)view->positions);
-    if (bad < (size_t)view->positions && measure->bad_row < 0)
-        measure->bad_row = (int64_t)bad / view->output->inner;
-    measure->sums[o] += sum_values(measure, view);
+    if (bad < (size_t)view->positions) {
+        int64_t row = (int64_t)bad / view->output->inner;
+        measure->bad_row = measure->bad_row < 0 || row < measure->bad_row ? row : measure->bad_row;
+    }
+    measure->sums[2 * o] += sum_values(measure->room->value, view);
+    measure->sums[2 * o + 1] += count_positions(view);
     if (grad)
         scale_gradient(measure, view, grad);
 }
@@ -128,6 +166,7 @@ static const float *prediction(const struct ls_objective *objective,
     return measure->room->prediction;
 }
 
+/* All metrics heed the mask, the weighted ones the sample weights too. */
 static void measure_metrics(const struct ls_objective *objective, struct ls_measure *measure,
                             const struct view *view, size_t o)
 {
@@ -144,51 +183,76 @@ static void measure_metrics(const struct ls_objective *objective, struct ls_meas
             .columns = view->columns,
             .prediction = predicted,
             .target = target_for(view, ls_metric_of(metric)->target),
+            .weight = metric->weighted ? view->weight : view->measured->mask,
             .state = measure->sums + metric->offset,
             .work = measure->room->work,
         });
     }
 }
 
+static void measure_output(const struct ls_objective *objective, struct ls_measure *measure,
+                           size_t o)
+{
+    const struct ls_objective_output *output = &objective->output[o];
+    struct view view = {.output = output,
+                        .measured = &measure->room->output[o],
+                        .positions = measure->run->rows * output->inner,
+                        .columns = output->columns};
+    if (output->one_hot) {
+        encode(measure->room->target, &view);
+        view.one_hot = measure->room->target;
+    }
+    view.weight = weigh(measure->room->weight, &view);
+    if (ls_output_has_loss(output))
+        measure_loss(measure, &view, o);
+    else if (measure->gradient && ls_plan_output_grad(measure->run, o))
+        ls_k->fill(ls_plan_output_grad(measure->run, o), 0,
+                   (size_t)(view.positions * view.columns));
+    if (output->has_target)
+        measure_metrics(objective, measure, &view, o);
+}
+
 void ls_objective_measure(const struct ls_objective *objective, struct ls_measure *measure)
 {
     measure->bad_row = -1;
-    measure->sums[objective->model->outputs] += measure->run->penalty;
-    for (size_t o = 0; o < objective->model->outputs; o++) {
-        const struct ls_objective_output *output = &objective->output[o];
-        struct view view = {.output = output,
-                            .positions = measure->run->rows * output->inner,
-                            .columns = output->columns,
-                            .target = measure->target[o]};
-        if (needs_one_hot(objective, o)) {
-            encode(measure->room->target, &view);
-            view.one_hot = measure->room->target;
-        }
-        measure_loss(measure, &view, o);
-        measure_metrics(objective, measure, &view, o);
-    }
+    measure->sums[2 * objective->model->outputs] += measure->run->penalty;
+    for (size_t o = 0; o < objective->model->outputs; o++)
+        measure_output(objective, measure, o);
 }
 
 /* -- totals */
 
-double ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples)
+static double loss_of(const struct ls_objective_output *output, const double *sums)
 {
-    double loss = samples > 0 ? sums[objective->model->outputs] / (double)samples : 0;
-    for (size_t o = 0; o < objective->model->outputs; o++) {
-        const struct ls_objective_output *output = &objective->output[o];
-        double count = output->sum ? 1 : (double)(samples * output->inner);
-        loss += count > 0 ? output->weight * (sums[o] / count) : 0;
-    }
-    return loss;
+    if (output->sum)
+        return sums[0];
+    return sums[1] > 0 ? sums[0] / sums[1] : 0;
 }
 
-void ls_objective_values(const struct ls_objective *objective, const double *sums, double loss,
-                         double *values)
+void ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples,
+                       double *losses)
 {
-    values[0] = loss;
+    size_t outputs = objective->model->outputs, reported = ls_objective_losses(objective), next = 1;
+    losses[0] = samples > 0 ? sums[2 * outputs] / (double)samples : 0;
+    for (size_t o = 0; o < outputs; o++) {
+        const struct ls_objective_output *output = &objective->output[o];
+        if (!ls_output_has_loss(output))
+            continue;
+        double loss = loss_of(output, &sums[2 * o]);
+        losses[0] += output->weight * loss;
+        if (reported > 1)
+            losses[next++] = loss;
+    }
+}
+
+void ls_objective_values(const struct ls_objective *objective, const double *sums,
+                         const double *losses, double *values)
+{
+    size_t reported = ls_objective_losses(objective);
+    memcpy(values, losses, reported * sizeof *values);
     for (size_t m = 0; m < objective->metrics; m++) {
         const struct ls_objective_metric *metric = &objective->metric[m];
-        values[m + 1] =
+        values[reported + m] =
             ls_metric_of(metric)->result(metric->instance.options, sums + metric->offset,
                                          objective->output[metric->output].columns);
     }

@@ -11,16 +11,27 @@
 
 struct ls_objective;
 
-/* The columns that the model takes from a data set: inputs, then targets by output, then weights.
- */
-struct ls_columns {
-    struct ls_column_use *use;
-    size_t uses, inputs, targets;
-    bool weighted; /* the last use is sample_weight */
+/* Where an output's columns are among the uses; LS_NO_USE: there is none. */
+#define LS_NO_USE SIZE_MAX
+struct ls_output_use {
+    size_t target, weight;
+    bool by_position; /* the weights are one a position, not one a sample */
 };
 
-/* Finds the model's inputs (and, unless `inputs_only`, targets of a compiled model) among the
- * columns of data, and checks shapes and types. LS_BAD_INPUT names the layer and the column. */
+/* The columns that the model takes from a data set: inputs, then targets and sample weights. */
+struct ls_columns {
+    struct ls_column_use *use;
+    size_t *floats; /* by use: of a sample */
+    size_t uses, inputs;
+    struct ls_output_use *output; /* by output; NULL: inputs only */
+    size_t outputs;
+};
+
+/* Finds the model's inputs (and, with an objective, its targets and weights) among the columns of
+ * data, and checks shapes and types. An input is named x where there is one, else as the model
+ * names it; a target is y where there is one output, else named as the output. Sample weights are
+ * NAME_sample_weight for the output NAME, else sample_weight: one a sample, or one a position (the
+ * shape of the output without its last axis). LS_BAD_INPUT names the layer and the column. */
 ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *model,
                           const struct ls_objective *objective, const struct ls_data *data);
 void ls_columns_release(struct ls_columns *columns);
@@ -37,18 +48,30 @@ const bool *ls_objective_defer(const struct ls_objective *objective);
 /* Doubles that a measurement adds to. */
 size_t ls_objective_doubles(const struct ls_objective *objective);
 
+/* What is measured of one output. */
+struct ls_measured {
+    const float *target; /* as the loader gave it: [rows][shape]; NULL: none */
+    const float *weight; /* [rows], or [rows][positions] where by_position; NULL: 1 */
+    bool by_position;
+    const float *mask; /* [rows][positions] of 0 and 1; NULL: all count */
+    int64_t valid;     /* with a mask: positions of the global batch that count */
+};
+
 /* Scratch memory for a measurement of up to `rows` rows. */
 struct ls_measure_room {
     float *value, *target, *prediction, *work, *weight;
+    struct ls_measured *output; /* by output: to fill, with ls_measure_aim, before a measurement */
 };
 ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,
                                  int64_t rows);
 void ls_measure_room_release(struct ls_measure_room *room);
 
+/* Sets targets and weights to the rows from `row` on of a loader's columns; no masks. */
+void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *columns,
+                    float *const *column, size_t row);
+
 struct ls_measure {
     const struct ls_plan_run *run; /* after its forward pass */
-    const float *const *target;    /* by output, as the loader gave them: [rows][shape] */
-    const float *weight;           /* [rows], or NULL */
     int64_t global_rows;           /* of the batch: what means are over */
     bool gradient;                 /* write the plan's output gradients too */
     double *sums;                  /* added to */
@@ -57,14 +80,19 @@ struct ls_measure {
 };
 void ls_objective_measure(const struct ls_objective *objective, struct ls_measure *measure);
 
-/* The loss over `samples` samples from their sums, without the regularizers' penalty. */
-double ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples);
+/* The losses of a batch, or of all samples, from their sums: the total without the regularizers'
+ * penalty, then, where several outputs have a loss, each output's without its weight. */
+size_t ls_objective_losses(const struct ls_objective *objective); /* how many */
+void ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples,
+                       double *losses);
 
-/* The reported numbers: names ("loss", then each metric) and their values from total sums. */
+/* The reported numbers: names (the losses, "loss" and "OUTPUT_loss", then the metrics: "METRIC", or
+ * "OUTPUT_METRIC" where there are several outputs) and their values from the means of the losses
+ * and total sums. */
 size_t ls_objective_results(const struct ls_objective *objective);
 const char *const *ls_objective_names(const struct ls_objective *objective);
-void ls_objective_values(const struct ls_objective *objective, const double *sums, double loss,
-                         double *values);
+void ls_objective_values(const struct ls_objective *objective, const double *sums,
+                         const double *losses, double *values);
 
 /* The penalty of all weight regularizers of a model: the same on every rank. */
 double ls_model_penalty(const struct ls_model *model);

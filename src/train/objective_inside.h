@@ -4,36 +4,54 @@
 
 #include "train/objective.h"
 
-/* One output of the model with its loss and its target. */
+/* One output of the model with its loss, if it has one, and its target. */
 struct ls_objective_output {
-    struct ls_instance loss;
-    double weight;                   /* loss_weights */
-    bool from_logits;                /* the loss takes logits: by option, or deferred */
-    bool sum;                        /* reduction: sum */
+    const char *name;        /* the model's name for it */
+    struct ls_instance loss; /* kind NULL: none */
+    double weight;           /* loss_weights */
+    bool from_logits;        /* the loss takes logits: by option, or deferred */
+    bool sum;                /* reduction: sum */
+    const struct ls_shape *shape;
     int64_t inner, columns;          /* positions a sample, numbers a position */
     struct ls_activation activation; /* what was deferred */
+    bool has_target, one_hot;        /* one_hot: something wants classes as rows of 0 and 1 */
     size_t target;                   /* the data's column */
     enum ls_target_form form;        /* of the data's target */
+    char *what;                      /* the target, for the loader's messages */
 };
 
 struct ls_objective_metric {
     struct ls_instance instance;
-    char *name;
+    char *name;    /* by itself */
+    char *key;     /* in the results, before a number that makes it differ */
+    bool weighted; /* uses the sample weights */
     size_t output;
     size_t offset; /* of its state in the sums */
 };
 
-/* Sums: by output the weighted loss values, the activities' penalty, then the metrics' states. */
+/* Sums: by output the loss's weighted values and how many positions they are of, then the
+ * activities' penalty, then the metrics' states. */
 struct ls_objective {
     const struct ls_model *model;
     struct ls_objective_output *output; /* as many as the model's */
     bool *defer;                        /* by output */
+    size_t losses;                      /* outputs that have one */
     struct ls_objective_metric *metric;
     size_t metrics;
     size_t doubles;
-    const char **name; /* of the results */
+    char **name; /* of the results */
     size_t names;
 };
+
+/* What `compile` says of each output: NULL for nothing. */
+struct ls_objective_parts {
+    const struct ls_tree **loss, **weight, **metrics, **weighted;
+};
+
+/* The parts of ls_objective_create: metrics, and the results' names. */
+ls_status ls_objective_bind_metrics(struct ls_objective *objective,
+                                    const struct ls_objective_parts *parts);
+ls_status ls_objective_name_results(struct ls_objective *objective);
 
 /* Whether a column holds samples of this shape; arrays know only how many numbers a sample has. */
 static inline bool ls_column_fits(const struct ls_column *column, const struct ls_shape *shape)
@@ -42,6 +60,20 @@ static inline bool ls_column_fits(const struct ls_column *column, const struct l
                         : ls_shape_equal(&column->shape, shape);
 }
 
+/* Whether it is `shape` (not of a single number) without its last axis, or with 1 in its place. */
+static inline bool ls_column_fits_positions(const struct ls_column *column,
+                                            const struct ls_shape *shape)
+{
+    struct ls_shape shorter = *shape, one = *shape;
+    shorter.rank--;
+    one.size[one.rank - 1] = 1;
+    return ls_column_fits(column, &shorter) || ls_column_fits(column, &one);
+}
+
+static inline bool ls_output_has_loss(const struct ls_objective_output *output)
+{
+    return output->loss.kind != NULL;
+}
 static inline const struct ls_loss_kind *ls_loss_of(const struct ls_objective_output *output)
 {
     return (const struct ls_loss_kind *)output->loss.kind;

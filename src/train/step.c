@@ -23,6 +23,7 @@ struct ls_stepper {
     float **input;  /* by run and input */
     double *points; /* by local replica */
     double *point_sum;
+    double *losses; /* of the last step */
     bool penalized; /* some variable has a regularizer */
 
     int64_t epoch, step, iteration;
@@ -40,13 +41,6 @@ static size_t first_row(const struct ls_stepper *s)
     return (size_t)s->batch->first[s->replica];
 }
 
-/* Column `use` of the running replica's rows. */
-static float *rows_of(const struct ls_stepper *s, size_t use)
-{
-    const struct ls_column *column = ls_data_column(s->options.data, s->columns.use[use].column);
-    return s->batch->column[use] + first_row(s) * (size_t)ls_shape_count(&column->shape);
-}
-
 static void note_nonfinite(struct ls_stepper *s, int64_t row)
 {
     s->fault = LS_FAILED;
@@ -57,18 +51,14 @@ static void note_nonfinite(struct ls_stepper *s, int64_t row)
 static void measure_loss(void *user, struct ls_plan_run *run)
 {
     struct ls_stepper *s = user;
-    const float *target[LS_TENSORS_MAX];
-    for (size_t o = 0; o < s->columns.targets; o++)
-        target[o] = rows_of(s, s->columns.inputs + o);
     struct ls_measure measure = {
         .run = run,
-        .target = target,
-        .weight = s->columns.weighted ? rows_of(s, s->columns.uses - 1) : NULL,
         .global_rows = s->batch->global_rows,
         .gradient = true,
         .sums = s->sums,
         .room = &s->room,
     };
+    ls_measure_aim(&s->room, &s->columns, s->batch->column, first_row(s));
     ls_objective_measure(s->objective, &measure);
     if (measure.bad_row >= 0 && s->fault == LS_OK)
         note_nonfinite(s, measure.bad_row);
@@ -130,6 +120,7 @@ static ls_status make_own(struct ls_stepper *s)
     LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer")));
     s->penalized = ls_update_plan_regularized(s->update);
     LS_TRY(ls_measure_room_create(&s->room, s->objective, most_rows(options)));
+    LS_TRY(ls_allocate(&s->losses, ls_objective_losses(s->objective), sizeof *s->losses));
     return ls_plan_create(&s->plan,
                           &(struct ls_plan_options){.model = options->model,
                                                     .rows = most_rows(options),
@@ -188,6 +179,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
     ls_objective_free(stepper->objective);
     ls_columns_release(&stepper->columns);
     ls_measure_room_release(&stepper->room);
+    ls_release(stepper->losses);
     ls_release(stepper->run);
     ls_release(stepper->input);
     ls_release(stepper->points);
@@ -243,7 +235,7 @@ static void aim(struct ls_stepper *s, struct ls_plan_run *run, int64_t replica,
     run->epoch = (uint32_t)s->epoch;
     run->global_rows = s->batch->global_rows;
     for (size_t i = 0; i < s->columns.inputs; i++)
-        ((float **)run->input)[i] = rows_of(s, i);
+        ((float **)run->input)[i] = s->batch->column[i] + first_row(s) * s->columns.floats[i];
 }
 
 /* What this rank tells the others travels in its last replica's slot. */
@@ -375,9 +367,11 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     }
     result->rows = s->batch->global_rows;
     result->sums = sum.doubles + SUM_OBJECTIVE;
-    result->loss = ls_objective_loss(s->objective, result->sums, result->rows);
+    result->losses = s->losses;
+    ls_objective_loss(s->objective, result->sums, result->rows, s->losses);
     if (s->penalized)
-        result->loss += ls_model_penalty(s->options.model);
+        s->losses[0] += ls_model_penalty(s->options.model);
+    result->loss = s->losses[0];
     result->learning_rate = ls_update_plan_learning_rate(s->update, s->iteration);
     result->asked = (struct ls_request){sum.doubles[SUM_STOP] > 0, sum.doubles[SUM_SAVE] > 0};
     ls_update_plan_step(s->update, sum.floats, s->iteration);

@@ -40,6 +40,7 @@ struct ls_request {
 struct ls_step_result {
     int64_t rows;               /* of the global batch */
     double loss, learning_rate; /* loss with the regularizers' penalty */
+    const double *losses;       /* that loss and each output's, as ls_objective_loss gives them */
     const double *sums; /* of the objective, over the global batch; valid until the next step */
     struct ls_request asked;
 };
