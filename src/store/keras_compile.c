@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "loss/loss.h"
 #include "metric/metric.h"
+#include "model/by_output.h"
 #include "optimizer/optimizer.h"
 
 static ls_status no_memory(void)
@@ -24,9 +26,6 @@ static const struct ls_tree *find(const struct ls_tree *map, const char *key)
 }
 
 /* -- writing */
-
-/* What a map by output, a list or one entry holds, is written by this. */
-typedef ls_status write_one(struct ls_tree *parent, const char *key, const struct ls_tree *tree);
 
 /* {"class_name": C, "config": {...}} of a kind of ours with its options. */
 static ls_status write_known(struct ls_tree *parent, const char *key,
@@ -92,8 +91,14 @@ static ls_status write_metric(struct ls_tree *parent, const char *key, const str
     return write_kind(parent, key, &ls_metrics, tree);
 }
 
+static ls_status write_null(struct ls_tree *parent, const char *key)
+{
+    return ls_tree_add_null(parent, key) ? LS_OK : no_memory();
+}
+
 /* One metric or a list of them, always as a list. */
-static ls_status write_metrics(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
+static ls_status write_metric_list(struct ls_tree *parent, const char *key,
+                                   const struct ls_tree *tree)
 {
     struct ls_tree *list = ls_tree_add(parent, key, LS_TREE_LIST);
     if (!list)
@@ -101,86 +106,113 @@ static ls_status write_metrics(struct ls_tree *parent, const char *key, const st
     if (tree->type != LS_TREE_LIST)
         return write_metric(list, NULL, tree);
     for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(entry->type == LS_TREE_LIST ? write_metrics(list, NULL, entry)
+        LS_TRY(entry->type == LS_TREE_LIST ? write_metric_list(list, NULL, entry)
                                            : write_metric(list, NULL, entry));
     return LS_OK;
 }
 
-static bool is_output(const struct ls_model *model, const char *name)
+/* Of several outputs a list with an entry for each, in their order, which is what Keras understands
+ * however the model was compiled: it takes maps of losses only with all outputs in them, and puts
+ * the weights of a map into the order of the alphabet where the losses are a list. Of the only
+ * output, whose name is no matter to a Sequential model, its entry alone. */
+static ls_status write_metrics(struct ls_tree *config, const char *key, const struct ls_tree **part,
+                               const struct ls_model *model)
 {
-    for (size_t i = 0; i < model->outputs; i++)
-        if (strcmp(model->output_name[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* A map by output is one to Keras too, except for the only output of a Sequential model, whose name
- * is no matter there. */
-static ls_status write_by_output(struct ls_tree *parent, const char *key,
-                                 const struct ls_tree *tree, const struct ls_model *model,
-                                 write_one *write)
-{
-    bool by_output = is_map(tree) && tree->child;
-    for (const struct ls_tree *entry = by_output ? tree->child : NULL; entry; entry = entry->next)
-        by_output = by_output && is_output(model, entry->key);
-    if (!by_output)
-        return write(parent, key, tree);
+    bool some = false;
+    for (size_t o = 0; o < model->outputs; o++)
+        some |= part[o] != NULL;
+    if (!some)
+        return write_null(config, key);
     if (model->outputs == 1)
-        return write(parent, key, tree->child);
-    struct ls_tree *map = ls_tree_add(parent, key, LS_TREE_MAP);
-    if (!map)
-        return no_memory();
-    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(write(map, entry->key, entry));
-    return LS_OK;
-}
-
-static ls_status write_losses(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
-{
-    if (tree->type != LS_TREE_LIST)
-        return write_loss(parent, key, tree);
-    struct ls_tree *list = ls_tree_add(parent, key, LS_TREE_LIST);
+        return write_metric_list(config, key, part[0]);
+    struct ls_tree *list = ls_tree_add(config, key, LS_TREE_LIST);
     if (!list)
         return no_memory();
-    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(write_loss(list, NULL, entry));
+    for (size_t o = 0; o < model->outputs; o++)
+        LS_TRY(part[o] ? write_metric_list(list, NULL, part[o]) : write_null(list, NULL));
     return LS_OK;
 }
 
-/* A number of the weights of losses, which Keras wants as a float; lists and maps of them. */
-static ls_status write_numbers(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
+static ls_status write_loss_or_null(struct ls_tree *parent, const char *key,
+                                    const struct ls_tree *tree)
 {
-    double value;
-    if (tree->type == LS_TREE_SCALAR) {
+    return tree ? write_loss(parent, key, tree) : write_null(parent, key);
+}
+
+/* Keras wants the weights as floats. */
+static ls_status write_weight(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
+{
+    double value = 1;
+    if (tree)
         LS_TRY(ls_tree_double(tree, &value));
-        return ls_tree_add_double(parent, key, value) ? LS_OK : no_memory();
+    return ls_tree_add_double(parent, key, value) ? LS_OK : no_memory();
+}
+
+struct losses {
+    const struct ls_tree **loss, **weight; /* by output */
+    enum ls_by_output loss_is, weight_is;
+};
+
+/* One loss for all outputs stays one, unless there are weights for each. */
+static ls_status write_losses(struct ls_tree *config, const struct losses *losses,
+                              const struct ls_model *model)
+{
+    bool one_weight = losses->weight_is == LS_BY_ALL || model->outputs == 1;
+    bool one_loss = model->outputs == 1 || (losses->loss_is == LS_BY_ALL &&
+                                            (one_weight || losses->weight_is == LS_BY_NOTHING));
+    struct ls_tree *list;
+    if (one_loss)
+        LS_TRY(write_loss_or_null(config, "loss", losses->loss[0]));
+    else if (losses->loss_is == LS_BY_NOTHING)
+        LS_TRY(write_null(config, "loss"));
+    else {
+        if (!(list = ls_tree_add(config, "loss", LS_TREE_LIST)))
+            return no_memory();
+        for (size_t o = 0; o < model->outputs; o++)
+            LS_TRY(write_loss_or_null(list, NULL, losses->loss[o]));
     }
-    struct ls_tree *made = ls_tree_add(parent, key, tree->type);
-    if (!made)
+    if (losses->weight_is == LS_BY_NOTHING)
+        return write_null(config, "loss_weights");
+    if (one_weight)
+        return write_weight(config, "loss_weights", losses->weight[0]);
+    if (!(list = ls_tree_add(config, "loss_weights", LS_TREE_LIST)))
         return no_memory();
-    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(write_numbers(made, entry->key, entry));
+    for (size_t o = 0; o < model->outputs; o++)
+        LS_TRY(write_weight(list, NULL, losses->weight[o]));
     return LS_OK;
+}
+
+static ls_status write_by_output(struct ls_tree *config, const struct ls_tree *compile,
+                                 const struct ls_model *model)
+{
+    struct losses losses;
+    const struct ls_tree **room = NULL;
+    ls_status status;
+    LS_TRY_OUT(ls_allocate(&room, 4 * model->outputs, sizeof *room));
+    const struct ls_tree **metrics = room + 2 * model->outputs, **weighted;
+    losses.loss = room;
+    losses.weight = room + model->outputs;
+    weighted = metrics + model->outputs;
+    LS_TRY_OUT(
+        ls_by_output(&losses.loss_is, losses.loss, model, find(compile, "loss"), &ls_losses));
+    LS_TRY_OUT(
+        ls_by_output(&losses.weight_is, losses.weight, model, find(compile, "loss_weights"), NULL));
+    LS_TRY_OUT(ls_metrics_by_output(metrics, model, find(compile, "metrics"), &ls_metrics));
+    LS_TRY_OUT(
+        ls_metrics_by_output(weighted, model, find(compile, "weighted_metrics"), &ls_metrics));
+    LS_TRY_OUT(write_losses(config, &losses, model));
+    LS_TRY_OUT(write_metrics(config, "metrics", metrics, model));
+    LS_TRY_OUT(write_metrics(config, "weighted_metrics", weighted, model));
+out:
+    ls_release(room);
+    return status;
 }
 
 static ls_status write_all(struct ls_tree *config, const struct ls_tree *compile,
                            const struct ls_model *model)
 {
-    static const struct {
-        const char *key;
-        write_one *write;
-    } part[] = {{"loss", write_losses},
-                {"loss_weights", write_numbers},
-                {"metrics", write_metrics},
-                {"weighted_metrics", write_metrics}};
     LS_TRY(write_kind(config, "optimizer_config", &ls_optimizers, find(compile, "optimizer")));
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
-        const struct ls_tree *entry = find(compile, part[i].key);
-        if (entry)
-            LS_TRY(write_by_output(config, part[i].key, entry, model, part[i].write));
-        else if (!ls_tree_add_null(config, part[i].key))
-            return no_memory();
-    }
+    LS_TRY(write_by_output(config, compile, model));
     if (!ls_tree_add_bool(config, "run_eagerly", false) ||
         !ls_tree_add_int(config, "steps_per_execution", 1) ||
         !ls_tree_add_bool(config, "jit_compile", false))

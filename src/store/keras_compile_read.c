@@ -77,27 +77,28 @@ static const char *wrapped_metric(const struct ls_tree *tree)
     return function;
 }
 
-static ls_status read_metric(struct ls_tree *list, const struct ls_tree *tree)
+/* A metric, or lists and maps (by output) of them. */
+static ls_status read_metric(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
 {
     const char *wrapped = wrapped_metric(tree);
     if (wrapped)
-        return ls_tree_add_text(list, NULL, wrapped) ? LS_OK : no_memory();
-    return read_kinds(list, NULL, &ls_metrics, tree);
-}
-
-/* A list; the list of the only output's list is that list. */
-static ls_status read_metrics(struct ls_tree *compile, const char *key, const struct ls_tree *tree)
-{
-    if (tree->type != LS_TREE_LIST)
-        return read_kinds(compile, key, &ls_metrics, tree);
-    if (tree->count == 1 && tree->child->type == LS_TREE_LIST)
-        tree = tree->child;
-    struct ls_tree *list = ls_tree_add(compile, key, LS_TREE_LIST);
-    if (!list)
+        return ls_tree_add_text(parent, key, wrapped) ? LS_OK : no_memory();
+    if (ls_tree_is_null(tree) || tree->type == LS_TREE_SCALAR || text_of(tree, "class_name"))
+        return read_kinds(parent, key, &ls_metrics, tree);
+    struct ls_tree *made = ls_tree_add(parent, key, tree->type);
+    if (!made)
         return no_memory();
     for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(read_metric(list, entry));
+        LS_TRY(read_metric(made, entry->key, entry));
     return LS_OK;
+}
+
+/* The list of the only output's list is that list. */
+static ls_status read_metrics(struct ls_tree *compile, const char *key, const struct ls_tree *tree)
+{
+    if (tree->type == LS_TREE_LIST && tree->count == 1 && tree->child->type == LS_TREE_LIST)
+        tree = tree->child;
+    return read_metric(compile, key, tree);
 }
 
 static ls_status read_all(struct ls_tree *compile, const struct ls_tree *config)

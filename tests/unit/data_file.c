@@ -353,6 +353,31 @@ static void test_fingerprint_of_much_data(void **state)
     free(others);
 }
 
+/* Arrays by name, of several inputs and outputs. */
+static void test_named_arrays(void **state)
+{
+    const float left[] = {1, 2, 3, 4}, kind[] = {5, 6}, weight[] = {7, 8};
+    const struct ls_data_array array[] = {
+        {"left", left, 2}, {"kind", kind, 1}, {"kind_sample_weight", weight, 1}};
+    const int64_t second = 1;
+    struct ls_data *data;
+    float found[2];
+
+    (void)state;
+    expect_status(ls_data_from_columns(&data, 2, array, 3), LS_OK);
+    assert_int_equal(ls_data_samples(data), 2);
+    assert_int_equal(ls_data_columns(data), 3);
+    assert_int_equal(ls_data_column(data, 1)->role, LS_COLUMN_OTHER);
+    assert_int_equal(ls_data_column(data, 2)->role, LS_COLUMN_WEIGHT);
+    assert_true(ls_data_has(data, "kind"));
+    assert_false(ls_data_has(data, "y"));
+    expect_status(ls_data_read(data, 0, found, &second, 1), LS_OK);
+    assert_memory_equal(found, left + 2, 2 * sizeof *left);
+    expect_status(ls_data_read(data, 2, found, &second, 1), LS_OK);
+    assert_memory_equal(found, weight + 1, sizeof *weight);
+    ls_data_free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_wrong_datasets),
         cmocka_unit_test(test_fingerprint_finds_one_label),
         cmocka_unit_test(test_fingerprint_of_much_data),
+        cmocka_unit_test(test_named_arrays),
     };
     return cmocka_run_group_tests(tests, start_kernels, remove_directory);
 }

@@ -208,6 +208,38 @@ static void test_data_that_is_none(void **state)
     ls_data_free(data);
 }
 
+static void refuse_columns(int64_t samples, const struct ls_data_array *arrays, size_t count,
+                           const char *message)
+{
+    struct ls_data *data;
+
+    expect_failure(ls_data_from_columns(&data, samples, arrays, count),
+                   samples < 1 ? LS_BAD_INPUT : LS_USAGE, message);
+    assert_null(data);
+}
+
+static void test_arrays_that_are_none(void **state)
+{
+    const float x[4] = {0};
+    const struct ls_data_array good = {"left", x, 1};
+
+    (void)state;
+    refuse_columns(0, &good, 1, "data of 0 samples: at least 1 is needed");
+    refuse_columns(1, &good, 0, "data from arrays: there are none");
+    refuse_columns(1, (const struct ls_data_array[]){good, {NULL, x, 1}}, 2,
+                   "data from arrays: array 1 has no name");
+    refuse_columns(1, (const struct ls_data_array[]){good, {"", x, 1}}, 2,
+                   "data from arrays: array 1 has no name");
+    refuse_columns(1, (const struct ls_data_array[]){good, {"right", NULL, 1}}, 2,
+                   "data from arrays: 'right' has no values");
+    refuse_columns(1, (const struct ls_data_array[]){good, {"right", x, 0}}, 2,
+                   "data from arrays: 'right' has no size that can be");
+    refuse_columns(1, (const struct ls_data_array[]){good, {"right", x, SIZE_MAX / 2}}, 2,
+                   "data from arrays: 'right' has no size that can be");
+    refuse_columns(1, (const struct ls_data_array[]){good, good}, 2,
+                   "data from arrays: 'left' is there twice");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_a_reader_that_fails),
         cmocka_unit_test(test_options_that_do_not_fit),
         cmocka_unit_test(test_data_that_is_none),
+        cmocka_unit_test(test_arrays_that_are_none),
     };
     return cmocka_run_group_tests(tests, start_kernels, remove_directory);
 }

@@ -35,6 +35,17 @@ static ls_status open_tree(void)
     return status;
 }
 
+static ls_status name_arrays(void)
+{
+    static const float values[4];
+    struct ls_data *data;
+    ls_status status = ls_data_from_columns(
+        &data, 2, (const struct ls_data_array[]){{"a", values, 2}, {"b", values, 1}}, 2);
+
+    ls_data_free(data);
+    return status;
+}
+
 static ls_status load(void)
 {
     struct ls_data *data = NULL;
@@ -121,6 +132,7 @@ static void test_opening(void **state)
     fail_everywhere(open_files);
     fail_everywhere(open_tree);
     fail_everywhere(read_csv);
+    fail_everywhere(name_arrays);
 }
 
 static void test_loading(void **state)

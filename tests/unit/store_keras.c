@@ -159,6 +159,66 @@ static void compile_is_written_as_keras_reads_it(void **state)
     assert_to_keras("{loss: mse}", NULL);
 }
 
+/* Of several outputs: lists by position, which Keras takes as they are meant whatever the names. */
+static void assert_parts_to_keras(const char *yaml, const char *loss, const char *weights,
+                                  const char *metrics)
+{
+    char *names[] = {"z", "a"}, expected[2048];
+    const struct ls_model model = {.outputs = 2, .output_name = names};
+    struct ls_tree *compile = yaml_tree(yaml), *config;
+    snprintf(expected, sizeof expected, SGD, "0.01", loss, weights, metrics);
+    assert_ok(ls_compile_to_keras(&config, compile, &model));
+    assert_json(config, expected);
+    ls_tree_free(config);
+    ls_tree_free(compile);
+}
+
+static void parts_by_output_are_written_by_position(void **state)
+{
+    (void)state;
+    static const char both[] = "[" MSE ", " MSE "]", first[] = "[" MSE ", null]";
+    assert_parts_to_keras("{optimizer: sgd, loss: mse}", MSE, "null", "null");
+    assert_parts_to_keras("{optimizer: sgd, loss: mse, loss_weights: 2}", MSE, "2.0", "null");
+    assert_parts_to_keras("{optimizer: sgd, loss: mse, loss_weights: {a: 2}}", both, "[1.0, 2.0]",
+                          "null");
+    assert_parts_to_keras("{optimizer: sgd, loss: {a: mse, z: mse}, loss_weights: [2, 3]}", both,
+                          "[2.0, 3.0]", "null");
+    assert_parts_to_keras("{optimizer: sgd, loss: {z: mse}, metrics: {a: mae}}", first, "null",
+                          "[null, [\"mae\"]]");
+    assert_parts_to_keras("{optimizer: sgd, loss: [mse, null], metrics: [[mae, mse], accuracy]}",
+                          first, "null", "[[\"mae\", \"mse\"], [\"accuracy\"]]");
+}
+
+/* What is wrong with the parts is told at its place. */
+static void wrong_parts_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *message;
+    } wrong[] = {
+        {"{optimizer: sgd, loss: {z: mse, b: mse}}",
+         "run.yaml:1: loss: unknown output 'b'; the model's: z, a"},
+        {"{optimizer: sgd, loss: mse, loss_weights: [1]}",
+         "run.yaml:1: loss_weights: expected a list of 2, an entry for each output (z, a), found "
+         "1"},
+        {"{optimizer: sgd, loss: mse, loss_weights: [1, x]}",
+         "run.yaml:1: loss_weights[1]: expected a number, found 'x'"},
+        {"{optimizer: sgd, loss: mse, metrics: mae}",
+         "run.yaml:1: metrics: expected a map by output or a list with an entry for each output"},
+        {"{optimizer: sgd, loss: mse, weighted_metrics: [mae]}",
+         "run.yaml:1: weighted_metrics: expected a list of 2, an entry for each output (z, a), "
+         "found 1"},
+    };
+    char *names[] = {"z", "a"};
+    const struct ls_model model = {.outputs = 2, .output_name = names};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct ls_tree *compile = yaml_tree(wrong[i].yaml), *config;
+        assert_fails(ls_compile_to_keras(&config, compile, &model), LS_BAD_INPUT, wrong[i].message);
+        assert_null(config);
+        ls_tree_free(compile);
+    }
+}
+
 static void a_wrong_compile_is_told(void **state)
 {
     (void)state;
@@ -206,6 +266,16 @@ static void compile_is_read_in_all_dialects(void **state)
     assert_from_keras("{\"loss\": {\"a\": \"mse\", \"b\": {\"class_name\": \"Huber\", \"config\": "
                       "{\"delta\": 2.0}}}, \"metrics\": {\"a\": [\"mae\"]}}",
                       "loss:\n  a: mse\n  b: {Huber: {delta: 2.0}}\nmetrics: {a: [mae]}\n");
+    /* by position, with Keras 2's wrapped metrics */
+    assert_from_keras("{\"loss\": [\"mse\", null], \"loss_weights\": [2.0, 3.0], \"metrics\": "
+                      "[[{\"class_name\": \"MeanMetricWrapper\", \"config\": {\"name\": \"acc\", "
+                      "\"fn\": \"categorical_accuracy\"}}], null], \"weighted_metrics\": [null, "
+                      "[\"mae\"]]}",
+                      "loss: [mse, null]\nloss_weights: [2.0, 3.0]\nmetrics: [[acc], "
+                      "null]\nweighted_metrics: [null, [mae]]\n");
+    assert_from_keras("{\"loss\": \"mse\", \"metrics\": {\"a\": [{\"class_name\": "
+                      "\"MeanMetricWrapper\", \"config\": {\"name\": \"acc\"}}]}}",
+                      "loss: mse\nmetrics: {a: [acc]}\n");
 }
 
 /* -- files that are not right */
@@ -378,6 +448,8 @@ int main(void)
         scratch_test(regularized_leaky),
         scratch_test(seq_classifier),
         leak_checked_test(compile_is_written_as_keras_reads_it),
+        leak_checked_test(parts_by_output_are_written_by_position),
+        leak_checked_test(wrong_parts_are_told),
         scratch_test(a_wrong_compile_is_told),
         leak_checked_test(compile_is_read_in_all_dialects),
         scratch_test(layers_go_by_name_or_else_by_position),

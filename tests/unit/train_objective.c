@@ -105,24 +105,46 @@ static void refuse(const struct refused *r)
     ls_data_free(data);
 }
 
-/* A sample has one weight, not two. */
-static void test_weights_that_do_not_fit(void **state)
+/* Arrays of one output's sample weights, `size` a sample; the model's last layer and the target are
+ * of one number or class a position. */
+static void check_weights(const char *input, size_t y_size, size_t size, const char *wanted)
 {
-    (void)state;
+    static const float values[SAMPLES * 6];
     struct ls_columns columns;
     struct ls_objective *objective;
-    struct ls_data *data = make_data("[3]", "[]", 2, NULL);
-    struct ls_model *model = make_model("[3]", "Dense", "units: 1");
+    struct ls_data *data;
+    struct ls_model *model = make_model(input, "Dense", "units: 1");
     struct ls_tree *compile = yaml_tree("loss: mse");
+    const struct ls_data_array array[] = {
+        {"x", values, 6}, {"y", values, y_size}, {"dense_sample_weight", values, size}};
+    assert_ok(ls_data_from_columns(&data, SAMPLES, array, 3));
     assert_ok(ls_objective_create(&objective, model, compile, data));
-    ((struct ls_column *)ls_data_column(data, 0))->role = LS_COLUMN_WEIGHT;
-    expect_status(ls_columns_find(&columns, model, objective, data), LS_BAD_INPUT);
-    assert_string_equal(ls_message(),
-                        "data.h5:all: 'x' has shape (None, 3), but a sample has one weight");
+    if (wanted) {
+        assert_fails(ls_columns_find(&columns, model, objective, data), LS_BAD_INPUT, wanted);
+    } else {
+        assert_ok(ls_columns_find(&columns, model, objective, data));
+        assert_int_equal(columns.output[0].weight, 2);
+        assert_int_equal(columns.output[0].by_position, size > 1);
+    }
+    ls_columns_release(&columns);
     ls_objective_free(objective);
     ls_tree_free(compile);
     ls_model_free(model);
     ls_data_free(data);
+}
+
+/* A sample has one weight, or one a position of its output. */
+static void test_weights(void **state)
+{
+    (void)state;
+    check_weights("[6]", 1, 1, NULL);
+    check_weights("[2, 3]", 2, 1, NULL);
+    check_weights("[2, 3]", 2, 2, NULL);
+    check_weights("[6]", 1, 2,
+                  "arrays: 'dense_sample_weight' has shape (None, 2), but a sample has one weight");
+    check_weights("[2, 3]", 2, 3,
+                  "arrays: 'dense_sample_weight' has shape (None, 3), but a sample has one weight, "
+                  "or, in output dense, (None, 2)");
 }
 
 static void test_shapes_that_do_not_fit(void **state)
@@ -164,7 +186,8 @@ static void test_arrays_fit_by_their_size(void **state)
     assert_ok(ls_columns_find(&columns, model, objective, data));
     assert_int_equal(columns.uses, 2);
     assert_int_equal(columns.use[1].classes, 4);
-    assert_false(columns.weighted);
+    assert_int_equal(columns.output[0].target, 1);
+    assert_true(columns.output[0].weight == LS_NO_USE);
     ls_columns_release(&columns);
     ls_objective_free(objective);
     ls_tree_free(compile);
@@ -218,8 +241,15 @@ static void test_refused_metrics(void **state)
     (void)state;
     refuse_compile("units: 4", "[]", "loss: mse\nmetrics:\n  - mae\n  - acuracy\n",
                    "run.yaml:4: metrics[1]: unknown metric 'acuracy' (did you mean 'accuracy'?)");
-    refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [mae, mse, mae]\n",
-                   "compile: metric 'mae' is there twice");
+    refuse_compile("units: 4", "[]",
+                   "loss: mse\nmetrics: [mae, {MeanAbsoluteError: {name: mae_1}}, mae]\n",
+                   "compile: two results would be named 'mae_1': give one of the metrics another "
+                   "`name`");
+    refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [{MeanAbsoluteError: {name: loss}}]\n",
+                   "compile: two results would be named 'loss': give one of the metrics another "
+                   "`name`");
+    refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [null]\n",
+                   "run.yaml:2: metrics[0]: expected a metric");
     refuse_compile("units: 4", "[4]", "loss: mse\nmetrics: [sparse_categorical_accuracy]\n",
                    "run.yaml:2: metrics[0]: SparseCategoricalAccuracy needs integer classes as "
                    "targets");
@@ -261,8 +291,35 @@ static void test_names(void **state)
         "loss: mse\nmetrics: [accuracy, mae, MeanSquaredError: {}, {BinaryAccuracy: {name: "
         "hits}}]\n",
         (const char *const[]){"loss", "accuracy", "mae", "mean_squared_error", "hits", NULL});
+    check_names("units: 4", "[]",
+                "loss: mse\nmetrics: [mae, [mae, mae]]\nweighted_metrics: [mae, mae, mse]\n",
+                (const char *const[]){"loss", "mae", "mae_1", "mae_2", "weighted_mae",
+                                      "weighted_mae_1", "mse", NULL});
     check_names("units: 4", "[]", "loss: {dense: mse}\nmetrics: {dense: [mae]}\n",
                 (const char *const[]){"loss", "mae", NULL});
+}
+
+/* "crossentropy" is that of the output and the target. */
+static void check_crossentropy(const char *last, const char *y_shape, const char *wanted)
+{
+    struct ls_objective *objective;
+    struct ls_data *data = make_data("[3]", y_shape, 2, NULL);
+    struct ls_model *model = make_model("[3]", "Dense", last);
+    struct ls_tree *compile = yaml_tree(strcmp(y_shape, "[]") ? "loss: ce" : "loss: crossentropy");
+    assert_ok(ls_objective_create(&objective, model, compile, data));
+    assert_string_equal(objective->output[0].loss.kind->name, wanted);
+    ls_objective_free(objective);
+    ls_tree_free(compile);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_crossentropy(void **state)
+{
+    (void)state;
+    check_crossentropy("units: 1", "[]", "BinaryCrossentropy");
+    check_crossentropy("units: 4", "[]", "SparseCategoricalCrossentropy");
+    check_crossentropy("units: 4", "[4]", "CategoricalCrossentropy");
 }
 
 static const char *metric_kind(const char *last, const char *y_shape)
@@ -328,15 +385,11 @@ static void test_deferral(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_forms),
-        directory_test(test_shapes_that_do_not_fit),
-        directory_test(test_weights_that_do_not_fit),
-        directory_test(test_arrays_fit_by_their_size),
-        directory_test(test_refused_losses),
-        directory_test(test_refused_metrics),
-        directory_test(test_names),
-        directory_test(test_accuracy),
-        directory_test(test_deferral),
+        directory_test(test_forms),          directory_test(test_shapes_that_do_not_fit),
+        directory_test(test_weights),        directory_test(test_arrays_fit_by_their_size),
+        directory_test(test_refused_losses), directory_test(test_refused_metrics),
+        directory_test(test_names),          directory_test(test_accuracy),
+        directory_test(test_crossentropy),   directory_test(test_deferral),
     };
     return cmocka_run_group_tests_name("objectives", tests, start_alone, end_alone);
 }
