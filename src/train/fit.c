@@ -29,6 +29,19 @@ struct ls_fit_run {
 
 /* -- making */
 
+/* An output called val would have a val_loss of its own. */
+static ls_status check_names(const struct ls_fit_run *run)
+{
+    for (size_t i = 0; i < run->names; i++)
+        for (size_t other = 0; other < run->names; other++)
+            if (strcmp(run->val_name[i], run->name[other]) == 0)
+                return ls_fail(LS_BAD_INPUT,
+                               "the result '%s' has the name of the validation's '%s': give the "
+                               "output or metric another name",
+                               run->name[other], run->name[i]);
+    return LS_OK;
+}
+
 static ls_status name_values(struct ls_fit_run *run)
 {
     const struct ls_objective *objective = ls_stepper_objective(run->stepper);
@@ -41,6 +54,8 @@ static ls_status name_values(struct ls_fit_run *run)
         LS_TRY(ls_format(&run->val_name[i], "val_%s", run->name[i]));
         run->name[run->names + i] = run->val_name[i];
     }
+    if (run->evaluator)
+        LS_TRY(check_names(run));
     run->losses = ls_objective_losses(objective);
     LS_TRY(ls_allocate(&run->loss, run->losses, sizeof *run->loss));
     run->state.partials = PART_LOSSES + run->losses + ls_objective_doubles(objective);

@@ -286,6 +286,13 @@ static void test_refused(void **state)
     assert_ok(ls_model_compile(model, "loss: mse, optimizer: {SGD: {momentum: 2}}"));
     assert_fails(ls_model_fit(model, alone, &job), LS_BAD_INPUT,
                  "SGD momentum: must be at least 0 and at most 1, found 2");
+    assert_ok(ls_model_compile(
+        model, "optimizer: sgd, loss: mse, metrics: [{MeanAbsoluteError: {name: val_loss}}]"));
+    assert_ok(ls_model_fit(model, alone, &job));
+    job.validation = data;
+    assert_fails(ls_model_fit(model, alone, &job), LS_BAD_INPUT,
+                 "the result 'val_loss' has the name of the validation's 'loss': give the output "
+                 "or metric another name");
     assert_ok(ls_model_compile(model, "loss: mse"));
     assert_fails(ls_model_save(model, "none/m.h5"), LS_CANNOT_WRITE,
                  "cannot write 'none/m.h5': No such file or directory");

@@ -1,0 +1,414 @@
+/* Models of several outputs: losses, weights, metrics, targets and sample weights by output,
+ * trained and evaluated on arrays and through run files; the numbers are Keras'
+ * (reference/two_outputs.py).
+ */
+#include <math.h>
+
+#include "unit/train_run_test.h"
+
+enum { SAMPLES_HERE = 12, LOSSES = 3, RESULTS = 8 };
+
+#define MODEL                                                                                      \
+    "model:\n"                                                                                     \
+    "  inputs: {x: {shape: [3]}}\n"                                                                \
+    "  layers:\n"                                                                                  \
+    "    - Dense: {units: 4, activation: tanh, name: hidden}\n"                                    \
+    "    - Dense: {units: 2, name: price}\n"                                                       \
+    "    - Dense: {units: 4, activation: softmax, name: kind}\n"                                   \
+    "      from: hidden\n"                                                                         \
+    "  outputs: [price, kind]\n"
+#define SGD "optimizer: {SGD: {learning_rate: 0.25, momentum: 0.5}}"
+
+/* Exact in any language: whole numbers over a power of 2. */
+static void fill(float *values, size_t count, size_t step, size_t size, float scale)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((long)(i * step % size) - (long)(size / 2)) / scale;
+}
+
+static float x[SAMPLES_HERE * 3], price[SAMPLES_HERE * 2], kind[SAMPLES_HERE], common[SAMPLES_HERE],
+    own[SAMPLES_HERE];
+
+static int make_numbers(void **state)
+{
+    fill(x, SAMPLES_HERE * 3, 5, 13, 8);
+    fill(price, SAMPLES_HERE * 2, 3, 7, 4);
+    for (size_t i = 0; i < SAMPLES_HERE; i++) {
+        kind[i] = (float)(i % 4);
+        common[i] = (float)(i % 3 + 1) / 2;
+        own[i] = (float)(i % 5) / 2;
+    }
+    return start_alone(state);
+}
+
+static struct ls_model *model_of(const char *yaml, const char *compile)
+{
+    struct ls_model *model;
+    struct ls_tree *tree = yaml_tree(yaml);
+    assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
+    model->source = tree;
+    assert_ok(ls_model_compile(model, compile));
+    assert_ok(ls_model_initialize(model, 1));
+    return model;
+}
+
+static void set_weights(struct ls_model *model)
+{
+    static const struct {
+        const char *name;
+        size_t inputs, outputs, step;
+    } layer[] = {{"hidden", 3, 4, 3}, {"price", 4, 2, 4}, {"kind", 4, 4, 5}};
+    float values[16];
+    for (size_t l = 0; l < 3; l++) {
+        size_t count = layer[l].inputs * layer[l].outputs;
+        fill(values, count, 7, 11, 8);
+        assert_ok(ls_model_set_weights(model, layer[l].name, "kernel", values, count));
+        fill(values, layer[l].outputs, layer[l].step, 5, 4);
+        assert_ok(ls_model_set_weights(model, layer[l].name, "bias", values, layer[l].outputs));
+    }
+}
+
+static struct ls_data *make_arrays(bool weights)
+{
+    struct ls_data *data;
+    const struct ls_data_array array[] = {{"x", x, 3},
+                                          {"kind", kind, 1},
+                                          {"price", price, 2},
+                                          {"kind_sample_weight", own, 1},
+                                          {"sample_weight", common, 1}};
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, weights ? 5 : 3));
+    return data;
+}
+
+/* -- Keras' numbers */
+
+static const struct {
+    const char *name;
+    double epoch[2], evaluated;
+} keras[RESULTS] = {
+    {"loss", {1.26113272, 0.864094257}, 0.778599024},
+    {"price_loss", {0.299934655, 0.118941486}, 0.100187592},
+    {"kind_loss", {1.06811941, 1.03423452}, 1.15644765},
+    {"price_mae", {0.444858164, 0.273473173}, 0.257834643},
+    {"kind_accuracy", {0.25, 0.166666672}, 0.166666672},
+    {"price_weighted_mae", {0.449421674, 0.272378176}, 0.238997936},
+    {"price_mse", {0.326133639, 0.135152236}, 0.100187592},
+    {"kind_weighted_accuracy", {0.285714298, 0.190476194}, 0.380952388},
+};
+static const float keras_hidden[12] = {-0.413448244F,   0.537416935F,  -0.40684247F,  0.498026341F,
+                                       -0.00181673281F, -0.700632334F, 0.707786322F,  0.0803058445F,
+                                       -0.283998877F,   0.40232861F,   -0.131780088F, -0.68224889F};
+
+static void near(const char *what, double found, double wanted)
+{
+    if (!(fabs(found - wanted) <= 3e-6 * (1 + fabs(wanted))))
+        fail_msg("%s: %.9g, Keras' %.9g", what, found, wanted);
+}
+
+static ls_status compare_epoch(void *user, int64_t epoch, const char *const *names,
+                               const double *values, size_t count)
+{
+    (void)user;
+    assert_int_equal(count, RESULTS);
+    for (size_t i = 0; i < RESULTS; i++) {
+        assert_string_equal(names[i], keras[i].name);
+        near(names[i], values[i], keras[i].epoch[epoch]);
+    }
+    return LS_OK;
+}
+
+static void check_keras(const char *compile)
+{
+    float found[12];
+    struct ls_evaluation evaluation;
+    struct ls_data *data = make_arrays(true);
+    struct ls_model *model = model_of(MODEL, compile);
+    set_weights(model);
+    assert_ok(ls_model_fit(model, alone,
+                           &(struct ls_fit){.options = "batch_size: 5, epochs: 2, shuffle: false",
+                                            .replicas = 2,
+                                            .train = data,
+                                            .on_epoch = compare_epoch}));
+    assert_ok(ls_model_evaluate(model, alone, data, &evaluation));
+    assert_int_equal(evaluation.count, RESULTS);
+    for (size_t i = 0; i < RESULTS; i++)
+        near(evaluation.names[i], evaluation.values[i], keras[i].evaluated);
+    assert_ok(ls_model_get_weights(model, "hidden", "kernel", found, 12));
+    for (size_t i = 0; i < 12; i++)
+        near("hidden/kernel", found[i], keras_hidden[i]);
+    ls_evaluation_release(&evaluation);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_keras(void **state)
+{
+    (void)state;
+    check_keras(SGD ", loss: {price: mse, kind: sparse_categorical_crossentropy}, "
+                    "loss_weights: {price: 2, kind: 0.5}, metrics: {price: mae, kind: [accuracy]}, "
+                    "weighted_metrics: {price: [mae, mse], kind: accuracy}");
+    check_keras(SGD ", loss: [mse, {SparseCategoricalCrossentropy: {}}], loss_weights: [2, 0.5], "
+                    "metrics: [mae, accuracy], weighted_metrics: [[mae, mse], [accuracy]]");
+    check_keras(SGD ", loss: [mse, crossentropy], loss_weights: {kind: 0.5, price: 2}, metrics: "
+                    "[[mae], [accuracy]], weighted_metrics: {kind: [accuracy], price: [mae, mse]}");
+}
+
+/* -- results' names */
+
+static void check_names(const char *compile, const char *wanted)
+{
+    struct ls_evaluation evaluation;
+    struct ls_data *data = make_arrays(false);
+    struct ls_model *model = model_of(MODEL, compile);
+    char names[512] = "";
+    assert_ok(ls_model_evaluate(model, alone, data, &evaluation));
+    for (size_t i = 0; i < evaluation.count; i++)
+        strcat(strcat(names, i ? " " : ""), evaluation.names[i]);
+    assert_string_equal(names, wanted);
+    ls_evaluation_release(&evaluation);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    check_names("loss: {price: mse, kind: mse}", "loss price_loss kind_loss");
+    check_names("loss: mse, loss_weights: 2", "loss price_loss kind_loss");
+    /* one loss is the loss; an output without one has its metrics all the same */
+    check_names("loss: {price: mse}, metrics: {kind: accuracy}", "loss kind_accuracy");
+    check_names("loss: [null, mse], metrics: [mae, null]", "loss price_mae");
+    check_names("loss: [mse, mse], metrics: [[mae, mae, mae], [accuracy]], weighted_metrics: "
+                "[[mae, mae], [accuracy]]",
+                "loss price_loss kind_loss price_mae price_mae_1 price_mae_2 kind_accuracy "
+                "price_weighted_mae price_weighted_mae_1 kind_weighted_accuracy");
+}
+
+/* -- an output without a loss */
+
+/* It needs no target, and its layer stays as it is. */
+static void test_no_loss(void **state)
+{
+    (void)state;
+    float before[16], after[16];
+    struct ls_data *data;
+    const struct ls_data_array array[] = {{"x", x, 3}, {"price", price, 2}};
+    struct ls_model *model = model_of(MODEL, "optimizer: adam, loss: {price: mse, kind: null}");
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, 2));
+    assert_ok(ls_model_get_weights(model, "kind", "kernel", before, 16));
+    assert_ok(ls_model_fit(model, alone, &(struct ls_fit){.train = data}));
+    assert_ok(ls_model_get_weights(model, "kind", "kernel", after, 16));
+    assert_memory_equal(before, after, sizeof before);
+    ls_data_free(data);
+    ls_model_free(model);
+}
+
+/* -- what is refused */
+
+static void refuse(const char *compile, const struct ls_data_array *array, size_t count,
+                   const char *wanted)
+{
+    struct ls_evaluation evaluation;
+    struct ls_data *data;
+    struct ls_model *model = model_of(MODEL, compile);
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, count));
+    assert_fails(ls_model_evaluate(model, alone, data, &evaluation), LS_BAD_INPUT, wanted);
+    ls_model_free(model);
+    ls_data_free(data);
+}
+
+static void test_refused_compile(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *compile, *wanted;
+    } refused[] = {
+        {"loss: {price: mse, kinds: mse}", "loss: unknown output 'kinds' (did you mean 'kind'?)"},
+        {"loss: [mse]",
+         "loss: expected a list of 2, an entry for each output (price, kind), found 1"},
+        {"loss: [null, null]", "loss: `compile` names no loss"},
+        {"loss: {}", "loss: `compile` names no loss"},
+        {"loss: [mse, mse], loss_weights: 2",
+         "loss_weights: expected a map by output or a list with a number for each output"},
+        {"loss: mse, loss_weights: [2]",
+         "loss_weights: expected a list of 2, an entry for each output (price, kind), found 1"},
+        {"loss: mse, loss_weights: {prices: 2}",
+         "loss_weights: unknown output 'prices' (did you mean 'price'?)"},
+        {"loss: mse, loss_weights: {price: much}",
+         "loss_weights price: expected a number, found 'much'"},
+        {"loss: mse, metrics: [mae, mse, mae]",
+         "metrics: expected a list of 2, an entry for each output (price, kind), found 3"},
+        {"loss: mse, metrics: mae",
+         "metrics: expected a map by output or a list with an entry for each output"},
+        {"loss: mse, weighted_metrics: {knd: mae}",
+         "weighted_metrics: unknown output 'knd' (did you mean 'kind'?)"},
+        {"loss: mse, metrics: {kind: acuracy}",
+         "metrics kind: unknown metric 'acuracy' (did you mean 'accuracy'?)"},
+        {"loss: mse, metrics: {price: {MeanAbsoluteError: {name: loss}}}",
+         "compile: two results would be named 'price_loss': give one of the metrics another "
+         "`name`"},
+    };
+    const struct ls_data_array array[] = {{"x", x, 3}, {"kind", kind, 1}, {"price", price, 2}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        refuse(refused[i].compile, array, 3, refused[i].wanted);
+}
+
+static void test_refused_data(void **state)
+{
+    (void)state;
+    const struct ls_data_array good[] = {{"x", x, 3}, {"kind", kind, 1}, {"price", price, 2}};
+    struct ls_data_array array[] = {good[0], good[1], good[2], {"kind_sample_weight", own, 2}};
+    refuse("loss: mse", array, 2, "arrays: no dataset 'price'; it has: x, kind");
+    refuse("loss: {price: mse}, metrics: {kind: mae}",
+           (const struct ls_data_array[]){good[0], good[2]}, 2,
+           "arrays: no dataset 'kind'; it has: x, price");
+    refuse("loss: mse", array, 4,
+           "arrays: 'kind_sample_weight' has shape (None, 2), but a sample has one weight in "
+           "output kind");
+    array[1].size = 3;
+    refuse("loss: mse", array, 3,
+           "arrays: target 'kind' has shape (None, 3), but the output of layer 'kind' is (None, "
+           "4)");
+    float bad[SAMPLES_HERE];
+    memcpy(bad, kind, sizeof bad);
+    bad[7] = 4;
+    array[1] = (struct ls_data_array){"kind", bad, 1};
+    refuse("loss: [mse, ce]", array, 3, "arrays: sample 7: label 4 is out of range [0, 4)");
+    memcpy(bad, own, sizeof bad);
+    bad[3] = NAN;
+    array[1] = good[1];
+    array[3] = (struct ls_data_array){"kind_sample_weight", bad, 1};
+    refuse("loss: mse", array, 4, "arrays: sample 3: kind_sample_weight has NaN at element 0");
+    array[3].name = "sample_weight";
+    refuse("loss: mse", array, 4, "arrays: sample 3: sample weight has NaN at element 0");
+}
+
+/* -- the whole objective's gradient */
+
+#define STEPS_MODEL                                                                                \
+    "model:\n"                                                                                     \
+    "  inputs: {x: {shape: [3]}}\n"                                                                \
+    "  layers:\n"                                                                                  \
+    "    - Dense: {units: 4, activation: tanh, name: hidden, kernel_regularizer: {L2: {l2: "       \
+    "0.02}}}\n"                                                                                    \
+    "    - Reshape: {target_shape: [2, 2], name: steps}\n"                                         \
+    "    - Dense: {units: 2, activation: sigmoid, name: price}\n"                                  \
+    "    - Dense: {units: 4, activation: softmax, name: kind}\n"                                   \
+    "      from: hidden\n"                                                                         \
+    "  outputs: [price, kind]\n"
+
+static double loss_of(struct ls_model *model, struct ls_data *data)
+{
+    struct ls_evaluation evaluation;
+    assert_ok(ls_model_evaluate(model, alone, data, &evaluation));
+    double loss = evaluation.values[0];
+    ls_evaluation_release(&evaluation);
+    return loss;
+}
+
+/* One step of SGD with learning rate 1 takes off the gradient. */
+static void test_gradient(void **state)
+{
+    (void)state;
+    static float by_position[SAMPLES_HERE * 2], targets[SAMPLES_HERE * 4];
+    struct ls_data *data;
+    struct ls_model *model =
+        model_of(STEPS_MODEL, "optimizer: {SGD: {learning_rate: 1}}, loss: [mse, ce], "
+                              "loss_weights: {price: 3, kind: 0.5}");
+    fill(targets, SAMPLES_HERE * 4, 3, 7, 4);
+    for (size_t i = 0; i < SAMPLES_HERE * 2; i++)
+        by_position[i] = (float)(i % 7) / 4;
+    const struct ls_data_array array[] = {{"x", x, 3},
+                                          {"price", targets, 4},
+                                          {"kind", kind, 1},
+                                          {"price_sample_weight", by_position, 2},
+                                          {"sample_weight", common, 1}};
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, 5));
+    float *weights = malloc(model->floats * sizeof *weights);
+    memcpy(weights, model->weights, model->floats * sizeof *weights);
+    assert_ok(ls_model_fit(
+        model, alone, &(struct ls_fit){.options = "batch_size: 12", .replicas = 3, .train = data}));
+    for (size_t i = 0; i < model->floats; i++) {
+        const float step = 1.0F / 64;
+        double gradient = (double)weights[i] - model->weights[i], side[2];
+        float after = model->weights[i];
+        /* around the weights before the step */
+        memcpy(weights + i, weights + i, sizeof *weights);
+        float *now = malloc(model->floats * sizeof *now);
+        memcpy(now, model->weights, model->floats * sizeof *now);
+        for (int s = 0; s < 2; s++) {
+            memcpy(model->weights, weights, model->floats * sizeof *weights);
+            model->weights[i] += s ? step : -step;
+            side[s] = loss_of(model, data);
+        }
+        memcpy(model->weights, now, model->floats * sizeof *now);
+        free(now);
+        double wanted = (side[1] - side[0]) / (2 * (double)step);
+        if (fabs(gradient - wanted) > 2e-4 + 2e-3 * fabs(wanted))
+            fail_msg("weight %zu: gradient %.7g, by differences %.7g (after %g)", i, gradient,
+                     wanted, after);
+    }
+    free(weights);
+    ls_data_free(data);
+    ls_model_free(model);
+}
+
+/* -- run files */
+
+static void write_data(void)
+{
+    hid_t file = make_file("outputs.h5");
+    add_floats(file, "/train/x", x, (const hsize_t[]){SAMPLES_HERE, 3, 0});
+    add_floats(file, "/train/price", price, (const hsize_t[]){SAMPLES_HERE, 2, 0});
+    add_floats(file, "/train/kind", kind, (const hsize_t[]){SAMPLES_HERE, 0});
+    add_floats(file, "/train/sample_weight", common, (const hsize_t[]){SAMPLES_HERE, 0});
+    H5Fclose(file);
+    write_text("run.yaml", MODEL "compile:\n"
+                                 "  optimizer: adam\n"
+                                 "  loss: {price: mse, kind: {SparseCategoricalCrossentropy: {}}}\n"
+                                 "  loss_weights: {kind: 0.5}\n"
+                                 "  metrics: {kind: [accuracy]}\n"
+                                 "  weighted_metrics: {price: mae}\n"
+                                 "data: {train: outputs.h5:train, validation: outputs.h5:train}\n"
+                                 "fit: {batch_size: 5, epochs: 2}\n"
+                                 "checkpoint: {every: 1 step}\n");
+}
+
+/* Stopped in the middle of an epoch and gone on with, it ends with the same weights and history. */
+static void test_run(void **state)
+{
+    (void)state;
+    static const char half[] = "loss price_loss kind_loss kind_accuracy price_mae ",
+                      val[] = "val_loss val_price_loss val_kind_loss val_kind_accuracy "
+                              "val_price_mae ";
+    char all[sizeof half + sizeof val];
+    struct seen whole = {0}, first = {.stop_after = 5}, second = {0};
+    strcat(strcpy(all, half), val);
+    write_data();
+    assert_ok(train_seen(&whole, "whole", false, NULL));
+    assert_string_equal(whole.names, all);
+    expect_status(train_seen(&first, "parts", false, NULL), LS_INTERRUPTED);
+    assert_ok(train_seen(&second, "parts", true, NULL));
+    assert_true(hash_of("whole/model.h5") == hash_of("parts/model.h5"));
+    struct ls_run_evaluate evaluate = {.model = "parts", .data = "outputs.h5:train"};
+    struct ls_evaluation evaluation[2];
+    assert_ok(ls_run_evaluate(alone, &evaluate, &evaluation[0]));
+    evaluate.model = "whole";
+    assert_ok(ls_run_evaluate(alone, &evaluate, &evaluation[1]));
+    assert_int_equal(evaluation[0].count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(evaluation[0].values[i] == evaluation[1].values[i]);
+    ls_evaluation_release(&evaluation[0]);
+    ls_evaluation_release(&evaluation[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        directory_test(test_keras),        directory_test(test_names),
+        directory_test(test_no_loss),      directory_test(test_refused_compile),
+        directory_test(test_refused_data), directory_test(test_gradient),
+        directory_test(test_run),
+    };
+    return cmocka_run_group_tests_name("several outputs", tests, make_numbers, end_alone);
+}
