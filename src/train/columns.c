@@ -44,7 +44,7 @@ static bool is_taken(const struct ls_model *model, const char *name)
 {
     bool taken = false;
     for (size_t i = 0; model->inputs > 1 && i < model->inputs; i++)
-        taken |= strcmp(model->layer[model->call[model->input[i].call].layer]->name, name) == 0;
+        taken |= strcmp(model->input_name[i], name) == 0;
     for (size_t o = 0; model->outputs > 1 && o < model->outputs; o++)
         taken |= strcmp(model->output_name[o], name) == 0;
     return taken;

@@ -205,9 +205,6 @@ static void measure_output(const struct ls_objective *objective, struct ls_measu
     view.weight = weigh(measure->room->weight, &view);
     if (ls_output_has_loss(output))
         measure_loss(measure, &view, o);
-    else if (measure->gradient && ls_plan_output_grad(measure->run, o))
-        ls_k->fill(ls_plan_output_grad(measure->run, o), 0,
-                   (size_t)(view.positions * view.columns));
     if (output->has_target)
         measure_metrics(objective, measure, &view, o);
 }

@@ -62,22 +62,6 @@ static ls_status check_form(const struct ls_objective_output *output, const stru
     return LS_OK;
 }
 
-/* Whether something else than this output's loss gets the result too. */
-static bool is_read(const struct ls_model *model, size_t o)
-{
-    struct ls_edge edge = model->output[o];
-    for (size_t other = 0; other < model->outputs; other++)
-        if (other != o && model->output[other].call == edge.call &&
-            model->output[other].output == edge.output)
-            return true;
-    for (size_t c = 0; c < model->calls; c++)
-        for (size_t i = 0; i < model->call[c].shapes.inputs; i++)
-            if (model->call[c].in[i].call == edge.call &&
-                model->call[c].in[i].output == edge.output)
-                return true;
-    return false;
-}
-
 /* Leaves the output's last activation to the loss where that takes its logits. */
 static void take_logits(struct ls_objective *objective, size_t o)
 {
@@ -87,7 +71,7 @@ static void take_logits(struct ls_objective *objective, size_t o)
     output->from_logits = option_bool(output->loss.options, kind->from_logits_offset);
     if (output->from_logits || !layer->has_activation || layer->activity_regularizer ||
         kind->logits_of == LS_ACTIVATION_LINEAR || (int)layer->activation.id != kind->logits_of ||
-        is_read(objective->model, o))
+        !ls_model_output_is_last(objective->model, o))
         return;
     output->from_logits = objective->defer[o] = true;
     output->activation = layer->activation;
@@ -161,6 +145,7 @@ static ls_status bind_output(struct ls_objective *objective, size_t o,
     output->columns = output->shape->rank ? output->shape->size[output->shape->rank - 1] : 1;
     output->inner = ls_shape_count(output->shape) / output->columns;
     output->weight = 1;
+    objective->no_loss[o] = !parts->loss[o];
     if (parts->weight[o])
         LS_TRY(ls_tree_double(parts->weight[o], &output->weight));
     if (!parts->loss[o] && !parts->metrics[o] && !parts->weighted[o])
@@ -177,6 +162,7 @@ static ls_status bind_all(struct ls_objective *objective, const struct ls_tree *
     ls_status status;
     LS_TRY_OUT(ls_allocate(&objective->output, outputs, sizeof *objective->output));
     LS_TRY_OUT(ls_allocate(&objective->defer, outputs, sizeof *objective->defer));
+    LS_TRY_OUT(ls_allocate(&objective->no_loss, outputs, sizeof *objective->no_loss));
     LS_TRY_OUT(ls_allocate(&room, 4 * outputs, sizeof *room));
     struct ls_objective_parts parts = {room, room + outputs, room + 2 * outputs,
                                        room + 3 * outputs};
@@ -226,6 +212,7 @@ void ls_objective_free(struct ls_objective *objective)
         ls_release(objective->name[n]);
     ls_release(objective->output);
     ls_release(objective->defer);
+    ls_release(objective->no_loss);
     ls_release(objective->metric);
     ls_release(objective->name);
     ls_release(objective);
@@ -234,6 +221,11 @@ void ls_objective_free(struct ls_objective *objective)
 const bool *ls_objective_defer(const struct ls_objective *objective)
 {
     return objective->defer;
+}
+
+const bool *ls_objective_no_loss(const struct ls_objective *objective)
+{
+    return objective->no_loss;
 }
 
 size_t ls_objective_doubles(const struct ls_objective *objective)

@@ -42,8 +42,10 @@ ls_status ls_objective_create(struct ls_objective **objective, const struct ls_m
                               const struct ls_tree *compile, const struct ls_data *data);
 void ls_objective_free(struct ls_objective *objective);
 
-/* By output: whether its last activation is left to the loss. For struct ls_plan_options. */
+/* By output: whether its last activation is left to the loss, and whether it has no loss. For
+ * struct ls_plan_options. */
 const bool *ls_objective_defer(const struct ls_objective *objective);
+const bool *ls_objective_no_loss(const struct ls_objective *objective);
 
 /* Doubles that a measurement adds to. */
 size_t ls_objective_doubles(const struct ls_objective *objective);

@@ -34,7 +34,7 @@ struct ls_objective_metric {
 struct ls_objective {
     const struct ls_model *model;
     struct ls_objective_output *output; /* as many as the model's */
-    bool *defer;                        /* by output */
+    bool *defer, *no_loss;              /* by output */
     size_t losses;                      /* outputs that have one */
     struct ls_objective_metric *metric;
     size_t metrics;

@@ -126,6 +126,7 @@ static ls_status make_own(struct ls_stepper *s)
                                                     .rows = most_rows(options),
                                                     .training = true,
                                                     .defer = ls_objective_defer(s->objective),
+                                                    .no_loss = ls_objective_no_loss(s->objective),
                                                     .loss = measure_loss});
 }
 
