@@ -96,6 +96,22 @@ static ls_status write_null(struct ls_tree *parent, const char *key)
     return ls_tree_add_null(parent, key) ? LS_OK : no_memory();
 }
 
+/* An entry for each of several outputs, in their order: by position, which Keras understands
+ * however the model was compiled (it takes maps of losses only with all outputs in them and by the
+ * names of layers, and puts the weights of a map into the order of the alphabet where the losses
+ * are a list); by name where the model itself gives a dictionary. */
+static struct ls_tree *add_entries(struct ls_tree *config, const char *key,
+                                   const struct ls_model *model)
+{
+    bool named = model->output_structure == LS_STRUCTURE_DICTIONARY;
+    return ls_tree_add(config, key, named ? LS_TREE_MAP : LS_TREE_LIST);
+}
+
+static const char *entry_key(const struct ls_tree *entries, const struct ls_model *model, size_t o)
+{
+    return entries->type == LS_TREE_MAP ? model->output_name[o] : NULL;
+}
+
 /* One metric or a list of them, always as a list. */
 static ls_status write_metric_list(struct ls_tree *parent, const char *key,
                                    const struct ls_tree *tree)
@@ -111,10 +127,7 @@ static ls_status write_metric_list(struct ls_tree *parent, const char *key,
     return LS_OK;
 }
 
-/* Of several outputs a list with an entry for each, in their order, which is what Keras understands
- * however the model was compiled: it takes maps of losses only with all outputs in them, and puts
- * the weights of a map into the order of the alphabet where the losses are a list. Of the only
- * output, whose name is no matter to a Sequential model, its entry alone. */
+/* Of the only output, whose name is no matter to a Sequential model, its entry alone. */
 static ls_status write_metrics(struct ls_tree *config, const char *key, const struct ls_tree **part,
                                const struct ls_model *model)
 {
@@ -125,11 +138,13 @@ static ls_status write_metrics(struct ls_tree *config, const char *key, const st
         return write_null(config, key);
     if (model->outputs == 1)
         return write_metric_list(config, key, part[0]);
-    struct ls_tree *list = ls_tree_add(config, key, LS_TREE_LIST);
-    if (!list)
+    struct ls_tree *entries = add_entries(config, key, model);
+    if (!entries)
         return no_memory();
-    for (size_t o = 0; o < model->outputs; o++)
-        LS_TRY(part[o] ? write_metric_list(list, NULL, part[o]) : write_null(list, NULL));
+    for (size_t o = 0; o < model->outputs; o++) {
+        const char *name = entry_key(entries, model, o);
+        LS_TRY(part[o] ? write_metric_list(entries, name, part[o]) : write_null(entries, name));
+    }
     return LS_OK;
 }
 
@@ -153,33 +168,35 @@ struct losses {
     enum ls_by_output loss_is, weight_is;
 };
 
+typedef ls_status write_one(struct ls_tree *parent, const char *key, const struct ls_tree *tree);
+
+static ls_status write_each(struct ls_tree *config, const char *key, const struct ls_tree **part,
+                            const struct ls_model *model, write_one *write)
+{
+    struct ls_tree *entries = add_entries(config, key, model);
+    if (!entries)
+        return no_memory();
+    for (size_t o = 0; o < model->outputs; o++)
+        LS_TRY(write(entries, entry_key(entries, model, o), part[o]));
+    return LS_OK;
+}
+
 /* One loss for all outputs stays one, unless there are weights for each. */
 static ls_status write_losses(struct ls_tree *config, const struct losses *losses,
                               const struct ls_model *model)
 {
-    bool one_weight = losses->weight_is == LS_BY_ALL || model->outputs == 1;
+    bool one_weight = model->outputs == 1 || losses->weight_is == LS_BY_ALL;
     bool one_loss = model->outputs == 1 || (losses->loss_is == LS_BY_ALL &&
                                             (one_weight || losses->weight_is == LS_BY_NOTHING));
-    struct ls_tree *list;
-    if (one_loss)
+    if (one_loss || losses->loss_is == LS_BY_NOTHING)
         LS_TRY(write_loss_or_null(config, "loss", losses->loss[0]));
-    else if (losses->loss_is == LS_BY_NOTHING)
-        LS_TRY(write_null(config, "loss"));
-    else {
-        if (!(list = ls_tree_add(config, "loss", LS_TREE_LIST)))
-            return no_memory();
-        for (size_t o = 0; o < model->outputs; o++)
-            LS_TRY(write_loss_or_null(list, NULL, losses->loss[o]));
-    }
+    else
+        LS_TRY(write_each(config, "loss", losses->loss, model, write_loss_or_null));
     if (losses->weight_is == LS_BY_NOTHING)
         return write_null(config, "loss_weights");
     if (one_weight)
         return write_weight(config, "loss_weights", losses->weight[0]);
-    if (!(list = ls_tree_add(config, "loss_weights", LS_TREE_LIST)))
-        return no_memory();
-    for (size_t o = 0; o < model->outputs; o++)
-        LS_TRY(write_weight(list, NULL, losses->weight[o]));
-    return LS_OK;
+    return write_each(config, "loss_weights", losses->weight, model, write_weight);
 }
 
 static ls_status write_by_output(struct ls_tree *config, const struct ls_tree *compile,

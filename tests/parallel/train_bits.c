@@ -6,32 +6,71 @@
 #include "base/random.h"
 #include "check.h"
 #include "lockstep/lockstep.h"
+#include "model/graph.h"
 
 enum { SAMPLES = 103, FEATURES = 12, CLASSES = 5, REPLICAS_MAX = 6 };
 
-static float x[SAMPLES * FEATURES], y[SAMPLES];
+static float x[SAMPLES * FEATURES], y[SAMPLES], pair[SAMPLES * 4], weight[SAMPLES * 2];
 
 struct recipe {
     const char *name, *compile, *fit;
+    bool several; /* two outputs, with weights by sample and by position */
 };
 
 static const struct recipe recipes[] = {
     {"sgd", "optimizer: {SGD: {learning_rate: 0.1}}, loss: sparse_categorical_crossentropy",
-     "epochs: 2, batch_size: 10, seed: 3"},
+     "epochs: 2, batch_size: 10, seed: 3", false},
     {"momentum",
      "optimizer: {SGD: {learning_rate: 0.1, momentum: 0.9, nesterov: true}}, "
      "loss: sparse_categorical_crossentropy, metrics: [accuracy]",
-     "epochs: 2, batch_size: 32, seed: 4, verify: 1"},
+     "epochs: 2, batch_size: 32, seed: 4, verify: 1", false},
     {"adam", "optimizer: adam, loss: categorical_crossentropy, metrics: [accuracy, mse]",
-     "epochs: 2, batch_size: 16, seed: 5"},
-    {"amsgrad", "optimizer: {Adam: {amsgrad: true}}, loss: mse", "epochs: 1, batch_size: 103"},
+     "epochs: 2, batch_size: 16, seed: 5", false},
+    {"amsgrad", "optimizer: {Adam: {amsgrad: true}}, loss: mse", "epochs: 1, batch_size: 103",
+     false},
     {"rmsprop",
      "optimizer: {RMSprop: {momentum: 0.5, centered: true}}, loss: categorical_crossentropy",
-     "epochs: 2, batch_size: 50, shuffle: false"},
+     "epochs: 2, batch_size: 50, shuffle: false", false},
     {"tiny batch", "optimizer: adam, loss: categorical_crossentropy",
-     "epochs: 1, batch_size: 3, seed: 6"},
+     "epochs: 1, batch_size: 3, seed: 6", false},
+    {"two outputs",
+     "optimizer: adam, loss: {kind: ce, pair: {Huber: {delta: 0.5}}}, loss_weights: {pair: 0.3}, "
+     "metrics: {kind: accuracy}, weighted_metrics: [[accuracy, mse], mae]",
+     "epochs: 2, batch_size: 16, seed: 7", true},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
+
+static struct ls_model *make_outputs(const char *compile)
+{
+    static const char yaml[] = "inputs: {x: {shape: [12]}}\n"
+                               "layers:\n"
+                               "  - Dense: {units: 33, activation: relu}\n"
+                               "  - Dropout: {rate: 0.3, name: shared}\n"
+                               "  - Dense: {units: 5, activation: softmax, name: kind}\n"
+                               "  - Dense: {units: 4, activation: tanh}\n"
+                               "    from: shared\n"
+                               "  - Reshape: {target_shape: [2, 2], name: pair}\n"
+                               "outputs: [kind, pair]\n";
+    struct ls_model *model = NULL;
+    struct ls_tree *tree = NULL;
+    CHECK_OK(ls_tree_parse_yaml(&tree, yaml, strlen(yaml), NULL));
+    CHECK_OK(ls_model_from_tree(&model, tree));
+    model->source = tree;
+    CHECK_OK(ls_model_compile(model, compile));
+    return model;
+}
+
+static struct ls_data *make_arrays(bool several)
+{
+    struct ls_data *data = NULL;
+    const struct ls_data_array array[] = {{"x", x, FEATURES},
+                                          {several ? "kind" : "y", y, 1},
+                                          {"pair", pair, 4},
+                                          {"pair_sample_weight", weight, 2},
+                                          {"sample_weight", weight, 1}};
+    CHECK_OK(ls_data_from_columns(&data, SAMPLES, array, several ? 5 : 2));
+    return data;
+}
 
 static struct ls_model *make_model(const char *compile)
 {
@@ -67,12 +106,10 @@ static ls_status keep_loss(void *user, int64_t epoch, const char *const *names,
 static struct result train(struct ls_comm *comm, const struct recipe *recipe, int64_t replicas)
 {
     struct result result = {0};
-    struct ls_data *data = NULL;
     struct ls_evaluation evaluation = {0};
-    struct ls_model *model = make_model(recipe->compile);
-    CHECK_OK(ls_data_from_arrays(
-        &data, &(struct ls_data_arrays){
-                   .samples = SAMPLES, .x = x, .x_size = FEATURES, .y = y, .y_size = 1}));
+    struct ls_data *data = make_arrays(recipe->several);
+    struct ls_model *model =
+        recipe->several ? make_outputs(recipe->compile) : make_model(recipe->compile);
     CHECK_OK(ls_model_fit(model, comm,
                           &(struct ls_fit){.options = recipe->fit,
                                            .replicas = replicas,
@@ -139,6 +176,10 @@ static void make_data(void)
     }
     for (int i = 0; i < SAMPLES; i++)
         y[i] = (float)((i * 7 + (x[i * FEATURES] > 0)) % CLASSES);
+    for (int i = 0; i < SAMPLES * 4; i++)
+        pair[i] = x[i] / 2;
+    for (int i = 0; i < SAMPLES * 2; i++)
+        weight[i] = (float)(i % 5) / 4;
 }
 
 int main(void)

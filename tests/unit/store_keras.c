@@ -160,17 +160,24 @@ static void compile_is_written_as_keras_reads_it(void **state)
 }
 
 /* Of several outputs: lists by position, which Keras takes as they are meant whatever the names. */
-static void assert_parts_to_keras(const char *yaml, const char *loss, const char *weights,
-                                  const char *metrics)
+static void assert_parts_of(enum ls_structure structure, const char *yaml, const char *loss,
+                            const char *weights, const char *metrics)
 {
     char *names[] = {"z", "a"}, expected[2048];
-    const struct ls_model model = {.outputs = 2, .output_name = names};
+    const struct ls_model model = {
+        .outputs = 2, .output_name = names, .output_structure = structure};
     struct ls_tree *compile = yaml_tree(yaml), *config;
     snprintf(expected, sizeof expected, SGD, "0.01", loss, weights, metrics);
     assert_ok(ls_compile_to_keras(&config, compile, &model));
     assert_json(config, expected);
     ls_tree_free(config);
     ls_tree_free(compile);
+}
+
+static void assert_parts_to_keras(const char *yaml, const char *loss, const char *weights,
+                                  const char *metrics)
+{
+    assert_parts_of(LS_STRUCTURE_LIST, yaml, loss, weights, metrics);
 }
 
 static void parts_by_output_are_written_by_position(void **state)
@@ -187,6 +194,14 @@ static void parts_by_output_are_written_by_position(void **state)
                           "[null, [\"mae\"]]");
     assert_parts_to_keras("{optimizer: sgd, loss: [mse, null], metrics: [[mae, mse], accuracy]}",
                           first, "null", "[[\"mae\", \"mse\"], [\"accuracy\"]]");
+    assert_parts_to_keras("{optimizer: sgd, loss: [ce, crossentropy]}",
+                          "[\"ce\", \"crossentropy\"]", "null", "null");
+    /* of a model that gives a dictionary by name */
+    assert_parts_of(LS_STRUCTURE_DICTIONARY,
+                    "{optimizer: sgd, loss: [mse, null], loss_weights: {a: 2}, metrics: [mae, "
+                    "null]}",
+                    "{\"z\": " MSE ", \"a\": null}", "{\"z\": 1.0, \"a\": 2.0}",
+                    "{\"z\": [\"mae\"], \"a\": null}");
 }
 
 /* What is wrong with the parts is told at its place. */
