@@ -151,4 +151,45 @@ run lockstep train points.yaml -o torn --resume --quiet
 status 0
 quiet
 says_like "warning: *$newest*; going back to the checkpoint before it"
+# -- several outputs
+cat >both.yaml <<'TEXT'
+model:
+  inputs: {x: {shape: [2]}}
+  layers:
+    - Dense: {units: 8, activation: relu, name: hidden}
+    - Dense: {units: 2, activation: softmax, name: kind}
+    - Dense: {units: 1, name: above}
+      from: hidden
+  outputs: [kind, above]
+compile:
+  loss: {kind: crossentropy, above: {BinaryCrossentropy: {from_logits: true}}}
+  loss_weights: {above: 0.5}
+  metrics: {kind: accuracy}
+  weighted_metrics: [accuracy, mae]
+  optimizer: adam
+data:
+  train: {file: points.h5, x: /train/x, kind: /train/y, above: /train/y, above_sample_weight: /train/y}
+  validation: {file: points.h5, x: /test/x, kind: /test/y, above: /test/y}
+fit: {batch_size: 16}
+TEXT
+run lockstep train both.yaml
+status 0
+silent
+number='[0-9.]+'
+losses="loss: $number - kind_loss: $number - above_loss: $number"
+metrics="kind_accuracy: $number - kind_weighted_accuracy: $number - above_mae: $number"
+values="$losses - $metrics"
+prints_like "^Epoch 1/1 .* - $values - val_${values// - / - val_}$"
+run lockstep evaluate both --json
+status 0
+prints_like "\"loss\": $number, \"kind_loss\": $number, \"above_loss\": $number, \"kind_accuracy\": "
+refused 65 "--set: compile loss: unknown output 'kinds' (did you mean 'kind'?)" \
+    train both.yaml -o wrong --set 'compile.loss={kinds: mse}'
+refused 65 "--set: compile loss_weights: expected a list of 2, an entry for each output (kind, above), found 1" \
+    train both.yaml -o wrong --set 'compile.loss_weights=[1]'
+refused 65 "--set: compile metrics: expected a map by output or a list with an entry for each output" \
+    train both.yaml -o wrong --set compile.metrics=mae
+refused 65 "$PWD/points.h5:train: no dataset 'kind'; it has: x, y" \
+    train both.yaml -o wrong --data points.h5:train
+absent wrong
 finish

@@ -4,53 +4,11 @@
  */
 #include <math.h>
 
-#include "unit/train_run_test.h"
+#include "unit/train_outputs.h"
 
-enum { SAMPLES_HERE = 12, LOSSES = 3, RESULTS = 8 };
+enum { RESULTS = 8 };
 
-#define MODEL                                                                                      \
-    "model:\n"                                                                                     \
-    "  inputs: {x: {shape: [3]}}\n"                                                                \
-    "  layers:\n"                                                                                  \
-    "    - Dense: {units: 4, activation: tanh, name: hidden}\n"                                    \
-    "    - Dense: {units: 2, name: price}\n"                                                       \
-    "    - Dense: {units: 4, activation: softmax, name: kind}\n"                                   \
-    "      from: hidden\n"                                                                         \
-    "  outputs: [price, kind]\n"
 #define SGD "optimizer: {SGD: {learning_rate: 0.25, momentum: 0.5}}"
-
-/* Exact in any language: whole numbers over a power of 2. */
-static void fill(float *values, size_t count, size_t step, size_t size, float scale)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)((long)(i * step % size) - (long)(size / 2)) / scale;
-}
-
-static float x[SAMPLES_HERE * 3], price[SAMPLES_HERE * 2], kind[SAMPLES_HERE], common[SAMPLES_HERE],
-    own[SAMPLES_HERE];
-
-static int make_numbers(void **state)
-{
-    fill(x, SAMPLES_HERE * 3, 5, 13, 8);
-    fill(price, SAMPLES_HERE * 2, 3, 7, 4);
-    for (size_t i = 0; i < SAMPLES_HERE; i++) {
-        kind[i] = (float)(i % 4);
-        common[i] = (float)(i % 4 + 1) / 2;
-        own[i] = (float)(i % 5) / 2;
-    }
-    return start_alone(state);
-}
-
-static struct ls_model *model_of(const char *yaml, const char *compile)
-{
-    struct ls_model *model;
-    struct ls_tree *tree = yaml_tree(yaml);
-    assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
-    model->source = tree;
-    assert_ok(ls_model_compile(model, compile));
-    assert_ok(ls_model_initialize(model, 1));
-    return model;
-}
 
 static void set_weights(struct ls_model *model)
 {
@@ -66,18 +24,6 @@ static void set_weights(struct ls_model *model)
         fill(values, layer[l].outputs, layer[l].step, 5, 4);
         assert_ok(ls_model_set_weights(model, layer[l].name, "bias", values, layer[l].outputs));
     }
-}
-
-static struct ls_data *make_arrays(bool weights)
-{
-    struct ls_data *data;
-    const struct ls_data_array array[] = {{"x", x, 3},
-                                          {"kind", kind, 1},
-                                          {"price", price, 2},
-                                          {"kind_sample_weight", own, 1},
-                                          {"sample_weight", common, 1}};
-    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, weights ? 5 : 3));
-    return data;
 }
 
 /* -- Keras' numbers */
@@ -201,86 +147,6 @@ static void test_no_loss(void **state)
     assert_memory_equal(before, after, sizeof before);
     ls_data_free(data);
     ls_model_free(model);
-}
-
-/* -- what is refused */
-
-static void refuse(const char *compile, const struct ls_data_array *array, size_t count,
-                   const char *wanted)
-{
-    struct ls_evaluation evaluation;
-    struct ls_data *data;
-    struct ls_model *model = model_of(MODEL, compile);
-    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, count));
-    assert_fails(ls_model_evaluate(model, alone, data, &evaluation), LS_BAD_INPUT, wanted);
-    ls_model_free(model);
-    ls_data_free(data);
-}
-
-static void test_refused_compile(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *compile, *wanted;
-    } refused[] = {
-        {"loss: {price: mse, kinds: mse}", "loss: unknown output 'kinds' (did you mean 'kind'?)"},
-        {"loss: [mse]",
-         "loss: expected a list of 2, an entry for each output (price, kind), found 1"},
-        {"loss: [null, null]", "loss: `compile` names no loss"},
-        {"loss: {}", "loss: `compile` names no loss"},
-        {"loss: [mse, mse], loss_weights: 2",
-         "loss_weights: expected a map by output or a list with a number for each output"},
-        {"loss: mse, loss_weights: [2]",
-         "loss_weights: expected a list of 2, an entry for each output (price, kind), found 1"},
-        {"loss: mse, loss_weights: {prices: 2}",
-         "loss_weights: unknown output 'prices' (did you mean 'price'?)"},
-        {"loss: mse, loss_weights: {price: much}",
-         "loss_weights price: expected a number, found 'much'"},
-        {"loss: mse, metrics: [mae, mse, mae]",
-         "metrics: expected a list of 2, an entry for each output (price, kind), found 3"},
-        {"loss: mse, metrics: mae",
-         "metrics: expected a map by output or a list with an entry for each output"},
-        {"loss: mse, weighted_metrics: {knd: mae}",
-         "weighted_metrics: unknown output 'knd' (did you mean 'kind'?)"},
-        {"loss: mse, metrics: {kind: acuracy}",
-         "metrics kind: unknown metric 'acuracy' (did you mean 'accuracy'?)"},
-        {"loss: mse, metrics: {price: {MeanAbsoluteError: {name: loss}}}",
-         "compile: two results would be named 'price_loss': give one of the metrics another "
-         "`name`"},
-    };
-    const struct ls_data_array array[] = {{"x", x, 3}, {"kind", kind, 1}, {"price", price, 2}};
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        refuse(refused[i].compile, array, 3, refused[i].wanted);
-}
-
-static void test_refused_data(void **state)
-{
-    (void)state;
-    const struct ls_data_array good[] = {{"x", x, 3}, {"kind", kind, 1}, {"price", price, 2}};
-    struct ls_data_array array[] = {good[0], good[1], good[2], {"kind_sample_weight", own, 2}};
-    refuse("loss: mse", array, 2, "arrays: no dataset 'price'; it has: x, kind");
-    refuse("loss: {price: mse}, metrics: {kind: mae}",
-           (const struct ls_data_array[]){good[0], good[2]}, 2,
-           "arrays: no dataset 'kind'; it has: x, price");
-    refuse("loss: mse", array, 4,
-           "arrays: 'kind_sample_weight' has shape (None, 2), but a sample has one weight in "
-           "output kind");
-    array[1].size = 3;
-    refuse("loss: mse", array, 3,
-           "arrays: target 'kind' has shape (None, 3), but the output of layer 'kind' is (None, "
-           "4)");
-    float bad[SAMPLES_HERE];
-    memcpy(bad, kind, sizeof bad);
-    bad[7] = 4;
-    array[1] = (struct ls_data_array){"kind", bad, 1};
-    refuse("loss: [mse, ce]", array, 3, "arrays: sample 7: label 4 is out of range [0, 4)");
-    memcpy(bad, own, sizeof bad);
-    bad[3] = NAN;
-    array[1] = good[1];
-    array[3] = (struct ls_data_array){"kind_sample_weight", bad, 1};
-    refuse("loss: mse", array, 4, "arrays: sample 3: kind_sample_weight has NaN at element 0");
-    array[3].name = "sample_weight";
-    refuse("loss: mse", array, 4, "arrays: sample 3: sample weight has NaN at element 0");
 }
 
 /* -- the whole objective's gradient */
@@ -413,10 +279,8 @@ static void test_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_keras),        directory_test(test_names),
-        directory_test(test_no_loss),      directory_test(test_refused_compile),
-        directory_test(test_refused_data), directory_test(test_gradient),
-        directory_test(test_run),
+        directory_test(test_keras),    directory_test(test_names), directory_test(test_no_loss),
+        directory_test(test_gradient), directory_test(test_run),
     };
     return cmocka_run_group_tests_name("several outputs", tests, make_numbers, end_alone);
 }
