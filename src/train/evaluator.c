@@ -86,7 +86,7 @@ static ls_status measure_block(void *user, const struct ls_plan_run *run,
         .sums = sums,
         .room = &e->room,
     };
-    ls_measure_aim(&e->room, columns, batch->column, 0);
+    ls_measure_aim(&e->room, columns, batch->column, 0, run);
     ls_objective_measure(e->objective, &measure);
     return LS_OK;
 }

@@ -41,12 +41,14 @@ void ls_measure_room_release(struct ls_measure_room *room)
 }
 
 void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *columns,
-                    float *const *column, size_t row)
+                    float *const *column, size_t row, const struct ls_plan_run *run)
 {
     for (size_t o = 0; o < columns->outputs; o++) {
         const struct ls_output_use *use = &columns->output[o];
         struct ls_measured *output = &room->output[o];
-        *output = (struct ls_measured){.by_position = use->by_position};
+        *output = (struct ls_measured){.by_position = use->by_position,
+                                       .mask = ls_plan_output_mask(run, o),
+                                       .valid = ls_plan_output_valid(run, o)};
         if (use->target != LS_NO_USE)
             output->target = column[use->target] + row * columns->floats[use->target];
         if (use->weight != LS_NO_USE)
@@ -116,9 +118,9 @@ static double count_positions(const struct view *view)
 static void scale_gradient(const struct ls_measure *measure, const struct view *view, float *grad)
 {
     const struct ls_objective_output *output = view->output;
-    int64_t count =
-        view->measured->mask ? view->measured->valid : measure->global_rows * output->inner;
-    double divisor = output->sum ? 1 : (double)count;
+    double count = view->measured->mask ? view->measured->valid
+                                        : (double)(measure->global_rows * output->inner);
+    double divisor = output->sum ? 1 : count;
     float factor = divisor > 0 ? (float)(output->weight / divisor) : 0;
     if (!view->weight) {
         ls_k->scale(grad, grad, factor, (size_t)(view->positions * view->columns));

@@ -134,6 +134,26 @@ static ls_status split_compile(const struct ls_objective_parts *parts, const str
                                 &ls_metrics);
 }
 
+/* A mask says of each position whether it counts. */
+static ls_status check_mask(const struct ls_objective *objective, size_t o)
+{
+    const struct ls_model *model = objective->model;
+    const struct ls_objective_output *output = &objective->output[o];
+    const struct ls_graph_call *call = &model->call[model->output[o].call];
+    char made[LS_SHAPE_TEXT], masked[LS_SHAPE_TEXT];
+    if (!call->masked)
+        return LS_OK;
+    const struct ls_shape *mask = &model->call[call->mask.call].shapes.out[call->mask.output];
+    if (ls_shape_count(mask) == output->inner)
+        return LS_OK;
+    ls_shape_format(masked, mask);
+    ls_shape_format(made, output->shape);
+    return ls_fail(LS_BAD_INPUT,
+                   "output '%s' is %s, but its mask is %s: a loss takes a mask of all axes but the "
+                   "last",
+                   output->name, made, masked);
+}
+
 static ls_status bind_output(struct ls_objective *objective, size_t o,
                              const struct ls_objective_parts *parts, const struct ls_data *data)
 {
@@ -150,6 +170,7 @@ static ls_status bind_output(struct ls_objective *objective, size_t o,
         LS_TRY(ls_tree_double(parts->weight[o], &output->weight));
     if (!parts->loss[o] && !parts->metrics[o] && !parts->weighted[o])
         return LS_OK;
+    LS_TRY(check_mask(objective, o));
     LS_TRY(find_target(objective, o, data));
     return parts->loss[o] ? bind_loss(objective, o, parts->loss[o]) : LS_OK;
 }

@@ -56,7 +56,7 @@ struct ls_measured {
     const float *weight; /* [rows], or [rows][positions] where by_position; NULL: 1 */
     bool by_position;
     const float *mask; /* [rows][positions] of 0 and 1; NULL: all count */
-    int64_t valid;     /* with a mask: positions of the global batch that count */
+    double valid;      /* with a mask: positions of the global batch that count */
 };
 
 /* Scratch memory for a measurement of up to `rows` rows. */
@@ -68,9 +68,10 @@ ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_o
                                  int64_t rows);
 void ls_measure_room_release(struct ls_measure_room *room);
 
-/* Sets targets and weights to the rows from `row` on of a loader's columns; no masks. */
+/* Sets targets and weights to the rows from `row` on of a loader's columns, and masks to those of a
+ * run's outputs. */
 void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *columns,
-                    float *const *column, size_t row);
+                    float *const *column, size_t row, const struct ls_plan_run *run);
 
 struct ls_measure {
     const struct ls_plan_run *run; /* after its forward pass */

@@ -58,7 +58,7 @@ static void measure_loss(void *user, struct ls_plan_run *run)
         .sums = s->sums,
         .room = &s->room,
     };
-    ls_measure_aim(&s->room, &s->columns, s->batch->column, first_row(s));
+    ls_measure_aim(&s->room, &s->columns, s->batch->column, first_row(s), run);
     ls_objective_measure(s->objective, &measure);
     if (measure.bad_row >= 0 && s->fault == LS_OK)
         note_nonfinite(s, measure.bad_row);

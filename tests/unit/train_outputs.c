@@ -227,6 +227,70 @@ static void test_gradient(void **state)
     ls_model_free(model);
 }
 
+/* -- masks */
+
+#define MASKED_MODEL                                                                               \
+    "model:\n"                                                                                     \
+    "  inputs: {x: {shape: [3, 2]}}\n"                                                             \
+    "  layers:\n"                                                                                  \
+    "    - Masking: {mask_value: 0}\n"                                                             \
+    "    - Dense: {units: 3, activation: tanh, name: hidden}\n"                                    \
+    "    - Dense: {units: 2, name: steps}\n"                                                       \
+    "    - Dense: {units: 3, activation: softmax, name: classes}\n"                                \
+    "      from: hidden\n"                                                                         \
+    "  outputs: [steps, classes]\n"
+
+/* Samples of three steps, of which the first, the first two or all count; `other`: with other
+ * targets and weights where they do not. */
+static struct ls_data *make_masked(bool other)
+{
+    static float steps[SAMPLES_HERE * 6], targets[SAMPLES_HERE * 6], classes[SAMPLES_HERE * 3],
+        weights[SAMPLES_HERE * 3];
+    struct ls_data *data;
+    fill(targets, SAMPLES_HERE * 6, 3, 7, 4);
+    for (size_t p = 0; p < SAMPLES_HERE * 3; p++) {
+        bool counts = p % 3 <= p / 3 % 3;
+        classes[p] = (float)((p * 5 + (other && !counts)) % 3);
+        weights[p] = (float)(p % 7 + 1) / 4 + (other && !counts ? 1 : 0);
+        for (size_t c = 0; c < 2; c++) {
+            steps[2 * p + c] = counts ? (test_number(2 * p + c) + 1.5F) / 4 : 0;
+            targets[2 * p + c] += other && !counts ? 1 : 0;
+        }
+    }
+    const struct ls_data_array array[] = {{"x", steps, 6},
+                                          {"steps", targets, 6},
+                                          {"classes", classes, 3},
+                                          {"steps_sample_weight", weights, 3},
+                                          {"sample_weight", common, 1}};
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, array, 5));
+    return data;
+}
+
+/* What is masked does not matter, and the gradient is that of the loss. */
+static void test_masks(void **state)
+{
+    (void)state;
+    struct ls_evaluation evaluation[2];
+    struct ls_model *model = model_of(
+        MASKED_MODEL, "optimizer: {SGD: {learning_rate: 1}}, loss: [mse, ce], loss_weights: [2, "
+                      "0.5], metrics: [mae, accuracy], weighted_metrics: [[mse], [accuracy]]");
+    for (int other = 0; other < 2; other++) {
+        struct ls_data *data = make_masked(other);
+        assert_ok(ls_model_evaluate(model, alone, data, &evaluation[other]));
+        if (other)
+            check_gradient(model, data);
+        ls_data_free(data);
+    }
+    assert_int_equal(evaluation[0].count, 7);
+    for (size_t i = 0; i < 7; i++)
+        if (evaluation[0].values[i] != evaluation[1].values[i])
+            fail_msg("%s: %.9g, with other numbers where they are masked %.9g",
+                     evaluation[0].names[i], evaluation[0].values[i], evaluation[1].values[i]);
+    ls_evaluation_release(&evaluation[0]);
+    ls_evaluation_release(&evaluation[1]);
+    ls_model_free(model);
+}
+
 /* -- run files */
 
 static void write_data(void)
@@ -280,7 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         directory_test(test_keras),    directory_test(test_names), directory_test(test_no_loss),
-        directory_test(test_gradient), directory_test(test_run),
+        directory_test(test_gradient), directory_test(test_masks), directory_test(test_run),
     };
     return cmocka_run_group_tests_name("several outputs", tests, make_numbers, end_alone);
 }

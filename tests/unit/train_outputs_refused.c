@@ -85,6 +85,32 @@ static void test_refused_data(void **state)
     refuse("loss: mse", array, 4, "arrays: sample 3: sample weight has NaN at element 0");
 }
 
+/* A mask of positions that the output does not have: no layer hands one on yet. */
+static void test_refused_mask(void **state)
+{
+    (void)state;
+    struct ls_data *data;
+    struct ls_objective *objective;
+    struct ls_model *model = model_of("model:\n"
+                                      "  inputs: {x: {shape: [3, 2]}}\n"
+                                      "  layers:\n"
+                                      "    - Masking\n"
+                                      "    - Dense: {units: 2, name: out}\n"
+                                      "  outputs: [out]\n",
+                                      "loss: mse");
+    const struct ls_data_array array[] = {{"x", x, 6}, {"y", x, 6}};
+    struct ls_edge out = model->output[0];
+    assert_true(model->call[out.call].masked);
+    model->call[out.call].mask = out;
+    assert_ok(ls_data_from_columns(&data, SAMPLES_HERE / 2, array, 2));
+    assert_fails(
+        ls_objective_create(&objective, model, model->compile, data), LS_BAD_INPUT,
+        "output 'out' is (None, 3, 2), but its mask is (None, 3, 2): a loss takes a mask of "
+        "all axes but the last");
+    ls_data_free(data);
+    ls_model_free(model);
+}
+
 /* -- binding */
 
 /* A column that is an output's target is not another's weights, whatever its name. */
@@ -185,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         directory_test(test_refused_compile),
         directory_test(test_refused_data),
+        directory_test(test_refused_mask),
         directory_test(test_a_target_is_no_weight),
         directory_test(test_weights_that_are_no_numbers),
         directory_test(test_no_memory),
