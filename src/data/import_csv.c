@@ -1,16 +1,16 @@
 /* CSV into a data file, in two passes, so that the file need not fit in memory: the first learns
  * what the columns are, the second writes. */
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/number.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "data/csv_table.h"
 #include "data/output.h"
+#include "data/shares.h"
 
-enum { SPLITS_MAX = 3, BLOCK_BYTES = 1024 * 1024 };
+enum { BLOCK_BYTES = 1024 * 1024 };
+enum { X, Y }; /* columns of a split */
 
 /* Rows of one split on their way to the file. */
 struct block {
@@ -24,91 +24,33 @@ struct importer {
     struct ls_watch watch;
     struct ls_output output;
     struct ls_csv_table table;
-    struct ls_output_split split[SPLITS_MAX];
-    double share[SPLITS_MAX];
-    size_t splits;
-    struct block block[SPLITS_MAX];
+    struct ls_shares shares;
+    struct ls_output_split split[LS_SHARES_MAX];
+    struct block block[LS_SHARES_MAX];
     struct ls_random_key key;
     int64_t row; /* of the second pass */
 };
 
 /* -- splits ----------------------------------------------------------------------------------- */
 
-static ls_status parse_shares(struct importer *importer, const char *text)
+static ls_status divide(struct importer *importer)
 {
-    static const char *const two[] = {"train", "test"};
-    static const char *const three[] = {"train", "validation", "test"};
-    double sum = 0;
+    ls_status status = ls_shares_divide(&importer->shares, importer->table.rows);
 
-    for (const char *at = text; at && !isnan(sum);) {
-        const char *comma = strchr(at, ',');
-        size_t length = comma ? (size_t)(comma - at) : strlen(at);
-        char share[32] = "";
-        double value = 0;
-
-        if (length < sizeof share)
-            memcpy(share, at, length);
-        if (ls_number_form(share) != LS_NUMBER_REAL || !ls_double_parse(share, &value) ||
-            value <= 0 || importer->splits == SPLITS_MAX)
-            value = NAN; /* which no sum makes 1 */
-        else
-            importer->share[importer->splits++] = value;
-        sum += value;
-        at = comma ? comma + 1 : NULL;
-    }
-    if (importer->splits < 2 || !(fabs(sum - 1) < 1e-6))
-        return ls_fail(LS_USAGE,
-                       "split '%s': shares must be positive and add up to 1, two or three of "
-                       "them, as 0.8,0.2 (train,test) or 0.7,0.1,0.2 (train,validation,test)",
-                       text);
-    for (size_t i = 0; i < importer->splits; i++)
-        importer->split[i].name = importer->splits == 2 ? two[i] : three[i];
-    return LS_OK;
-}
-
-static ls_status parse_split(struct importer *importer)
-{
-    const char *text = importer->import->split ? importer->import->split : "train";
-
-    if (ls_output_is_shares(text))
-        return parse_shares(importer, text);
-    LS_TRY(ls_output_check_split(text));
-    importer->split[0].name = text;
-    importer->share[0] = 1;
-    importer->splits = 1;
-    return LS_OK;
-}
-
-/* Shares to rows: each boundary is rounded, so that they add up. */
-static ls_status count_rows(struct importer *importer)
-{
-    int64_t rows = importer->table.rows, begin = 0;
-    double sum = 0;
-
-    for (size_t i = 0; i < importer->splits; i++) {
-        int64_t end;
-
-        sum += importer->share[i];
-        end = i + 1 == importer->splits ? rows : llround(sum * (double)rows);
-        importer->split[i].samples = end - begin;
-        if (end == begin)
-            return ls_fail(LS_BAD_INPUT, "%s: of %lld rows none are left for the split '%s'",
-                           importer->import->files[0], (long long)rows, importer->split[i].name);
-        begin = end;
-    }
-    return LS_OK;
+    return status == LS_OK ? LS_OK : ls_fail_within(LS_BAD_INPUT, "%s", importer->import->files[0]);
 }
 
 /* The split of a row: the rows are permuted and cut; within a split they stay in their order. */
 static size_t split_of(const struct importer *importer, int64_t row)
 {
-    int64_t end = importer->split[0].samples;
+    const struct ls_shares *shares = &importer->shares;
+    int64_t end = shares->samples[0];
     size_t split = 0;
 
-    if (importer->splits > 1)
+    if (shares->count > 1)
         row = (int64_t)ls_permute((uint64_t)row, (uint64_t)importer->table.rows, importer->key, 0);
-    while (split + 1 < importer->splits && row >= end)
-        end += importer->split[++split].samples;
+    while (split + 1 < shares->count && row >= end)
+        end += shares->samples[++split];
     return split;
 }
 
@@ -119,11 +61,13 @@ static ls_status flush(struct importer *importer, size_t index)
     struct block *block = &importer->block[index];
     const struct ls_output_split *split = &importer->split[index];
 
-    LS_TRY(ls_output_write(&importer->output, block->x, (size_t)block->rows * split->x.row,
-                           split->x.offset + block->written * (int64_t)split->x.row));
-    if (split->y.present)
-        LS_TRY(ls_output_write(&importer->output, block->y, (size_t)block->rows * split->y.row,
-                               split->y.offset + block->written * (int64_t)split->y.row));
+    LS_TRY(
+        ls_output_write(&importer->output, block->x, (size_t)block->rows * split->column[X].row,
+                        split->column[X].offset + block->written * (int64_t)split->column[X].row));
+    if (split->columns > Y)
+        LS_TRY(ls_output_write(
+            &importer->output, block->y, (size_t)block->rows * split->column[Y].row,
+            split->column[Y].offset + block->written * (int64_t)split->column[Y].row));
     block->written += block->rows;
     block->rows = 0;
     return LS_OK;
@@ -149,8 +93,9 @@ static ls_status write_row(void *user, const struct ls_csv *csv)
     if (block->rows == block->room)
         LS_TRY(flush(importer, index));
     LS_TRY(ls_csv_table_convert(
-        &importer->table, csv, (float *)(void *)(block->x + (size_t)block->rows * split->x.row),
-        split->y.present ? block->y + (size_t)block->rows * split->y.row : NULL));
+        &importer->table, csv,
+        (float *)(void *)(block->x + (size_t)block->rows * split->column[X].row),
+        split->columns > Y ? block->y + (size_t)block->rows * split->column[Y].row : NULL));
     block->rows++;
     return LS_OK;
 }
@@ -185,36 +130,42 @@ static ls_status layout(struct importer *importer)
     char *learnt = NULL;
     ls_status status;
 
-    for (size_t i = 0; i < importer->splits; i++) {
+    for (size_t i = 0; i < importer->shares.count; i++) {
         struct ls_output_split *split = &importer->split[i];
 
-        split->x = (struct ls_output_column){.present = true, .type = LS_NUMBER_FLOAT};
-        split->x.shape = (struct ls_shape){.rank = 1, .size = {(int64_t)table->features}};
-        split->y.present = table->has_target;
+        split->name = importer->shares.name[i];
+        split->samples = importer->shares.samples[i];
+        split->columns = table->has_target ? 2 : 1;
+        split->column[X] =
+            (struct ls_output_column){.name = "x",
+                                      .type = LS_NUMBER_FLOAT,
+                                      .shape = {.rank = 1, .size = {(int64_t)table->features}}};
         if (!table->has_target)
             continue;
-        split->y.type = ls_csv_table_target_type(table);
+        split->column[Y] =
+            (struct ls_output_column){.name = "y", .type = ls_csv_table_target_type(table)};
         if (target->is_text) {
-            split->y.class_names = (const char *const *)target->classes;
-            split->y.classes = target->count;
+            split->column[Y].class_names = (const char *const *)target->classes;
+            split->column[Y].classes = target->count;
         }
     }
     LS_TRY(ls_csv_table_format(table, &learnt));
-    status = ls_output_layout(&importer->output, importer->split, importer->splits, learnt);
+    status = ls_output_layout(&importer->output, importer->split, importer->shares.count, learnt);
     ls_release(learnt);
     return status;
 }
 
 static ls_status make_blocks(struct importer *importer)
 {
-    for (size_t i = 0; i < importer->splits; i++) {
+    for (size_t i = 0; i < importer->shares.count; i++) {
         const struct ls_output_split *split = &importer->split[i];
         struct block *block = &importer->block[i];
 
-        block->room = split->x.row < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / split->x.row) : 1;
-        LS_TRY(ls_allocate(&block->x, (size_t)block->room, split->x.row));
-        if (split->y.present)
-            LS_TRY(ls_allocate(&block->y, (size_t)block->room, split->y.row));
+        block->room =
+            split->column[X].row < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / split->column[X].row) : 1;
+        LS_TRY(ls_allocate(&block->x, (size_t)block->room, split->column[X].row));
+        if (split->columns > Y)
+            LS_TRY(ls_allocate(&block->y, (size_t)block->room, split->column[Y].row));
     }
     return LS_OK;
 }
@@ -225,9 +176,9 @@ static ls_status write_splits(struct importer *importer)
     LS_TRY(read_files(importer, write_row));
     if (importer->row != importer->table.rows)
         return fail_changed(importer);
-    for (size_t i = 0; i < importer->splits; i++)
+    for (size_t i = 0; i < importer->shares.count; i++)
         LS_TRY(flush(importer, i));
-    return ls_output_publish(&importer->output, importer->split, importer->splits);
+    return ls_output_publish(&importer->output, importer->split, importer->shares.count);
 }
 
 static ls_status run(struct importer *importer)
@@ -235,7 +186,7 @@ static ls_status run(struct importer *importer)
     const struct ls_import *import = importer->import;
     char *learnt = NULL;
 
-    LS_TRY(parse_split(importer));
+    LS_TRY(ls_shares_parse(&importer->shares, import->split));
     LS_TRY(ls_watch_init(&importer->watch, import, 2));
     LS_TRY(ls_output_create(&importer->output, import));
     LS_TRY(ls_output_check_inputs(&importer->output, import->files));
@@ -249,7 +200,7 @@ static ls_status run(struct importer *importer)
     }
     LS_TRY(read_files(importer, learn_row));
     LS_TRY(ls_csv_table_finish(&importer->table, import));
-    LS_TRY(count_rows(importer));
+    LS_TRY(divide(importer));
     LS_TRY(ls_import_check_stop(import));
     LS_TRY(layout(importer));
     LS_TRY(ls_import_check_stop(import));
@@ -268,7 +219,7 @@ ls_status ls_import_csv(const struct ls_import *import)
     importer->output.fd = -1;
     importer->key = ls_random_key(import->seed, LS_PURPOSE_SPLIT);
     status = run(importer);
-    for (size_t i = 0; i < SPLITS_MAX; i++) {
+    for (size_t i = 0; i < LS_SHARES_MAX; i++) {
         ls_release(importer->block[i].x);
         ls_release(importer->block[i].y);
     }

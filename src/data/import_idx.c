@@ -9,6 +9,7 @@
 #include "data/output.h"
 
 enum { FILES_MAX = 4, BLOCK_BYTES = 1024 * 1024 };
+enum { X, Y }; /* columns of a split */
 
 struct idx {
     struct ls_input input;
@@ -265,11 +266,10 @@ static ls_status check_pairs(const struct pair *pairs, size_t count)
 
 /* -- the import */
 
-static struct ls_output_column column_of(const struct idx *idx)
+static void add_column(struct ls_output_split *split, const char *name, const struct idx *idx)
 {
-    if (!idx)
-        return (struct ls_output_column){0};
-    return (struct ls_output_column){.present = true, .type = idx->type, .shape = idx->shape};
+    split->column[split->columns++] =
+        (struct ls_output_column){.name = name, .type = idx->type, .shape = idx->shape};
 }
 
 static ls_status write_pairs(struct ls_output *output, struct pair *pairs, size_t count,
@@ -280,13 +280,14 @@ static ls_status write_pairs(struct ls_output *output, struct pair *pairs, size_
     ls_status status;
 
     for (size_t i = 0; i < count; i++) {
-        struct ls_output_column *y = &splits[i].y;
+        struct ls_output_column *y = &splits[i].column[Y];
 
         splits[i].name = pairs[i].split;
         splits[i].samples = pairs[i].x->samples;
-        splits[i].x = column_of(pairs[i].x);
-        *y = column_of(pairs[i].y);
-        if (!y->present || !class_names)
+        add_column(&splits[i], "x", pairs[i].x);
+        if (pairs[i].y)
+            add_column(&splits[i], "y", pairs[i].y);
+        if (!pairs[i].y || !class_names)
             continue;
         y->class_names = class_names;
         while (class_names[y->classes])
@@ -295,9 +296,9 @@ static ls_status write_pairs(struct ls_output *output, struct pair *pairs, size_
     LS_TRY(ls_output_layout(output, splits, count, NULL));
     LS_TRY(ls_allocate(&block, BLOCK_BYTES, 1));
     for (size_t i = 0; i < count; i++) {
-        LS_TRY_OUT(copy_values(output, pairs[i].x, &splits[i].x, block));
+        LS_TRY_OUT(copy_values(output, pairs[i].x, &splits[i].column[X], block));
         if (pairs[i].y)
-            LS_TRY_OUT(copy_values(output, pairs[i].y, &splits[i].y, block));
+            LS_TRY_OUT(copy_values(output, pairs[i].y, &splits[i].column[Y], block));
     }
     status = ls_output_publish(output, splits, count);
 out:

@@ -255,9 +255,9 @@ static hid_t file_type(enum ls_number_type type)
 
 /* The dataset is allocated at once and never filled, so that its place is known and the values can
  * be written there: HDF5 itself would keep quiet about a full disk. */
-static ls_status add_dataset(hid_t group, const char *name, struct ls_output_column *column,
-                             int64_t samples)
+static ls_status add_dataset(hid_t group, struct ls_output_column *column, int64_t samples)
 {
+    const char *name = column->name;
     hsize_t size[LS_RANK_MAX + 1] = {(hsize_t)samples};
     hid_t plist = H5Pcreate(H5P_DATASET_CREATE), space, id;
     haddr_t offset;
@@ -297,10 +297,8 @@ static ls_status add_split(hid_t file, struct ls_output_split *split)
     group = H5Gcreate2(file, split->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0)
         return ls_fail(LS_CANNOT_WRITE, "the split '%s' cannot be made", split->name);
-    if (split->x.present)
-        status = add_dataset(group, "x", &split->x, split->samples);
-    if (status == LS_OK && split->y.present)
-        status = add_dataset(group, "y", &split->y, split->samples);
+    for (size_t c = 0; c < split->columns && status == LS_OK; c++)
+        status = add_dataset(group, &split->column[c], split->samples);
     if (H5Gclose(group) < 0 && status == LS_OK)
         status = ls_fail(LS_CANNOT_WRITE, "the split '%s' cannot be written", split->name);
     return status;
@@ -308,9 +306,7 @@ static ls_status add_split(hid_t file, struct ls_output_split *split)
 
 static int64_t column_bytes(const struct ls_output_column *column, int64_t samples)
 {
-    return column->present
-               ? samples * ls_shape_count(&column->shape) * (int64_t)ls_number_bytes(column->type)
-               : 0;
+    return samples * ls_shape_count(&column->shape) * (int64_t)ls_number_bytes(column->type);
 }
 
 /* HDF5 cannot let go of a file whose own structures it cannot write: it crashes at exit. So room
@@ -324,8 +320,8 @@ static ls_status check_room(const struct ls_output *output, const struct ls_outp
     int error;
 
     for (size_t i = 0; i < count; i++)
-        bytes += column_bytes(&splits[i].x, splits[i].samples) +
-                 column_bytes(&splits[i].y, splits[i].samples);
+        for (size_t c = 0; c < splits[i].columns; c++)
+            bytes += column_bytes(&splits[i].column[c], splits[i].samples);
     if (fstat(output->fd, &about) != 0)
         return fail_to_write(output, errno);
     error = posix_fallocate(output->fd, about.st_size, bytes);

@@ -7,7 +7,7 @@
 
 /* A dataset to be: its values are written by ls_output_write at offset. */
 struct ls_output_column {
-    bool present;
+    const char *name;
     enum ls_number_type type;
     struct ls_shape shape;
     const char *const *class_names; /* or NULL */
@@ -15,10 +15,12 @@ struct ls_output_column {
     int64_t offset; /* set by ls_output_layout */
     size_t row;     /* bytes a sample; set by ls_output_layout */
 };
+enum { LS_OUTPUT_COLUMNS_MAX = 32 };
 struct ls_output_split {
     const char *name;
     int64_t samples;
-    struct ls_output_column x, y;
+    struct ls_output_column column[LS_OUTPUT_COLUMNS_MAX];
+    size_t columns;
 };
 
 struct ls_output {
