@@ -144,15 +144,20 @@ LS_API ls_status ls_run_diff(const char *a, const char *b, size_t lines, bool *s
 typedef void ls_import_progress(void *user, int64_t done, int64_t total); /* bytes or rows */
 
 struct ls_import {
-    const char *const *files;        /* ends with NULL */
-    const char *out;                 /* F.h5 */
-    const char *split;               /* idx: the split's name ("train"); csv: "0.8,0.2" or a name */
-    const char *target;              /* csv: the target column's name; NULL: none */
-    uint64_t seed;                   /* of the csv's split */
-    bool append;                     /* add splits to a file that is there */
+    const char *const *files; /* ends with NULL; random: not read */
+    const char *out;          /* F.h5 */
+    const char *split;  /* idx: the split's name ("train"); csv, random: "0.8,0.2" or a name */
+    const char *target; /* csv: the target column's name; NULL: none */
+    uint64_t seed;      /* of the csv's split; of all of random's numbers */
+    bool append;        /* add splits to a file that is there */
     const char *const *class_names;  /* idx: of the labels 0, 1, ...; ends with NULL; or NULL */
     const char *const *text_columns; /* csv: read as classes even where they look like numbers */
     bool no_header;                  /* csv: columns are c1, c2, ... */
+    int64_t samples;                 /* random: of all splits together; 0: 1000 */
+    const char *const *inputs;       /* random: "SHAPE" or "NAME=SHAPE"; ends with NULL; NULL: 20 */
+    const char *const *targets; /* random: "SPEC" or "NAME=SPEC"; ends with NULL; NULL: binary */
+    double noise;               /* random: on the targets, whose own deviation is 1 */
+    bool unrelated;             /* random: the targets do not depend on the inputs */
     ls_import_progress *progress;
     void *user;
     const volatile sig_atomic_t *stop;
@@ -175,6 +180,17 @@ struct ls_import {
  * files with the same header follow each other. */
 LS_API ls_status ls_import_idx(const struct ls_import *import);
 LS_API ls_status ls_import_csv(const struct ls_import *import);
+
+/* Generated data, for trying models out: inputs of standard normal numbers, float32, and targets
+ * that a small random network of tanh makes of all of them, plus noise, so that a model can learn
+ * them. A function of the options and the seed alone: the same bits on every machine. Written as
+ * above; no files are read.
+ *
+ * SHAPE: "20", "28x28x1". SPEC: "classes:3", integers from 0, about as many of each; "binary", 0 or
+ * 1; "real" or "real:SHAPE", float32. One input alone needs no name and is x, one target alone y;
+ * several are named as the model's inputs and outputs. `split`: as for csv; the first samples go
+ * to the first. */
+LS_API ls_status ls_import_random(const struct ls_import *import);
 
 #ifdef __cplusplus
 }

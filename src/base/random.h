@@ -14,7 +14,8 @@
     X(DROPOUT, 3)                                                                                  \
     X(SPLIT, 4)                                                                                    \
     X(NOISE, 5)                                                                                    \
-    X(TEST, 6)
+    X(TEST, 6)                                                                                     \
+    X(DATA, 7)
 
 enum ls_purpose {
 #define X(name, number) LS_PURPOSE_##name = number,

@@ -4,10 +4,10 @@
 #include <string.h>
 
 struct options {
-    const char *out, *split, *target, *classes;
-    int64_t seed;
-    struct cli_list text_columns;
-    bool append, no_header, quiet;
+    const char *out, *split, *target, *classes, *noise;
+    int64_t seed, samples;
+    struct cli_list text_columns, inputs, targets;
+    bool append, no_header, unrelated, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -78,6 +78,57 @@ static const struct cli_option csv_options[] = {
      .offset = AT(no_header),
      .help = "the first line is data; columns are c1, c2, ..."},
     APPEND_OPTION,
+    QUIET_OPTION,
+    {.name = NULL},
+};
+
+static const struct cli_option random_options[] = {
+    OUT_OPTION,
+    {.name = "samples",
+     .type = CLI_COUNT,
+     .offset = AT(samples),
+     .argument = "N",
+     .min = 1,
+     .max = INT64_MAX,
+     .start = 1000,
+     .initial = "1000",
+     .help = "how many, in all splits together"},
+    {.name = "input",
+     .type = CLI_LIST,
+     .offset = AT(inputs),
+     .argument = "[NAME=]SHAPE",
+     .initial = "x=20",
+     .help = "an input, as 20 or image=28x28x1; again for another one"},
+    {.name = "target",
+     .type = CLI_LIST,
+     .offset = AT(targets),
+     .argument = "[NAME=]SPEC",
+     .initial = "y=binary",
+     .help = "a target: classes:N, binary, real or real:SHAPE; again for another one"},
+    {.name = "noise",
+     .type = CLI_TEXT,
+     .offset = AT(noise),
+     .argument = "F",
+     .initial = "0.1",
+     .help = "how far targets are off what the inputs say, which has a deviation of 1"},
+    {.name = "unrelated",
+     .type = CLI_FLAG,
+     .offset = AT(unrelated),
+     .help = "targets that do not depend on the inputs"},
+    {.name = "split",
+     .type = CLI_TEXT,
+     .offset = AT(split),
+     .argument = "NAME|SHARES",
+     .initial = "train",
+     .help = "the name of the split, or shares as 0.8,0.2 (train, test)"},
+    {.name = "seed",
+     .type = CLI_COUNT,
+     .offset = AT(seed),
+     .argument = "N",
+     .min = 0,
+     .max = INT64_MAX,
+     .initial = "0",
+     .help = "of all random numbers"},
     QUIET_OPTION,
     {.name = NULL},
 };
@@ -166,6 +217,29 @@ static ls_status run_csv(const struct cli_call *call)
     return import_files(call, ls_import_csv);
 }
 
+static ls_status run_random(const struct cli_call *call)
+{
+    const struct options *given = call->options;
+    struct ls_import import = {
+        .out = given->out,
+        .split = given->split,
+        .seed = (uint64_t)given->seed,
+        .samples = given->samples,
+        .inputs = given->inputs.items,
+        .targets = given->targets.items,
+        .noise = 0.1,
+        .unrelated = given->unrelated,
+    };
+    if (given->noise != NULL) {
+        char *end;
+        import.noise = strtod(given->noise, &end);
+        if (*end != '\0' || end == given->noise || !(import.noise >= 0))
+            return cli_fail(LS_USAGE, "import random: option '--noise': '%s' is no number from 0",
+                            given->noise);
+    }
+    return import_with(call, &import, ls_import_random);
+}
+
 static const char interrupted[] = "interrupted: nothing was written";
 
 static const struct cli_command idx = {
@@ -197,7 +271,19 @@ static const struct cli_command csv = {
     .run = run_csv,
 };
 
-static const struct cli_command *const members[] = {&idx, &csv, NULL};
+static const struct cli_command random_data = {
+    .name = "random",
+    .summary = "makes a data file of random numbers that a network can learn",
+    .options = random_options,
+    .failed = "the import failed",
+    .interrupted = interrupted,
+    .examples = "  lockstep import random --samples 1000 --input 20 --split 0.8,0.2 -o random.h5\n"
+                "  lockstep import random --input left=100 --input right=100 \\\n"
+                "      --target same=binary --target kind=classes:4 -o pairs.h5\n",
+    .run = run_random,
+};
+
+static const struct cli_command *const members[] = {&idx, &csv, &random_data, NULL};
 
 const struct cli_command cli_import = {
     .name = "import",

@@ -21,6 +21,26 @@ double ls_portable_log(double x)
     return exponent * log_2_high + (exponent * log_2_low + 2 * s * sum + 2 * s);
 }
 
+/* e^x = 2^k e^r with |r| <= log(2) / 2: Taylor's series is cut where its terms fall below 1e-18. */
+double ls_portable_exp(double x)
+{
+    enum { TERMS = 15 };
+    static const double log_2_high = 0x1.62e42fefap-1, log_2_low = 0x1.cf79abc9e3b3ap-40;
+    double k = floor(x / (log_2_high + log_2_low) + 0.5);
+    double r = x - k * log_2_high - k * log_2_low, sum = 1;
+    for (int n = TERMS; n > 0; n--)
+        sum = 1 + sum * r / n;
+    return ldexp(sum, (int)k);
+}
+
+double ls_portable_tanh(double x)
+{
+    static const double largest = 20; /* 1 is the nearest double from there on */
+    double size = fabs(x) < largest ? fabs(x) : largest;
+    double result = 1 - 2 / (ls_portable_exp(2 * size) + 1);
+    return x < 0 ? -result : result;
+}
+
 double ls_portable_power(double x, int64_t n)
 {
     double result = 1;

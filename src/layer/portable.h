@@ -9,6 +9,12 @@
 /* Natural logarithm of a positive finite number, to about 1e-16 of max(1, |log x|). */
 double ls_portable_log(double x);
 
+/* e^x to about 1e-16 relative; |x| <= 700. */
+double ls_portable_exp(double x);
+
+/* The hyperbolic tangent of any finite number, to about 1e-16. */
+double ls_portable_tanh(double x);
+
 /* x^n, n >= 0, by repeated squaring. */
 double ls_portable_power(double x, int64_t n);
 

@@ -243,6 +243,18 @@ static void test_portable_functions(void **state)
             fail_msg("log(%g): %.17g, expected %.17g", x, found, wanted);
     }
     assert_true(ls_portable_log(1) == 0);
+    for (double x = -700; x <= 700; x += 0.37) {
+        double found = ls_portable_exp(x), wanted = exp(x);
+        if (fabs(found - wanted) > 4e-16 * wanted)
+            fail_msg("exp(%g): %.17g, expected %.17g", x, found, wanted);
+    }
+    assert_true(ls_portable_exp(0) == 1);
+    for (double x = -30; x <= 30; x += 0.0137) {
+        double found = ls_portable_tanh(x), wanted = tanh(x);
+        if (fabs(found - wanted) > 4e-16)
+            fail_msg("tanh(%g): %.17g, expected %.17g", x, found, wanted);
+    }
+    assert_true(ls_portable_tanh(0) == 0 && ls_portable_tanh(-1e300) == -1);
     for (int64_t n = 0; n < 5000; n += 37) {
         double found = ls_portable_power(0.999, n), wanted = pow(0.999, (double)n);
         if (fabs(found - wanted) > 1e-12 * wanted)
