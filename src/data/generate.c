@@ -6,23 +6,23 @@
 #include "base/memory.h"
 #include "layer/portable.h"
 
-enum { HIDDEN_MAX = 8 };
+enum { HIDDEN = 8 };
 
-/* score[o] = scale[o] sum over j of out[o][j] tanh(sum over i of in[i][j] x[i]) + bias[o]. The rows
- * of `in` are orthonormal over i, so that the sums are independent standard normal numbers as the
- * inputs are; there are fewer than HIDDEN_MAX where there are fewer inputs. */
+/* score[o] = sum over j of out[o][j] tanh(before[j] + sum over i of in[i][j] x[i]) + bias[o]. The
+ * class is that of the largest score; 1 of a binary target has a positive one. */
 struct ls_teacher {
     struct ls_teacher_options options;
-    size_t hidden, outputs;
-    double *in;    /* [inputs][hidden] */
-    double *out;   /* [outputs][hidden], scaled to a deviation of 1 */
+    size_t outputs;
+    double *in; /* [inputs][HIDDEN] */
+    double before[HIDDEN];
+    double *out;   /* [outputs][HIDDEN], scaled to a deviation of 1 */
     double *bias;  /* [outputs] */
     double *score; /* [outputs] of the sample at hand */
 };
 
 /* -- draws: what a number is for is the counter's last word, with the column ------------------- */
 
-enum use { USE_INPUT = 1, USE_IN, USE_OUT, USE_CALIBRATE, USE_NOISE, USE_UNRELATED };
+enum use { USE_INPUT = 1, USE_IN, USE_BEFORE, USE_OUT, USE_CALIBRATE, USE_NOISE, USE_UNRELATED };
 
 struct draw {
     struct ls_random_key key;
@@ -84,91 +84,120 @@ static double dot(const double *a, const double *b, size_t n, size_t stride)
     return sum;
 }
 
-/* Gram and Schmidt's way, of columns that are random, so far from dependent. */
-static void orthonormalize(double *in, size_t rows, size_t columns)
+/* Columns by Gram and Schmidt's way; they are random, so far from dependent. */
+static void orthonormalize(double *in, size_t rows)
 {
-    for (size_t j = 0; j < columns; j++) {
+    for (size_t j = 0; j < HIDDEN; j++) {
         for (size_t k = 0; k < j; k++) {
-            double part = dot(in + j, in + k, rows, columns);
+            double part = dot(in + j, in + k, rows, HIDDEN);
 
             for (size_t i = 0; i < rows; i++)
-                in[i * columns + j] -= part * in[i * columns + k];
+                in[i * HIDDEN + j] -= part * in[i * HIDDEN + k];
         }
-        double length = sqrt(dot(in + j, in + j, rows, columns));
+        double length = sqrt(dot(in + j, in + j, rows, HIDDEN));
 
         for (size_t i = 0; i < rows; i++)
-            in[i * columns + j] /= length;
+            in[i * HIDDEN + j] /= length;
     }
 }
 
-static void add_scores(const struct ls_teacher *teacher, double *score, const double *activation)
+static void add_inputs(double sum[HIDDEN], const struct ls_teacher *teacher, const float *x)
 {
-    for (size_t o = 0; o < teacher->outputs; o++)
-        score[o] = teacher->bias[o] +
-                   dot(teacher->out + o * teacher->hidden, activation, teacher->hidden, 1);
+    for (size_t i = 0; i < teacher->options.inputs; i++)
+        for (size_t j = 0; j < HIDDEN; j++)
+            sum[j] += teacher->in[i * HIDDEN + j] * x[i];
 }
 
-static size_t largest(const double *score, size_t count)
+/* Of the sums of the inputs, which are spoilt; without the biases. */
+static void find_scores(const struct ls_teacher *teacher, double *score, double sum[HIDDEN])
 {
+    for (size_t j = 0; j < HIDDEN; j++)
+        sum[j] = ls_portable_tanh(teacher->before[j] + sum[j]);
+    for (size_t o = 0; o < teacher->outputs; o++)
+        score[o] = dot(teacher->out + o * HIDDEN, sum, HIDDEN, 1);
+}
+
+/* Of scores without the biases. */
+static size_t find_class(const struct ls_teacher *teacher, const double *score)
+{
+    const double *bias = teacher->bias;
     size_t best = 0;
 
-    for (size_t o = 1; o < count; o++)
-        if (score[o] > score[best])
+    if (teacher->options.target.form == LS_TARGETS_BINARY)
+        return score[0] + bias[0] > 0;
+    for (size_t o = 1; o < teacher->outputs; o++)
+        if (score[o] + bias[o] > score[best] + bias[best])
             best = o;
     return best;
 }
 
-/* The scores of `samples` samples of the network's own, [samples][outputs]: the sums are drawn in
- * place of the inputs, whose distribution they share. */
+/* -- calibration: what scores come out, so that targets have the distribution that they should --
+ */
+
+/* The scores of `samples` samples of the network's own, [samples][outputs]. As many sums as there
+ * are hidden units have the distribution of as many inputs, so they are drawn in place of these. */
 static void draw_scores(const struct ls_teacher *teacher, double *score, size_t samples)
 {
+    size_t inputs = teacher->options.inputs;
+
     for (size_t s = 0; s < samples; s++) {
         struct draw draw =
             draw_start(teacher->options.key, USE_CALIBRATE, teacher->options.column, (int64_t)s);
-        double activation[HIDDEN_MAX];
+        double sum[HIDDEN] = {0};
+        float x[HIDDEN];
 
-        for (size_t j = 0; j < teacher->hidden; j++)
-            activation[j] = ls_portable_tanh(draw_normal(&draw, j));
-        add_scores(teacher, score + s * teacher->outputs, activation);
+        for (size_t j = 0; inputs >= HIDDEN && j < HIDDEN; j++)
+            sum[j] = draw_normal(&draw, j);
+        for (size_t i = 0; inputs < HIDDEN && i < inputs; i++)
+            x[i] = (float)draw_normal(&draw, i);
+        if (inputs < HIDDEN)
+            add_inputs(sum, teacher, x);
+        find_scores(teacher, score + s * teacher->outputs, sum);
     }
 }
 
-/* To a deviation of 1; the mean is 0 as tanh is odd. */
+/* To a mean of 0 and a deviation of 1. */
 static void scale(struct ls_teacher *teacher, double *score, size_t samples)
 {
-    size_t outputs = teacher->outputs, hidden = teacher->hidden;
+    size_t outputs = teacher->outputs;
 
     for (size_t o = 0; o < outputs; o++) {
-        double deviation = sqrt(dot(score + o, score + o, samples, outputs) / (double)samples);
+        double mean = 0, variance = 0;
 
-        for (size_t j = 0; j < hidden; j++)
-            teacher->out[o * hidden + j] /= deviation;
         for (size_t s = 0; s < samples; s++)
-            score[s * outputs + o] /= deviation;
+            mean += score[s * outputs + o] / (double)samples;
+        for (size_t s = 0; s < samples; s++) {
+            double off = score[s * outputs + o] - mean;
+
+            variance += off * off / (double)samples;
+        }
+        for (size_t j = 0; j < HIDDEN; j++)
+            teacher->out[o * HIDDEN + j] /= sqrt(variance);
+        for (size_t s = 0; s < samples; s++)
+            score[s * outputs + o] /= sqrt(variance);
+        teacher->bias[o] = -mean / sqrt(variance);
     }
 }
 
-/* Biases with which each class has the largest score about equally often: what is too rare is
- * raised, what is too frequent lowered, in ever smaller steps. */
-static ls_status balance(struct ls_teacher *teacher, double *score, size_t samples)
+/* Biases with which all classes are about equally frequent: what is too rare is raised, what is too
+ * frequent lowered, in ever smaller steps. */
+static ls_status balance(struct ls_teacher *teacher, const double *score, size_t samples)
 {
-    enum { ROUNDS = 60 };
-    size_t outputs = teacher->outputs;
-    double share = (double)samples / (double)outputs;
+    enum { ROUNDS = 100 };
+    size_t outputs = teacher->outputs, classes = teacher->options.target.count;
+    size_t first = classes - outputs; /* a binary target's score is for its second class */
+    double share = (double)samples / (double)classes;
     size_t *count = NULL;
 
-    LS_TRY(ls_allocate(&count, outputs, sizeof *count));
+    LS_TRY(ls_allocate(&count, classes, sizeof *count));
     for (int round = 0; round < ROUNDS; round++) {
-        memset(count, 0, outputs * sizeof *count);
+        memset(count, 0, classes * sizeof *count);
         for (size_t s = 0; s < samples; s++)
-            count[largest(score + s * outputs, outputs)]++;
+            count[find_class(teacher, score + s * outputs)]++;
         for (size_t o = 0; o < outputs; o++) {
-            double excess = (double)count[o] / share - 1;
-            double step = (excess < 1 ? excess : 1) / (2 + 0.2 * round);
+            double excess = (double)count[first + o] / share - 1;
 
-            teacher->bias[o] -= step;
-            for (size_t s = 0; s < samples; s++)
-                score[s * outputs + o] -= step;
+            teacher->bias[o] -= (excess < 1 ? excess : 1) / (2 + 0.5 * round);
         }
     }
     ls_release(count);
@@ -185,7 +214,7 @@ static ls_status calibrate(struct ls_teacher *teacher)
     LS_TRY(ls_allocate(&score, samples * teacher->outputs, sizeof *score));
     draw_scores(teacher, score, samples);
     scale(teacher, score, samples);
-    if (teacher->options.target.form == LS_TARGETS_CLASSES)
+    if (teacher->options.target.form != LS_TARGETS_REAL)
         status = balance(teacher, score, samples);
     ls_release(score);
     return status;
@@ -200,6 +229,23 @@ static void fill_normal(double *values, size_t count, const struct ls_teacher *t
         values[i] = draw_normal(&draw, i);
 }
 
+/* Hidden units see sums of a deviation of 1. Few inputs are all that they have to differ by: there
+ * the sums are of several sizes, and larger, so that more than a straight line comes out. */
+static void draw_weights(struct ls_teacher *teacher)
+{
+    size_t inputs = teacher->options.inputs;
+
+    fill_normal(teacher->in, inputs * HIDDEN, teacher, USE_IN);
+    fill_normal(teacher->before, HIDDEN, teacher, USE_BEFORE);
+    fill_normal(teacher->out, teacher->outputs * HIDDEN, teacher, USE_OUT);
+    if (inputs >= HIDDEN)
+        orthonormalize(teacher->in, inputs);
+    for (size_t i = 0; inputs < HIDDEN && i < inputs * HIDDEN; i++)
+        teacher->in[i] *= 2 / sqrt((double)inputs);
+    for (size_t j = 0; j < HIDDEN; j++)
+        teacher->before[j] /= 2;
+}
+
 ls_status ls_teacher_create(struct ls_teacher **teacher, const struct ls_teacher_options *options)
 {
     struct ls_teacher *made;
@@ -209,16 +255,13 @@ ls_status ls_teacher_create(struct ls_teacher **teacher, const struct ls_teacher
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->options = *options;
     made->outputs = options->target.form == LS_TARGETS_BINARY ? 1 : options->target.count;
-    made->hidden = options->inputs < HIDDEN_MAX ? options->inputs : HIDDEN_MAX;
     if (options->unrelated)
         goto out;
-    LS_TRY_OUT(ls_allocate(&made->in, options->inputs * made->hidden, sizeof(double)));
-    LS_TRY_OUT(ls_allocate(&made->out, made->outputs * made->hidden, sizeof(double)));
+    LS_TRY_OUT(ls_allocate(&made->in, options->inputs * HIDDEN, sizeof(double)));
+    LS_TRY_OUT(ls_allocate(&made->out, made->outputs * HIDDEN, sizeof(double)));
     LS_TRY_OUT(ls_allocate(&made->bias, made->outputs, sizeof(double)));
     LS_TRY_OUT(ls_allocate(&made->score, made->outputs, sizeof(double)));
-    fill_normal(made->in, options->inputs * made->hidden, made, USE_IN);
-    orthonormalize(made->in, options->inputs, made->hidden);
-    fill_normal(made->out, made->outputs * made->hidden, made, USE_OUT);
+    draw_weights(made);
     LS_TRY_OUT(calibrate(made));
 out:
     if (status == LS_OK)
@@ -261,36 +304,23 @@ static void draw_unrelated(void *out, const struct ls_teacher *teacher, int64_t 
         real[i] = (float)draw_normal(&draw, i);
 }
 
-static void find_scores(struct ls_teacher *teacher, const float *x)
-{
-    double sum[HIDDEN_MAX] = {0};
-    size_t hidden = teacher->hidden;
-
-    for (size_t i = 0; i < teacher->options.inputs; i++)
-        for (size_t j = 0; j < hidden; j++)
-            sum[j] += teacher->in[i * hidden + j] * x[i];
-    for (size_t j = 0; j < hidden; j++)
-        sum[j] = ls_portable_tanh(sum[j]);
-    add_scores(teacher, teacher->score, sum);
-}
-
 void ls_generate_target(void *out, struct ls_teacher *teacher, const float *x, int64_t sample)
 {
     const struct ls_teacher_options *o = &teacher->options;
     struct draw draw = draw_start(o->key, USE_NOISE, o->column, sample);
+    double sum[HIDDEN] = {0};
     float *real = out;
 
     if (o->unrelated) {
         draw_unrelated(out, teacher, sample);
         return;
     }
-    find_scores(teacher, x);
+    add_inputs(sum, teacher, x);
+    find_scores(teacher, teacher->score, sum);
     for (size_t i = 0; o->noise > 0 && i < teacher->outputs; i++)
         teacher->score[i] += o->noise * draw_normal(&draw, i);
-    if (o->target.form == LS_TARGETS_CLASSES)
-        put_whole(out, largest(teacher->score, teacher->outputs));
-    else if (o->target.form == LS_TARGETS_BINARY)
-        put_whole(out, teacher->score[0] > 0);
+    if (o->target.form != LS_TARGETS_REAL)
+        put_whole(out, find_class(teacher, teacher->score));
     for (size_t i = 0; o->target.form == LS_TARGETS_REAL && i < teacher->outputs; i++)
-        real[i] = (float)teacher->score[i];
+        real[i] = (float)(teacher->score[i] + teacher->bias[i]);
 }
