@@ -134,7 +134,10 @@ ls_status ls_model_cut(struct ls_model *model, const char *layer);
 ls_status ls_model_order(struct ls_model *model);
 /* Whether nobody but the model's user reads this output: no other call, no other output. */
 bool ls_model_output_is_last(const struct ls_model *model, size_t output);
-/* Initial weights: a function of the seed alone. */
+/* Initial weights: a function of the seed alone, but for those that the run file sets by hand. */
 ls_status ls_model_initialize(struct ls_model *model, uint64_t seed);
+/* Whether the run file that the model is of gives all weights: by hand, or by the files of nested
+ * models. The model is built. */
+bool ls_model_is_given(const struct ls_model *model);
 
 #endif

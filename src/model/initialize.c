@@ -95,6 +95,21 @@ static ls_status set_by_hand(const struct ls_model *model, const struct ls_layer
     return LS_OK;
 }
 
+bool ls_model_is_given(const struct ls_model *model)
+{
+    size_t count = ls_model_variables(model);
+    for (size_t i = 0; i < count; i++) {
+        struct ls_variable_at at = ls_model_variable(model, i);
+        const struct ls_tree *place = at.layer->place;
+        const struct ls_tree *weights = place ? ls_tree_find(place, "weights") : NULL;
+        if (at.variable->values)
+            continue; /* it came with them */
+        if (!weights || weights->type != LS_TREE_MAP || !ls_tree_find(weights, at.variable->name))
+            return false;
+    }
+    return true;
+}
+
 ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
 {
     LS_TRY(ls_model_build(model));

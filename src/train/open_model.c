@@ -137,13 +137,13 @@ static ls_status unpack(struct ls_model **model, struct ls_tree **state, const c
 static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path, bool trained,
                             char **json)
 {
+    LS_TRY(ls_model_open(checkpoint, path));
     /* It would give the initial weights of its seed: numbers that look like a bad model's. */
-    if (is_run_file(path))
+    if (is_run_file(path) && !ls_model_is_given(checkpoint->model))
         return ls_fail(LS_BAD_INPUT,
                        "%s: a run file has no trained weights: name the run directory or a "
                        "checkpoint",
                        path);
-    LS_TRY(ls_model_open(checkpoint, path));
     if (trained && !checkpoint->model->initialized)
         return ls_fail(LS_BAD_INPUT, "%s: the model has no weights in this file", path);
     return pack(json, checkpoint);

@@ -10,8 +10,9 @@
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path);
 
 /* A model file on all ranks: rank 0 reads, the others get it from rank 0. *model is the caller's,
- * with its `compile`; *state too (the run's, NULL where the file has none). A run file is refused,
- * and, where it must be `trained`, a model without weights (Keras' JSON). Collective. */
+ * with its `compile`; *state too (the run's, NULL where the file has none). A run file is refused
+ * unless it gives all weights (by hand), and, where it must be `trained`, a model without weights
+ * (Keras' JSON). Collective. */
 ls_status ls_model_open_all(struct ls_model **model, struct ls_tree **state, struct ls_comm *comm,
                             const char *path, bool trained);
 

@@ -43,6 +43,33 @@ refused 64 "predict: option '--data': 'points.h5' $neither" predict points --dat
 refused_like 65 "points.csv: *" evaluate points.csv --data points.h5:test
 refused 65 "points.yaml: a run file has no trained weights: name the run directory or a checkpoint" \
     evaluate points.yaml --data points.h5:test
+# A run file that sets all weights by hand is a model; one that sets some is not.
+cat >by-hand.yaml <<'TEXT'
+model:
+  input: {shape: [2]}
+  layers:
+    - Rescaling: {scale: 2}
+    - Dense: {units: 1, activation: step, weights: {kernel: [[-1], [-1]], bias: [2]}}
+compile: {loss: mse, metrics: [binary_accuracy]}
+TEXT
+for n in 1 2; do
+    run ranks $n evaluate by-hand.yaml --data points.h5:test --json
+    status 0
+    prints_like '"binary_accuracy": 1[,}.]'
+done
+run lockstep predict by-hand.yaml --data points.h5:test -o by-hand.csv
+status 0
+[ "$(sed 1d by-hand.csv | sort -u | tr '\n' ' ')" = "0 1 " ] || fail "expected zeros and ones"
+sed 's/, bias: \[2\]//' by-hand.yaml >in-part.yaml
+sed 's/, weights.*/}/' by-hand.yaml >unset.yaml
+printf 'model: points/model.h5\n' >of-file.yaml
+for file in in-part unset of-file; do
+    refused 65 "$file.yaml: a run file has no trained weights: name the run directory or a checkpoint" \
+        evaluate $file.yaml --data points.h5:test
+done
+sed 's/bias: \[2\]/bias: [2, 1]/' by-hand.yaml >wrong.yaml
+refused 65 "wrong.yaml:5: layers[1] Dense weights bias: bias has 1 numbers, 2 were given" \
+    evaluate wrong.yaml --data points.h5:test
 refused_like 65 "points.h5*" evaluate points.h5 --data points.h5:test
 mkdir empty
 refused_like 66 "empty: *no checkpoint*" evaluate empty --data points.h5:test
