@@ -135,24 +135,81 @@ for shares in 0.5,0.2 nan,0.5 1; do
 done
 refused_import 66 "nothing.csv: no such file" import csv nothing.csv -o new.h5
 
+# -- random
+run lockstep import random --samples 100 --split 0.8,0.2 --seed 1 -o random.h5
+status 0
+prints "random.h5: written"
+silent
+run lockstep import random --samples 100 --split 0.8,0.2 --seed 1 -o again.h5 -q
+status 0
+quiet
+cmp -s random.h5 again.h5 || fail "the same import gave another data file"
+for other in "--seed 2" "--unrelated" "--noise 3" "--input 21" "--target classes:3"; do
+    # shellcheck disable=SC2086
+    lockstep import random --samples 100 --split 0.8,0.2 --seed 1 $other -o again.h5 -q
+    ! cmp -s random.h5 again.h5 || fail "$other gave the same data file"
+done
+run lockstep import random --noise 0.1 --input x=20 --target y=binary --samples 100 \
+    --split 0.8,0.2 --seed 1 -o again.h5 -q
+cmp -s random.h5 again.h5 || fail "the defaults are others than the help says"
+cat >random.yaml <<'TEXT'
+model:
+  input: {shape: [20]}
+  layers: [{Dense: {units: 8, activation: relu}}, {Dense: {units: 1, activation: sigmoid}}]
+compile: {optimizer: adam, loss: binary_crossentropy}
+data: {train: "random.h5:train", validation: "random.h5:test"}
+TEXT
+run lockstep train random.yaml -o random -q
+status 0
+rm -r random
+refused_import 64 "input 'x': '20,3' is no shape, as 20 or 28x28x1" \
+    import random --input 20,3 -o new.h5
+refused_import 64 "input '20': of 2 each needs a name, as NAME=20" \
+    import random --input 20 --input b=3 -o new.h5
+refused_import 64 "target 'kind': 'class:3' is none of classes:N (N from 2 to 1000), binary, real, *" \
+    import random --target kind=class:3 -o new.h5
+for noise in -1 nan much 1x; do
+    refused_import 64 "import random: option '--noise': '$noise' is no number from 0" \
+        import random --noise $noise -o new.h5
+done
+refused_import 64 "import random: option '--samples': 0 is out of range (from 1)" \
+    import random --samples 0 -o new.h5
+refused_import 64 "split '0.5,0.2': shares must be positive and add up to 1, *" \
+    import random --split 0.5,0.2 -o new.h5
+refused_import 64 "of 2 rows none are left for the split 'train'" \
+    import random --samples 2 --split 0.1,0.9 -o new.h5
+refused_import 73 "nowhere/new.h5: cannot be written: No such file or directory" \
+    import random -o nowhere/new.h5
+
 # -- interrupted: nothing is left of it, and the exit status says so
 awk 'BEGIN { print "x,y"; for (i = 0; i < 3000000; i++) print i "," i }' >large.csv
-for signal in INT TERM; do
+# interrupted SIGNAL ARGUMENTS...: the import ends so, and the directory is as before
+interrupted() {
+    local signal=$1 before pid
+    shift
     before=$(ls -A)
-    last="import csv, then $signal"
-    env --default-signal=INT "$program" import csv large.csv -o new.h5 >out 2>err &
+    last="import $*, then $signal"
+    env --default-signal=INT "$program" import "$@" -o new.h5 >out 2>err &
     pid=$!
     wait_for 10 sh -c 'ls -A | grep -q "new\.h5"' || fail "no temporary file was seen"
-    kill -s $signal $pid
+    kill -s "$signal" $pid
     wait $pid
     status=$?
     status 75
     says "import stopped; nothing was written to new.h5"
     same "$before" "$(ls -A)"
+}
+for signal in INT TERM; do
+    interrupted $signal csv large.csv
+    interrupted $signal random --samples 3000000
 done
 
 # -- a disk that is full: a limit of the size of files stands for it
 run bash -c 'ulimit -f 1; "$0" import csv large.csv -o new.h5' "$program"
+status 73
+says_like "new.h5: cannot be written: File too large"
+absent new.h5
+run bash -c 'ulimit -f 1; "$0" import random -o new.h5' "$program"
 status 73
 says_like "new.h5: cannot be written: File too large"
 absent new.h5

@@ -11,7 +11,7 @@ refused 64 "unknown command '' (known: $known)" ""
 refused 64 "unknown option '--quiet' before the command (try 'lockstep --help')" --quiet train
 refused 64 "import: missing kind (try 'lockstep import --help')" import
 refused 64 "import: missing kind (try 'lockstep import --help')" import -o f.h5 idx
-refused 64 "unknown kind of import 'npz' (known: idx, csv)" import npz
+refused 64 "unknown kind of import 'npz' (known: idx, csv, random)" import npz
 refused 64 "unknown command 'nothing' (known: $known)" help nothing
 refused 64 "help: extra operand 'idx'" help import csv idx
 
@@ -58,6 +58,8 @@ refused_like 64 "predict: missing option '--data' (FILE:SPLIT*)" predict m.h5
 refused 64 "predict: missing option '--out' (F.h5|F.csv)" predict m.h5 --data f.h5:test
 refused 64 "import idx: missing option '--out' (F.h5)" import idx a b
 refused 64 "import csv: missing option '--out' (F.h5)" import csv a
+refused 64 "import random: missing option '--out' (F.h5)" import random
+refused 64 "import random: extra operand 'a'" import random a -o f.h5
 refused 64 "train: unknown option '--epoch' (did you mean '--epochs'?)" train a.yaml --epoch 3
 refused 64 "train: option '--epochs' needs a value (N)" train a.yaml --epochs
 refused 64 "train: option '--resume' takes no value" train a.yaml --resume=yes
