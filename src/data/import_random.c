@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/number.h"
+#include "base/text.h"
 #include "data/generate.h"
 #include "data/input.h"
 #include "data/output.h"
@@ -117,8 +117,10 @@ static ls_status check_name(const struct importer *importer, const struct part *
     const char *name = part->name;
 
     if (!*name || strpbrk(name, "/:") || strcmp(name, ".") == 0 ||
-        strcmp(name, "sample_weight") == 0)
-        return ls_fail(LS_USAGE, "'%s': not a name for an input or target (no '/', no ':')", name);
+        strcmp(name, "sample_weight") == 0 || ls_ends_with(name, "_sample_weight"))
+        return ls_fail(LS_USAGE,
+                       "'%s': not a name for an input or target (no '/', no ':', no sample_weight)",
+                       name);
     for (const struct part *other = importer->part; other < part; other++)
         if (strcmp(other->name, name) == 0)
             return ls_fail(LS_USAGE, "'%s' names two inputs or targets", name);

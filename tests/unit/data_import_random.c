@@ -273,10 +273,15 @@ static void test_refused(void **state)
          "target 'binary': of 2 each needs a name, as NAME=binary"},
         {{.inputs = TEXTS("a=2", "a=3")}, "'a' names two inputs or targets"},
         {{.inputs = TEXTS("y=2")}, "'y' names two inputs or targets"},
-        {{.inputs = TEXTS("a/b=2")}, "'a/b': not a name for an input or target (no '/', no ':')"},
-        {{.inputs = TEXTS("=2")}, "'': not a name for an input or target (no '/', no ':')"},
+        {{.inputs = TEXTS("a/b=2")},
+         "'a/b': not a name for an input or target (no '/', no ':', no sample_weight)"},
+        {{.inputs = TEXTS("=2")},
+         "'': not a name for an input or target (no '/', no ':', no sample_weight)"},
+        {{.targets = TEXTS("kind_sample_weight=real")},
+         "'kind_sample_weight': not a name for an input or target (no '/', no ':', no "
+         "sample_weight)"},
         {{.targets = TEXTS("sample_weight=real")},
-         "'sample_weight': not a name for an input or target (no '/', no ':')"},
+         "'sample_weight': not a name for an input or target (no '/', no ':', no sample_weight)"},
         {{.targets = TEXTS("clases:3")},
          "target 'y': 'clases:3' is none of classes:N (N from 2 to "
          "1000), binary, real, real:SHAPE"},
