@@ -16,8 +16,10 @@
 static const double tolerance = 1e-5;
 
 static const char *const models[] = {
-    "linear_gd",    "perceptron_and", "perceptron_or", "perceptron_xor", "excel_net",
-    "relu_softmax", "seq_classifier", "house_price",   "metrics_binary", "regularized_leaky",
+    "linear_gd",      "perceptron_and",    "perceptron_or",     "perceptron_xor",
+    "excel_net",      "relu_softmax",      "seq_classifier",    "house_price",
+    "metrics_binary", "regularized_leaky", "functional_concat", "binary_functional",
+    "siamese_shared", "residual_mlp",      "activations_zoo",   "mnist_mlp",
 };
 
 /* -- the reference file */
@@ -39,42 +41,78 @@ static float *read_floats(hid_t file, const char *name, size_t *count, size_t *r
     return values;
 }
 
-/* The one dataset of a group. */
-static float *read_only_member(hid_t file, const char *group, size_t *count, size_t *rows)
+enum { TENSORS = 4, NAME = 128 };
+
+/* A group's datasets, by name; their columns are freed with the reference. */
+struct tensors {
+    char name[TENSORS][NAME];
+    float *value[TENSORS];
+    size_t size[TENSORS]; /* of a sample */
+    size_t count, samples;
+};
+
+static void read_tensors(struct tensors *tensors, hid_t file, const char *group)
 {
-    char name[256], path[512];
-    H5Lget_name_by_idx(file, group, H5_INDEX_NAME, H5_ITER_INC, 0, name, sizeof name, H5P_DEFAULT);
-    snprintf(path, sizeof path, "%s/%s", group, name);
-    return read_floats(file, path, count, rows);
+    H5G_info_t info;
+    H5Gget_info_by_name(file, group, &info, H5P_DEFAULT);
+    for (size_t i = 0; i < info.nlinks && i < TENSORS; i++) {
+        char path[2 * NAME];
+        size_t count;
+        H5Lget_name_by_idx(file, group, H5_INDEX_NAME, H5_ITER_INC, i, tensors->name[i], NAME,
+                           H5P_DEFAULT);
+        snprintf(path, sizeof path, "%s/%s", group, tensors->name[i]);
+        tensors->value[i] = read_floats(file, path, &count, &tensors->samples);
+        tensors->size[i] = count / tensors->samples;
+        tensors->count++;
+    }
+}
+
+static void free_tensors(struct tensors *tensors)
+{
+    for (size_t i = 0; i < tensors->count; i++)
+        free(tensors->value[i]);
 }
 
 struct reference {
-    float *x, *y, *predicted;
-    size_t samples, x_size, y_size, predicted_size;
+    struct tensors x, y, predicted;
     hid_t file;
 };
 
 static void open_reference(struct reference *reference, const char *name)
 {
     char path[512];
-    size_t count, rows;
+    *reference = (struct reference){0};
     snprintf(path, sizeof path, "%s/reference/%s_ref.h5", TEST_DIRECTORY, name);
     reference->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    reference->x = read_only_member(reference->file, "/x", &count, &rows);
-    reference->samples = rows;
-    reference->x_size = count / rows;
-    reference->y = read_only_member(reference->file, "/y", &count, &rows);
-    reference->y_size = count / rows;
-    reference->predicted = read_only_member(reference->file, "/pred", &count, &rows);
-    reference->predicted_size = count;
+    read_tensors(&reference->x, reference->file, "/x");
+    read_tensors(&reference->y, reference->file, "/y");
+    read_tensors(&reference->predicted, reference->file, "/pred");
 }
 
 static void close_reference(struct reference *reference)
 {
     H5Fclose(reference->file);
-    free(reference->x);
-    free(reference->y);
-    free(reference->predicted);
+    free_tensors(&reference->x);
+    free_tensors(&reference->y);
+    free_tensors(&reference->predicted);
+}
+
+/* x and y where there is one, else as the model names them. */
+static struct ls_data *reference_data(const struct reference *reference)
+{
+    struct ls_data *data = NULL;
+    struct ls_data_array arrays[2 * TENSORS];
+    size_t count = 0;
+    for (int target = 0; target < 2; target++) {
+        const struct tensors *t = target ? &reference->y : &reference->x;
+        for (size_t i = 0; i < t->count; i++)
+            arrays[count++] = (struct ls_data_array){t->count > 1 ? t->name[i]
+                                                     : target     ? "y"
+                                                                  : "x",
+                                                     t->value[i], t->size[i]};
+    }
+    CHECK_OK(ls_data_from_columns(&data, (int64_t)reference->x.samples, arrays, count));
+    return data;
 }
 
 /* -- comparing */
@@ -90,21 +128,25 @@ static double largest_gap(const float *a, const float *b, size_t n)
     return largest;
 }
 
-/* The model's weights in Keras' order against GROUP/0, GROUP/1, ... */
-static double weights_gap(const struct ls_model *model, hid_t file, const char *group)
+/* The model's weights in Keras' order against GROUP/0, GROUP/1, ...; with `before` (the weights
+ * before a step of size 1) the gradient that made the step. */
+static double weights_gap(const struct ls_model *model, const float *before, hid_t file,
+                          const char *group)
 {
     double largest = 0;
     size_t index = 0;
     for (size_t l = 0; l < model->layers; l++)
         for (size_t v = 0; v < model->layer[l]->variables; v++, index++) {
             const struct ls_variable *variable = &model->layer[l]->variable[v];
+            float *values = model->weights + variable->offset;
             char path[64];
             size_t count;
             snprintf(path, sizeof path, "%s/%zu", group, index);
             float *wanted = read_floats(file, path, &count, NULL);
-            double gap = count == ls_variable_count(variable)
-                             ? largest_gap(model->weights + variable->offset, wanted, count)
-                             : INFINITY;
+            for (size_t i = 0; before && i < count; i++)
+                values[i] = before[variable->offset + i] - values[i];
+            double gap = count == ls_variable_count(variable) ? largest_gap(values, wanted, count)
+                                                              : INFINITY;
             largest = fmax(largest, gap);
             free(wanted);
         }
@@ -164,45 +206,80 @@ static ls_status note_loss(void *user, int64_t epoch, const char *const *names,
 }
 
 /* `steps` steps on the whole batch, from the file's weights. */
-static struct ls_model *train(struct ls_comm *comm, const char *name,
+static struct ls_model *train(struct ls_comm *comm, struct ls_model *model,
                               const struct reference *reference, int steps, struct losses *losses)
 {
     char options[128];
-    struct ls_data *data = NULL;
-    struct ls_model *model = open_model(name);
+    struct ls_data *data = reference_data(reference);
     if (!model)
         return NULL;
-    ls_data_from_arrays(&data, &(struct ls_data_arrays){.samples = (int64_t)reference->samples,
-                                                        .x = reference->x,
-                                                        .x_size = reference->x_size,
-                                                        .y = reference->y,
-                                                        .y_size = reference->y_size});
     snprintf(options, sizeof options, "batch_size: %zu, epochs: %d, shuffle: false",
-             reference->samples, steps);
+             reference->x.samples, steps);
     losses->count = 0;
     ls_status status = ls_model_fit(
         model, comm,
         &(struct ls_fit){.options = options, .train = data, .on_epoch = note_loss, .user = losses});
-    CHECK_THAT(status == LS_OK, "%s: %s", name, ls_message());
+    CHECK_THAT(status == LS_OK, "%s: %s", model->name, ls_message());
     ls_data_free(data);
     return model;
 }
 
-static void check_prediction(const char *name, const struct reference *reference)
+static const struct tensors *find_tensor(const struct tensors *tensors, const char *name, size_t *i)
+{
+    for (*i = 0; *i < tensors->count; ++*i)
+        if (tensors->count == 1 || strcmp(tensors->name[*i], name) == 0)
+            return tensors;
+    return NULL;
+}
+
+static double check_prediction(const char *name, const struct reference *reference)
 {
     struct ls_model *model = open_model(name);
+    const float *input[TENSORS];
+    float *output[TENSORS];
+    double largest = 0;
+    size_t i;
     if (!model)
-        return;
-    size_t size = ls_model_output_size(model, 0) * reference->samples;
-    float *out = calloc(size, sizeof *out);
-    CHECK_THAT(size == reference->predicted_size, "%s: %zu predictions, not %zu", name, size,
-               reference->predicted_size);
-    CHECK_THAT(ls_model_predict(model, reference->x, (int64_t)reference->samples, out) == LS_OK,
+        return INFINITY;
+    for (size_t k = 0; k < model->inputs; k++)
+        input[k] =
+            find_tensor(&reference->x, model->input_name[k], &i) ? reference->x.value[i] : NULL;
+    for (size_t k = 0; k < model->outputs; k++)
+        output[k] = calloc(ls_model_output_size(model, k) * reference->x.samples, sizeof(float));
+    CHECK_THAT(ls_model_predict_all(model, input, (int64_t)reference->x.samples, output) == LS_OK,
                "%s: %s", name, ls_message());
-    double gap = largest_gap(out, reference->predicted, size);
-    CHECK_THAT(gap <= tolerance, "%s: predictions differ by %g", name, gap);
-    free(out);
+    for (size_t k = 0; k < model->outputs; k++) {
+        size_t size = ls_model_output_size(model, k);
+        const struct tensors *t = find_tensor(&reference->predicted, model->output_name[k], &i);
+        double gap = t && t->size[i] == size
+                         ? largest_gap(output[k], t->value[i], size * t->samples)
+                         : INFINITY;
+        CHECK_THAT(gap <= tolerance, "%s: predictions of %s differ by %g", name,
+                   model->output_name[k], gap);
+        largest = fmax(largest, gap);
+        free(output[k]);
+    }
     ls_model_free(model);
+    return largest;
+}
+
+/* The gradient, from a step of plain descent by 1. */
+static double gradient_gap(struct ls_comm *comm, const char *name,
+                           const struct reference *reference)
+{
+    struct losses losses;
+    struct ls_model *model = open_model(name);
+    if (!model)
+        return INFINITY;
+    float *before = malloc(model->floats * sizeof *before);
+    memcpy(before, model->weights, model->floats * sizeof *before);
+    ls_tree_set_path(model->compile, "optimizer", "{SGD: {learning_rate: 1.0}}");
+    train(comm, model, reference, 1, &losses);
+    double gap = weights_gap(model, before, reference->file, "/grad");
+    CHECK_THAT(gap <= tolerance, "%s: gradients differ by %g", name, gap);
+    ls_model_free(model);
+    free(before);
+    return gap;
 }
 
 static void check_losses(const char *name, const struct reference *reference,
@@ -224,20 +301,22 @@ static void check_model(struct ls_comm *comm, const char *name)
     struct losses losses = {0};
     double gap[2] = {0};
     open_reference(&reference, name);
-    check_prediction(name, &reference);
+    double predicted = check_prediction(name, &reference);
+    double gradient = gradient_gap(comm, name, &reference);
     for (int i = 0; i < 2; i++) {
-        struct ls_model *model = train(comm, name, &reference, i ? 5 : 1, &losses);
+        struct ls_model *model = train(comm, open_model(name), &reference, i ? 5 : 1, &losses);
         if (model)
-            gap[i] = weights_gap(model, reference.file, i ? "/w5" : "/w1");
+            gap[i] = weights_gap(model, NULL, reference.file, i ? "/w5" : "/w1");
         ls_model_free(model);
         CHECK_THAT(gap[i] <= tolerance, "%s: weights after %d steps differ by %g", name, i ? 5 : 1,
                    gap[i]);
     }
-    ls_model_free(train(comm, name, &reference, 6, &losses));
+    ls_model_free(train(comm, open_model(name), &reference, 6, &losses));
     check_losses(name, &reference, &losses);
     if (ls_comm_rank(comm) == 0)
-        printf("%-18s %d ranks: weights after 1 step %.1e, after 5 steps %.1e\n", name,
-               ls_comm_size(comm), gap[0], gap[1]);
+        printf("%-18s %d ranks: prediction %.1e, gradient %.1e, weights after 1 step %.1e, after 5 "
+               "steps %.1e\n",
+               name, ls_comm_size(comm), predicted, gradient, gap[0], gap[1]);
     close_reference(&reference);
 }
 
