@@ -5,6 +5,7 @@
 #include "lockstep/comm.h"
 #include "lockstep/data.h"
 #include "lockstep/model.h"
+#include "lockstep/plugin.h"
 #include "lockstep/report.h"
 #include "lockstep/run.h"
 #include "lockstep/status.h"

@@ -55,11 +55,13 @@ struct ls_run_observer {
 struct ls_run_train {
     const char *run; /* RUN.yaml, or a run directory */
     bool resume;
-    const char *data;          /* --data: in place of data.train; NULL: as the run file says */
-    const char *directory;     /* -o; NULL: the run file's name without .yaml */
-    const char *const *set;    /* "a.b=c", in order; ends with NULL; or NULL */
-    const char *const *accept; /* keys whose change a resume accepts; ends with NULL; or NULL */
-    int64_t replicas;          /* 0: as the run file or the checkpoint says, else the ranks */
+    const char *data;           /* --data: in place of data.train; NULL: as the run file says */
+    const char *directory;      /* -o; NULL: the run file's name without .yaml */
+    const char *const *set;     /* "a.b=c", in order; ends with NULL; or NULL */
+    const char *const *plugins; /* --plugin: shared objects, beside the run file's (plugin.h); ends
+                                   with NULL; or NULL */
+    const char *const *accept;  /* keys whose change a resume accepts; ends with NULL; or NULL */
+    int64_t replicas;           /* 0: as the run file or the checkpoint says, else the ranks */
     const volatile sig_atomic_t
         *stop; /* becomes non-zero when the process is asked to stop; or NULL */
     const struct ls_run_observer *observer; /* or NULL */
@@ -100,7 +102,8 @@ LS_API ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predic
 
 /* Text in new memory, freed with ls_text_free (model.h). */
 LS_API ls_status ls_run_summary(const char *model, char **text);
-/* noun: "layers", "losses", ...; name NULL: one line a kind, else the help of that kind. */
+/* noun: "layers", "losses", "callbacks", ...; name NULL: one line a kind, else the help of that
+ * kind. */
 LS_API ls_status ls_run_list(const char *noun, const char *name, char **text);
 LS_API ls_status ls_run_version(char **text);
 

@@ -101,6 +101,7 @@ static ls_status is_initial(bool *initial, const void *field, const struct ls_op
         struct ls_ints ints;
         struct ls_floats floats;
         struct ls_instance instance;
+        struct ls_instances instances;
         char *text;
     } value;
     ls_status status = map ? LS_OK : LS_FAILED;

@@ -3,26 +3,15 @@
 
 #include "base/kind.h"
 
-/* Keras puts a package before the names of classes and functions that it does not hold itself:
- * "Custom>Adam" in files of Keras 2, "lockstep>step" in our own. */
-static const char *without_package(const char *name)
-{
-    static const char *const packages[] = {"Custom>", "lockstep>"};
-    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
-        if (strncmp(name, packages[i], strlen(packages[i])) == 0)
-            return name + strlen(packages[i]);
-    return name;
-}
-
 static ls_status parse_named(struct ls_instance *instance, const struct ls_registry *registry,
                              const struct ls_tree *name)
 {
     const struct ls_kind *kind;
     const char *text;
     LS_TRY(ls_tree_text(name, &text));
-    LS_TRY(ls_kind_require(registry, name, without_package(text), &kind));
+    LS_TRY(ls_kind_require(registry, name, text, &kind));
     /* The name's node is the place where a missing option is missed. */
-    return ls_instance_create(instance, kind, ls_kind_find(registry, text) ? name : NULL, NULL);
+    return ls_instance_create(instance, kind, name, NULL);
 }
 
 /* {"class_name": ..., "config": {...}}; a function is {"class_name": "function", "config": "relu"}.
@@ -47,7 +36,7 @@ static ls_status parse_keras(struct ls_instance *instance, const struct ls_regis
     LS_TRY(ls_tree_text(class_name, &name));
     if (strcmp(name, "function") == 0 && config && config->type == LS_TREE_SCALAR)
         return parse_named(instance, registry, config);
-    LS_TRY(ls_kind_require(registry, class_name, without_package(name), &kind));
+    LS_TRY(ls_kind_require(registry, class_name, name, &kind));
     if (config && config->type != LS_TREE_MAP && !ls_tree_is_null(config))
         return ls_fail_expected(config, "a map of options");
     return ls_instance_create(instance, kind, config ? config : tree, config ? NULL : known);

@@ -8,6 +8,37 @@
 
 enum { SNAKE_BYTES = 128 };
 
+/* The kinds that plugins added, in the order in which they came. The only list of kinds that is not
+ * a table: it grows before other threads are there, and stays to the end of the process. */
+static struct ls_added_kind *added;
+
+const struct ls_kind *ls_registry_kind(const struct ls_registry *registry, size_t index)
+{
+    size_t i = 0;
+    for (; registry->kinds[i]; i++)
+        if (i == index)
+            return registry->kinds[i];
+    for (const struct ls_added_kind *at = added; at; at = at->next)
+        if (at->registry == registry && i++ == index)
+            return at->kind;
+    return NULL;
+}
+
+/* Keras puts a package before the names of classes and functions that it does not hold itself:
+ * "Custom>Adam" in files of Keras 2, "lockstep>step" in ours, "mine>price_is_right" in a user's,
+ * who means a kind of his own. */
+static const char *without_package(const struct ls_kind *kind, const char *name)
+{
+    static const char *const packages[] = {"Custom>", "lockstep>"};
+    const char *end = strrchr(name, '>');
+    if (end && kind->registered)
+        return end + 1;
+    for (size_t i = 0; end && i < sizeof packages / sizeof *packages; i++)
+        if (strncmp(name, packages[i], strlen(packages[i])) == 0)
+            return name + strlen(packages[i]);
+    return name;
+}
+
 static bool has_name(const struct ls_kind *kind, const char *name)
 {
     char snake[SNAKE_BYTES];
@@ -23,31 +54,49 @@ static bool has_name(const struct ls_kind *kind, const char *name)
 /* Names and aliases before snake_case, which may be another kind's own name. */
 const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const char *name)
 {
-    for (size_t i = 0; registry->kinds[i]; i++)
-        if (strcmp(registry->kinds[i]->name, name) == 0)
-            return registry->kinds[i];
-    for (size_t i = 0; registry->kinds[i]; i++)
-        if (has_name(registry->kinds[i], name))
-            return registry->kinds[i];
+    const struct ls_kind *kind;
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
+        if (strcmp(kind->name, without_package(kind, name)) == 0)
+            return kind;
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
+        if (has_name(kind, without_package(kind, name)))
+            return kind;
     return NULL;
 }
 
 static ls_status collect_names(const struct ls_registry *registry, const char ***names)
 {
+    const struct ls_kind *kind;
     size_t count = 0;
-    for (size_t i = 0; registry->kinds[i]; i++) {
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++) {
         count++;
-        for (const char *const *alias = registry->kinds[i]->aliases; alias && *alias; alias++)
+        for (const char *const *alias = kind->aliases; alias && *alias; alias++)
             count++;
     }
     LS_TRY(ls_allocate(names, count + 1, sizeof **names));
     count = 0;
-    for (size_t i = 0; registry->kinds[i]; i++) {
-        (*names)[count++] = registry->kinds[i]->name;
-        for (const char *const *alias = registry->kinds[i]->aliases; alias && *alias; alias++)
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++) {
+        (*names)[count++] = kind->name;
+        for (const char *const *alias = kind->aliases; alias && *alias; alias++)
             (*names)[count++] = *alias;
     }
     return LS_OK;
+}
+
+static ls_status fail_known(const struct ls_registry *registry, const struct ls_tree *place,
+                            const char *shown)
+{
+    const struct ls_kind *kind;
+    struct ls_text known = {0};
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
+        ls_text_append(&known, "%s%s", i > 0 ? ", " : "", kind->name);
+    ls_status status = ls_text_status(&known);
+    if (status == LS_OK)
+        status = ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (known: %s%s)", registry->noun,
+                            shown, known.data ? known.data : "none",
+                            registry->open ? "; --plugin F.so loads others" : "");
+    ls_text_release(&known);
+    return status;
 }
 
 ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
@@ -57,23 +106,55 @@ ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tr
     if (*kind)
         return LS_OK;
     const char **names;
-    struct ls_text known = {0};
     char shown[LS_EXCERPT];
     ls_excerpt(shown, name);
+    if (registry->open && strchr(name, '>'))
+        return ls_fail_at(place, LS_BAD_INPUT,
+                          "the %s '%s' is a custom one, which only its author's code knows: "
+                          "--plugin F.so loads it",
+                          registry->noun, shown);
     LS_TRY(collect_names(registry, &names));
     const char *near = ls_nearest(name, names);
     ls_release(names);
     if (near)
         return ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (did you mean '%s'?)",
                           registry->noun, shown, near);
-    for (size_t i = 0; registry->kinds[i]; i++)
-        ls_text_append(&known, "%s%s", i > 0 ? ", " : "", registry->kinds[i]->name);
-    ls_status status = ls_text_status(&known);
-    if (status == LS_OK)
-        status = ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (known: %s)", registry->noun,
-                            shown, known.data ? known.data : "none");
-    ls_text_release(&known);
-    return status;
+    return fail_known(registry, place, shown);
+}
+
+/* -- adding */
+
+bool ls_kinds_added(const void *source)
+{
+    for (const struct ls_added_kind *at = added; at; at = at->next)
+        if (at->source == source)
+            return true;
+    return false;
+}
+
+/* Under either of its names, among those that are there and those that are to come before it. */
+static bool is_taken(const struct ls_added_kind *list, const struct ls_added_kind *one)
+{
+    char snake[SNAKE_BYTES];
+    ls_snake_case(snake, sizeof snake, one->kind->name);
+    for (; list != one; list = list->next)
+        if (list->registry == one->registry &&
+            (has_name(list->kind, one->kind->name) || has_name(list->kind, snake)))
+            return true;
+    return ls_kind_find(one->registry, one->kind->name) || ls_kind_find(one->registry, snake);
+}
+
+ls_status ls_kinds_add(struct ls_added_kind *list)
+{
+    for (const struct ls_added_kind *one = list; one; one = one->next)
+        if (is_taken(list, one))
+            return ls_fail(LS_BAD_INPUT, "there is a %s '%s' already: give it another name",
+                           one->registry->noun, one->kind->name);
+    struct ls_added_kind **end = &added;
+    while (*end)
+        end = &(*end)->next;
+    *end = list;
+    return LS_OK;
 }
 
 /* -- help */
@@ -88,8 +169,9 @@ static void append_type(struct ls_text *text, const struct ls_option *option)
         [LS_OPTION_CHOICE] = "choice",      [LS_OPTION_INTS] = "integers",
         [LS_OPTION_FLOATS] = "numbers",
     };
-    bool kind = option->type == LS_OPTION_KIND;
-    ls_text_append(text, "%s%s", kind ? option->registry->noun : names[option->type],
+    bool kind = option->type == LS_OPTION_KIND || option->type == LS_OPTION_KINDS;
+    ls_text_append(text, "%s%s%s", kind ? option->registry->noun : names[option->type],
+                   option->type == LS_OPTION_KINDS ? "s" : "",
                    ls_option_nullable(option) ? " or null" : "");
 }
 

@@ -25,6 +25,7 @@ enum ls_option_type {
     LS_OPTION_FLOATS, /* struct ls_floats: one number or a (nested) list, flattened; null: count 0
                        */
     LS_OPTION_KIND,   /* struct ls_instance of `registry`; null: kind NULL */
+    LS_OPTION_KINDS,  /* struct ls_instances of `registry`: one or a list; null: count 0 */
 };
 
 #define LS_NULL_INT INT64_MIN
@@ -49,6 +50,11 @@ struct ls_instance {
     void *options; /* the kind's option struct, owned; NULL when the kind has none */
 };
 
+struct ls_instances {
+    struct ls_instance *item; /* owned */
+    size_t count;
+};
+
 /* One row of a kind's option table; the table ends with a row whose name is NULL. */
 struct ls_option {
     const char *name;
@@ -60,7 +66,7 @@ struct ls_option {
     bool open_min, open_max;            /* the range excludes min / max themselves */
     bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
-    const struct ls_registry *registry; /* LS_OPTION_KIND */
+    const struct ls_registry *registry; /* LS_OPTION_KIND, LS_OPTION_KINDS */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */
     const char *refused; /* not NULL: every value but null and the default is refused with this
                             message: "is not supported yet" */
@@ -76,18 +82,44 @@ struct ls_kind {
     const char *summary;        /* one line for `lockstep list` */
     const struct ls_option *options; /* or NULL */
     size_t options_size;             /* bytes of the option struct */
-    const char *function; /* Keras' configs hold this bare name, as of a function ("relu", and
-                             "lockstep>step" where Keras has none), not a class with its config */
+    const char *function;   /* Keras' configs hold this bare name, as of a function ("relu", and
+                               "lockstep>step" where Keras has none), not a class with its config */
+    const char *registered; /* what Keras' configs call the class where Keras has none of the name:
+                               "lockstep>PriceIsRight"; NULL: the name. Such a kind is read under
+                               any package ("mine>PriceIsRight") */
 };
+
+static inline const char *ls_kind_class_name(const struct ls_kind *kind)
+{
+    return kind->registered ? kind->registered : kind->name;
+}
 
 /* The kinds of one noun, NULL at the end; each row points to a struct that begins with its
  * struct ls_kind. */
 struct ls_registry {
     const char *noun; /* "layer", "loss": for messages */
     const struct ls_kind *const *kinds;
+    bool open; /* plugins may add kinds */
 };
 
-/* By name, alias or snake_case; NULL when there is none. */
+/* A kind that a plugin adds to a registry; a list of them. */
+struct ls_added_kind {
+    struct ls_added_kind *next;
+    const struct ls_registry *registry;
+    const struct ls_kind *kind;
+    const void *source; /* whatever all that come together have in common */
+};
+/* Whether a source's kinds were added already. */
+bool ls_kinds_added(const void *source);
+/* Adds all kinds of a list, whose memory is the process' from then on; or none, where a name is
+ * taken (LS_BAD_INPUT). Before other threads look for kinds. */
+ls_status ls_kinds_add(struct ls_added_kind *list);
+
+/* The kinds of a registry in turn, those that were added behind its own; NULL after the last. */
+const struct ls_kind *ls_registry_kind(const struct ls_registry *registry, size_t index);
+
+/* By name, alias or snake_case; NULL when there is none. "Custom>" and "lockstep>" before the name
+ * are passed over, and any package before the name of a kind that was added. */
 const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const char *name);
 /* The same, or LS_BAD_INPUT at place (or NULL) with the nearest name, or the list of the known. */
 ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
@@ -103,7 +135,7 @@ ls_status ls_instance_create(struct ls_instance *instance, const struct ls_kind 
 /* An instance as it stands in a run file or a Keras config: `name`, `{name: {option: value}}`,
  * `{class_name: Name, config: {...}}` (Keras' JSON; the keys module, registered_name and
  * build_config beside it are ignored; a function is {class_name: function, config: name}), or null.
- * "Custom>" and "lockstep>" before a name are passed over. */
+ */
 ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
                             const struct ls_tree *tree);
 

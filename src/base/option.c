@@ -188,6 +188,21 @@ static ls_status parse_floats(struct ls_floats *floats, const struct ls_option *
     return fill_floats(floats, option, tree);
 }
 
+static ls_status parse_kinds(struct ls_instances *list, const struct ls_option *option,
+                             const struct ls_tree *tree)
+{
+    bool one = tree->type != LS_TREE_LIST;
+    LS_TRY(ls_allocate(&list->item, one ? 1 : tree->count, sizeof *list->item));
+    for (const struct ls_tree *entry = one ? tree : tree->child; entry;
+         entry = one ? NULL : entry->next) {
+        if (ls_tree_is_null(entry))
+            return ls_fail_expected(entry, "a name, or a map of one name with its options");
+        LS_TRY(ls_instance_parse(&list->item[list->count], option->registry, entry));
+        list->count++;
+    }
+    return LS_OK;
+}
+
 static ls_status parse_null(void *field, const struct ls_option *option, const struct ls_tree *tree)
 {
     if (!ls_option_nullable(option) || option->type == LS_OPTION_BOOL)
@@ -225,6 +240,8 @@ ls_status ls_option_parse(void *field, const struct ls_option *option, const str
         return parse_floats(field, option, value);
     case LS_OPTION_KIND:
         return ls_instance_parse(field, option->registry, value);
+    case LS_OPTION_KINDS:
+        return parse_kinds(field, option, value);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

@@ -15,8 +15,24 @@ static size_t field_bytes(enum ls_option_type type)
         [LS_OPTION_INTS] = sizeof(struct ls_ints),
         [LS_OPTION_FLOATS] = sizeof(struct ls_floats),
         [LS_OPTION_KIND] = sizeof(struct ls_instance),
+        [LS_OPTION_KINDS] = sizeof(struct ls_instances),
     };
     return bytes[type];
+}
+
+static ls_status copy_kinds(struct ls_instances *to, const struct ls_instances *from)
+{
+    LS_TRY(ls_allocate(&to->item, from->count, sizeof *to->item));
+    for (; to->count < from->count; to->count++)
+        LS_TRY(ls_instance_copy(&to->item[to->count], &from->item[to->count]));
+    return LS_OK;
+}
+
+static void release_kinds(struct ls_instances *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        ls_instance_release(&list->item[i]);
+    ls_release(list->item);
 }
 
 ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *option)
@@ -38,6 +54,8 @@ ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *
     }
     if (option->type == LS_OPTION_KIND)
         return ls_instance_copy(copy, field);
+    if (option->type == LS_OPTION_KINDS)
+        return copy_kinds(copy, field);
     memcpy(copy, field, field_bytes(option->type));
     return LS_OK;
 }
@@ -50,6 +68,8 @@ void ls_option_release(void *field, const struct ls_option *option)
         ls_release(((struct ls_floats *)field)->value);
     else if (option->type == LS_OPTION_KIND)
         ls_instance_release(field);
+    else if (option->type == LS_OPTION_KINDS)
+        release_kinds(field);
     memset(field, 0, field_bytes(option->type));
 }
 
@@ -96,19 +116,30 @@ static ls_status write_floats(const struct ls_floats *floats, const struct ls_op
     return LS_OK;
 }
 
-static ls_status write_kind(const struct ls_instance *instance, const struct ls_option *option,
-                            struct ls_tree *map)
+/* key: of a map; NULL in a list. */
+static ls_status write_kind(const struct ls_instance *instance, struct ls_tree *parent,
+                            const char *key)
 {
     if (!instance->kind)
-        return made(ls_tree_add_null(map, option->name));
+        return made(ls_tree_add_null(parent, key));
     if (instance->kind->function)
-        return made(ls_tree_add_text(map, option->name, instance->kind->function));
-    struct ls_tree *written = ls_tree_add(map, option->name, LS_TREE_MAP);
+        return made(ls_tree_add_text(parent, key, instance->kind->function));
+    struct ls_tree *written = ls_tree_add(parent, key, LS_TREE_MAP);
     LS_TRY(made(written));
-    LS_TRY(made(ls_tree_add_text(written, "class_name", instance->kind->name)));
+    LS_TRY(made(ls_tree_add_text(written, "class_name", ls_kind_class_name(instance->kind))));
     struct ls_tree *config = ls_tree_add(written, "config", LS_TREE_MAP);
     LS_TRY(made(config));
     return ls_instance_write(instance, config);
+}
+
+static ls_status write_kinds(const struct ls_instances *instances, const struct ls_option *option,
+                             struct ls_tree *map)
+{
+    struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
+    LS_TRY(made(list));
+    for (size_t i = 0; i < instances->count; i++)
+        LS_TRY(write_kind(&instances->item[i], list, NULL));
+    return LS_OK;
 }
 
 ls_status ls_option_write(const void *field, const struct ls_option *option, struct ls_tree *map)
@@ -136,7 +167,9 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
     case LS_OPTION_FLOATS:
         return write_floats(field, option, map);
     case LS_OPTION_KIND:
-        return write_kind(field, option, map);
+        return write_kind(field, map, option->name);
+    case LS_OPTION_KINDS:
+        return write_kinds(field, option, map);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

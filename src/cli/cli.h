@@ -45,6 +45,13 @@ struct cli_option {
     const char *help; /* one line */
 };
 
+/* The row of --plugin; the command's struct has `struct cli_list plugins`. */
+#define CLI_PLUGINS(holder)                                                                        \
+    {                                                                                              \
+        .name = "plugin", .type = CLI_LIST, .offset = offsetof(holder, plugins),                   \
+        .argument = "F.so", .help = "load layers, losses, ... of one's own; may be repeated"       \
+    }
+
 enum { CLI_OPTIONS_BYTES = 256 }; /* room for any command's struct */
 #define CLI_MANY SIZE_MAX
 
@@ -134,6 +141,9 @@ ls_status cli_meet(struct ls_comm **comm, const struct cli_call *call, ls_status
 /* For a rank that has no call to go on with: tells why, and meets the other ranks, which learn of
  * it. Returns the status that all have. */
 ls_status cli_meet_refused(ls_status status, const char *message);
+
+/* Loads the shared objects of --plugin. Not collective. */
+ls_status cli_load_plugins(const struct cli_list *plugins);
 
 /* -- signals -----------------------------------------------------------------------------------*/
 

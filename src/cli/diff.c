@@ -3,6 +3,7 @@
 struct options {
     int64_t lines;
     bool quiet;
+    struct cli_list plugins;
 };
 
 static const struct cli_option options[] = {
@@ -16,6 +17,7 @@ static const struct cli_option options[] = {
      .unit = "lines",
      .initial = "20",
      .help = "tell at most this many differences"},
+    CLI_PLUGINS(struct options),
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -33,8 +35,10 @@ static ls_status run(const struct cli_call *call)
     bool same = false;
     char *text = NULL;
     cli_listen(given->quiet);
-    ls_status status =
-        ls_run_diff(call->operands[0], call->operands[1], (size_t)given->lines, &same, &text);
+    ls_status status = cli_load_plugins(&given->plugins);
+    if (status == LS_OK)
+        status =
+            ls_run_diff(call->operands[0], call->operands[1], (size_t)given->lines, &same, &text);
     if (status != LS_OK)
         return cli_fail_library(status);
     if (!given->quiet) {

@@ -7,6 +7,7 @@ struct options {
     bool json;
     const char *data, *out;
     int64_t threads;
+    struct cli_list plugins;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -34,6 +35,7 @@ static const struct cli_option options[] = {
      .unit = "threads a rank",
      .initial = "1",
      .help = "threads of the kernels"},
+    CLI_PLUGINS(struct options),
     {.name = "json",
      .type = CLI_FLAG,
      .offset = AT(json),
@@ -74,7 +76,7 @@ static ls_status run(const struct cli_call *call)
     struct ls_evaluation evaluation = {0};
     struct ls_comm *comm = NULL;
     cli_listen(false);
-    ls_status status = cli_meet(&comm, call, LS_OK);
+    ls_status status = cli_meet(&comm, call, cli_load_plugins(&given->plugins));
     if (status == LS_OK)
         status = ls_run_evaluate(comm, &evaluate, &evaluation);
     if (status != LS_OK) {

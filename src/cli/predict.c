@@ -6,6 +6,7 @@ struct options {
     const char *data, *out, *layer;
     bool classes, quiet;
     int64_t threads;
+    struct cli_list plugins;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -44,6 +45,7 @@ static const struct cli_option options[] = {
      .unit = "threads a rank",
      .initial = "1",
      .help = "threads of the kernels"},
+    CLI_PLUGINS(struct options),
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -64,7 +66,7 @@ static ls_status run(const struct cli_call *call)
     int64_t samples = 0;
     struct ls_comm *comm = NULL;
     cli_listen(given->quiet);
-    ls_status status = cli_meet(&comm, call, LS_OK);
+    ls_status status = cli_meet(&comm, call, cli_load_plugins(&given->plugins));
     if (status == LS_OK)
         status = ls_run_predict(comm, &predict, &samples);
     if (status != LS_OK) {

@@ -7,7 +7,7 @@ struct options {
     bool resume, quiet;
     const char *data, *directory;
     int64_t replicas;
-    struct cli_list set, accept;
+    struct cli_list set, accept, plugins;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -87,6 +87,7 @@ static const struct cli_option options[] = {
      .offset = AT(accept),
      .argument = "KEY",
      .help = "let this differ on a resume: a key, kernels, threads, data"},
+    CLI_PLUGINS(struct options),
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -159,6 +160,7 @@ static ls_status train(struct ls_comm *comm, const struct cli_call *call, struct
         .directory = given->directory,
         .set = given->set.items,
         .accept = given->accept.items,
+        .plugins = given->plugins.items,
         .replicas = given->replicas,
         .stop = cli_stop(),
         .observer = &observer,

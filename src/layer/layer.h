@@ -8,6 +8,7 @@
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
+#include "base/custom.h"
 #include "base/kind.h"
 #include "base/random.h"
 #include "base/shape.h"
@@ -157,6 +158,10 @@ struct ls_layer_kind {
 };
 
 extern const struct ls_registry ls_layers;
+
+/* A layer of a plugin as a kind, in new memory, freed with ls_custom_free (base/custom.h). */
+ls_status ls_layer_custom(const struct ls_kind **kind, const struct ls_custom_layer *custom);
+
 static inline const struct ls_layer_kind *ls_layer_kind_of(const struct ls_kind *kind)
 {
     return (const struct ls_layer_kind *)kind; /* kind is its first member */

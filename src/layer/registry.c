@@ -37,4 +37,4 @@ static const struct ls_kind *const kinds[] = {
 #undef X
         NULL};
 
-const struct ls_registry ls_layers = {.noun = "layer", .kinds = kinds};
+const struct ls_registry ls_layers = {.noun = "layer", .kinds = kinds, .open = true};

@@ -4,6 +4,7 @@
 #ifndef LOSS_LOSS_H
 #define LOSS_LOSS_H
 
+#include "base/custom.h"
 #include "base/kind.h"
 #include "base/shape.h"
 
@@ -16,6 +17,7 @@ enum ls_target_form {
 /* One evaluation on rows of one replica. Positions are the elements of all axes but the last
  * (rows * inner), each with `columns` numbers. */
 struct ls_loss_call {
+    const struct ls_kind *kind; /* and its options */
     const void *options;
     int64_t positions, columns;
     const float *prediction; /* [positions][columns]; logits when from_logits */
@@ -73,5 +75,8 @@ extern const struct ls_registry ls_losses;
  * in the registry then). */
 const struct ls_loss_kind *ls_loss_resolve(const char *name, int64_t columns,
                                            enum ls_target_form target);
+
+/* A loss of a plugin as a kind, in new memory, freed with ls_custom_free (base/custom.h). */
+ls_status ls_loss_custom(const struct ls_kind **kind, const struct ls_custom_loss *custom);
 
 #endif

@@ -21,7 +21,7 @@ static const struct ls_kind *const kinds[] = {
 #undef X
         NULL};
 
-const struct ls_registry ls_losses = {.noun = "loss", .kinds = kinds};
+const struct ls_registry ls_losses = {.noun = "loss", .kinds = kinds, .open = true};
 
 const struct ls_loss_kind *ls_loss_resolve(const char *name, int64_t columns,
                                            enum ls_target_form target)

@@ -5,9 +5,9 @@
 
 #include "metric/metric.h"
 
-size_t ls_mean_doubles(const void *options, int64_t columns); /* 2 */
+size_t ls_mean_doubles(const struct ls_instance *metric, int64_t columns); /* 2 */
 /* 0 where the weights' sum is 0, as Keras'. */
-double ls_mean_result(const void *options, const double *state, int64_t columns);
+double ls_mean_result(const struct ls_instance *metric, const double *state, int64_t columns);
 
 static inline void ls_mean_add(const struct ls_metric_call *call, int64_t position, double sum,
                                double count)

@@ -9,6 +9,7 @@
 #include "loss/loss.h"
 
 struct ls_metric_call {
+    const struct ls_kind *kind; /* and its options */
     const void *options;
     int64_t positions, columns; /* as in struct ls_loss_call */
     const float *prediction;    /* never logits: as the model's output is */
@@ -44,15 +45,18 @@ struct ls_metric_kind {
     struct ls_kind kind;
     enum ls_target_form target;
     /* Number of doubles of the state, for predictions of `columns` columns. */
-    size_t (*state_doubles)(const void *options, int64_t columns);
+    size_t (*state_doubles)(const struct ls_instance *metric, int64_t columns);
     void (*update)(const struct ls_metric_call *call);
     /* The metric of a total state; one number (`values` of a vector metric come with issue D). */
-    double (*result)(const void *options, const double *state, int64_t columns);
+    double (*result)(const struct ls_instance *metric, const double *state, int64_t columns);
     /* Examples of options for the registry-wide tests; ends with NULL. */
     const char *const *examples;
 };
 
 extern const struct ls_registry ls_metrics;
+
+/* A metric of a plugin as a kind, in new memory, freed with ls_custom_free (base/custom.h). */
+ls_status ls_metric_custom(const struct ls_kind **kind, const struct ls_custom_metric *custom);
 
 /* "accuracy" and "acc" name no kind: Keras resolves them by the output and the target. The kind for
  * an output with `columns` last elements whose target has the form; NULL for other names (look in

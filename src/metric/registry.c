@@ -22,7 +22,7 @@ static const struct ls_kind *const kinds[] = {
 #undef X
         NULL};
 
-const struct ls_registry ls_metrics = {.noun = "metric", .kinds = kinds};
+const struct ls_registry ls_metrics = {.noun = "metric", .kinds = kinds, .open = true};
 
 const char *const ls_metric_dtypes[] = {"float32", NULL};
 
@@ -37,12 +37,19 @@ const struct ls_metric_kind *ls_metric_resolve(const char *name, int64_t columns
                                      : &ls_metric_categorical_accuracy;
 }
 
+/* "lockstep>hits" is how Keras finds it, not what it is called in logs. */
+static const char *without_package(const char *name)
+{
+    const char *end = strrchr(name, '>');
+    return end ? end + 1 : name;
+}
+
 ls_status ls_metric_key(char **key, const struct ls_tree *tree, const struct ls_instance *metric)
 {
     const struct ls_metric_common *common = metric->options;
     char snake[64];
     if (tree && tree->type == LS_TREE_SCALAR)
-        return ls_duplicate(key, tree->text);
+        return ls_duplicate(key, without_package(tree->text));
     if (common && common->name)
         return ls_duplicate(key, common->name);
     ls_snake_case(snake, sizeof snake, metric->kind->name);

@@ -79,7 +79,8 @@ ls_status ls_keras_write_part(struct ls_tree *entry, const struct ls_part *part,
 {
     const struct ls_layer *layer = part->layer;
     struct ls_tree *config = NULL;
-    if (ls_tree_add_text(entry, "class_name", ls_part_class(part)))
+    const char *class_name = layer ? ls_kind_class_name(&layer->kind->kind) : ls_part_class(part);
+    if (ls_tree_add_text(entry, "class_name", class_name))
         config = ls_tree_add(entry, "config", LS_TREE_MAP);
     if (!config)
         return no_memory();

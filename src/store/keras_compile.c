@@ -27,17 +27,23 @@ static const struct ls_tree *find(const struct ls_tree *map, const char *key)
 
 /* -- writing */
 
+static ls_status write_object(struct ls_tree *parent, const char *key,
+                              const struct ls_instance *instance)
+{
+    struct ls_tree *made = ls_tree_add(parent, key, LS_TREE_MAP);
+    struct ls_tree *config = NULL;
+    if (made && ls_tree_add_text(made, "class_name", ls_kind_class_name(instance->kind)))
+        config = ls_tree_add(made, "config", LS_TREE_MAP);
+    return config ? ls_instance_write(instance, config) : no_memory();
+}
+
 /* {"class_name": C, "config": {...}} of a kind of ours with its options. */
 static ls_status write_known(struct ls_tree *parent, const char *key,
                              const struct ls_registry *registry, const struct ls_tree *tree)
 {
     struct ls_instance instance;
     LS_TRY(ls_instance_parse(&instance, registry, tree));
-    struct ls_tree *made = ls_tree_add(parent, key, LS_TREE_MAP);
-    struct ls_tree *config = NULL;
-    if (made && ls_tree_add_text(made, "class_name", instance.kind->name))
-        config = ls_tree_add(made, "config", LS_TREE_MAP);
-    ls_status status = config ? ls_instance_write(&instance, config) : no_memory();
+    ls_status status = write_object(parent, key, &instance);
     ls_instance_release(&instance);
     return status;
 }
@@ -78,17 +84,50 @@ static ls_status write_kind(struct ls_tree *parent, const char *key,
     return write_unknown(parent, key, tree);
 }
 
-static ls_status write_loss(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
+/* The kind of a plugin that an entry names; or NULL. */
+static const struct ls_kind *custom_kind(const struct ls_registry *registry,
+                                         const struct ls_tree *tree)
 {
-    return write_kind(parent, key, &ls_losses, tree);
+    const char *name = named_kind(tree);
+    const struct ls_kind *kind = name ? ls_kind_find(registry, name) : NULL;
+    return kind && kind->registered ? kind : NULL;
 }
 
-/* A metric's name stays: it is the key of the logs. */
+/* A plugin's loss without options is a function to Keras, as those of its users mostly are. */
+static ls_status write_loss(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
+{
+    const struct ls_kind *kind = custom_kind(&ls_losses, tree);
+    struct ls_instance instance;
+    if (!kind || !kind->function)
+        return write_kind(parent, key, &ls_losses, tree);
+    LS_TRY(ls_instance_parse(&instance, &ls_losses, tree));
+    const struct ls_loss_common *common = instance.options;
+    ls_status status = LS_OK;
+    if (common->name || common->reduction != LS_REDUCTION_MEAN)
+        status = write_object(parent, key, &instance);
+    else if (!ls_tree_add_text(parent, key, kind->function))
+        status = no_memory();
+    ls_instance_release(&instance);
+    return status;
+}
+
+/* A metric's name stays: it is the key of the logs. That of a plugin's goes into its config, since
+ * Keras finds the class under another one. */
 static ls_status write_metric(struct ls_tree *parent, const char *key, const struct ls_tree *tree)
 {
-    if (tree->type == LS_TREE_SCALAR)
+    struct ls_instance instance;
+    bool custom = custom_kind(&ls_metrics, tree) != NULL;
+    if (tree->type != LS_TREE_SCALAR)
+        return write_kind(parent, key, &ls_metrics, tree);
+    if (!custom)
         return ls_tree_add_text(parent, key, tree->text) ? LS_OK : no_memory();
-    return write_kind(parent, key, &ls_metrics, tree);
+    LS_TRY(ls_instance_parse(&instance, &ls_metrics, tree));
+    struct ls_metric_common *common = instance.options;
+    ls_status status = ls_metric_key(&common->name, tree, &instance);
+    if (status == LS_OK)
+        status = write_object(parent, key, &instance);
+    ls_instance_release(&instance);
+    return status;
 }
 
 static ls_status write_null(struct ls_tree *parent, const char *key)

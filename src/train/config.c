@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/number.h"
+#include "lockstep/plugin.h"
 #include "model/append.h"
 
 /* -- reading */
@@ -118,6 +118,23 @@ static ls_status resolve_nested(struct ls_tree *model, const char *directory)
     return LS_OK;
 }
 
+/* A list of paths, or one path. */
+static ls_status resolve_plugins(struct ls_tree *plugins, const char *directory)
+{
+    const char *text;
+    if (!plugins || ls_tree_is_null(plugins))
+        return LS_OK;
+    if (plugins->type != LS_TREE_LIST) {
+        LS_TRY(ls_tree_text(plugins, &text));
+        return resolve_path(plugins, directory, false);
+    }
+    for (struct ls_tree *entry = plugins->child; entry; entry = entry->next) {
+        LS_TRY(ls_tree_text(entry, &text));
+        LS_TRY(resolve_path(entry, directory, false));
+    }
+    return LS_OK;
+}
+
 static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
 {
     char *directory = NULL;
@@ -132,6 +149,8 @@ static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
         status = resolve_path(model, directory, false);
     else if (status == LS_OK && model)
         status = resolve_nested(model, directory);
+    if (status == LS_OK)
+        status = resolve_plugins(find(tree, "plugins"), directory);
     ls_release(directory);
     return status;
 }
@@ -157,6 +176,66 @@ static ls_status replace_data(struct ls_tree *tree, const char *source)
     if (!train)
         return ls_fail(LS_FAILED, "out of memory");
     return resolve_path(train, ".", true);
+}
+
+/* -- plugins */
+
+static bool names(const struct ls_tree *plugins, const char *path)
+{
+    for (const struct ls_tree *entry = plugins->child; entry; entry = entry->next)
+        if (strcmp(entry->text, path) == 0)
+            return true;
+    return false;
+}
+
+/* `plugins` as a list that may grow. */
+static ls_status list_plugins(struct ls_tree *tree, struct ls_tree **list)
+{
+    struct ls_tree *plugins = find(tree, "plugins");
+    if (plugins && plugins->type == LS_TREE_LIST) {
+        *list = plugins;
+        return LS_OK;
+    }
+    char *one = NULL;
+    if (plugins && !ls_tree_is_null(plugins))
+        LS_TRY(ls_duplicate(&one, plugins->text));
+    if (plugins)
+        ls_tree_remove(plugins);
+    *list = ls_tree_add(tree, "plugins", LS_TREE_LIST);
+    bool made = *list && (!one || ls_tree_add_text(*list, NULL, one));
+    ls_release(one);
+    return made ? LS_OK : ls_fail(LS_FAILED, "out of memory");
+}
+
+/* --plugin: behind those of the run file, so that run.yaml names all. */
+static ls_status add_plugins(struct ls_tree *tree, const char *const *paths)
+{
+    struct ls_tree *list;
+    if (!paths || !paths[0] || tree->type != LS_TREE_MAP)
+        return LS_OK;
+    LS_TRY(list_plugins(tree, &list));
+    for (; *paths; paths++) {
+        char *absolute = NULL;
+        LS_TRY(ls_path_absolute(&absolute, *paths));
+        bool made = names(list, absolute) || ls_tree_add_text(list, NULL, absolute);
+        ls_release(absolute);
+        if (!made)
+            return ls_fail(LS_FAILED, "out of memory");
+    }
+    return LS_OK;
+}
+
+static ls_status load_plugins(const struct ls_tree *tree)
+{
+    const struct ls_tree *plugins =
+        tree->type == LS_TREE_MAP ? ls_tree_find(tree, "plugins") : NULL;
+    if (!plugins || ls_tree_is_null(plugins))
+        return LS_OK;
+    if (plugins->type == LS_TREE_SCALAR)
+        return ls_plugin_load(plugins->text);
+    for (const struct ls_tree *entry = plugins->child; entry; entry = entry->next)
+        LS_TRY(ls_plugin_load(entry->text));
+    return LS_OK;
 }
 
 /* -- typing */
@@ -197,7 +276,8 @@ static ls_status type_data(struct ls_config *config, const struct ls_tree *data)
 
 static ls_status type_config(struct ls_config *config)
 {
-    static const char *const known[] = {"model", "compile", "data", "fit", "checkpoint", NULL};
+    static const char *const known[] = {"model",      "compile", "data", "fit",
+                                        "checkpoint", "plugins", NULL};
     const struct ls_tree *tree = config->tree;
     if (tree->type != LS_TREE_MAP)
         return ls_fail_at(tree, LS_BAD_INPUT,
@@ -214,16 +294,18 @@ static ls_status type_config(struct ls_config *config)
 }
 
 ls_status ls_config_read(struct ls_config *config, struct ls_comm *comm, const char *path,
-                         const char *const *set, const char *data)
+                         const struct ls_config_changes *changes)
 {
     char *text = NULL;
     ls_status status;
     memset(config, 0, sizeof *config);
     LS_TRY(read_text(comm, path, &text));
     LS_TRY_OUT(ls_tree_parse_yaml(&config->tree, text, strlen(text), path));
-    LS_TRY_OUT(apply_set(config->tree, set));
+    LS_TRY_OUT(apply_set(config->tree, changes->set));
     LS_TRY_OUT(resolve_paths(config->tree, path));
-    LS_TRY_OUT(replace_data(config->tree, data));
+    LS_TRY_OUT(replace_data(config->tree, changes->data));
+    LS_TRY_OUT(add_plugins(config->tree, changes->plugins));
+    LS_TRY_OUT(ls_comm_agree(comm, load_plugins(config->tree)));
     LS_TRY_OUT(type_config(config));
 out:
     ls_release(text);
@@ -238,103 +320,4 @@ void ls_config_release(struct ls_config *config)
     ls_options_release(&config->checkpoint, &ls_checkpoint_kind);
     ls_tree_free(config->tree);
     memset(config, 0, sizeof *config);
-}
-
-/* -- comparing */
-
-static bool listed(const char *key, const char *const *list)
-{
-    for (size_t i = 0; list && list[i]; i++) {
-        size_t length = strlen(list[i]);
-        if (strncmp(key, list[i], length) == 0 && (key[length] == '\0' || key[length] == '.'))
-            return true;
-    }
-    return false;
-}
-
-static bool same_scalar(const struct ls_tree *a, const struct ls_tree *b)
-{
-    double left, right;
-    if (strcmp(a->text, b->text) == 0)
-        return true;
-    if (a->quoted || b->quoted || ls_number_form(a->text) != LS_NUMBER_REAL ||
-        ls_number_form(b->text) != LS_NUMBER_REAL)
-        return false;
-    return ls_double_parse(a->text, &left) && ls_double_parse(b->text, &right) && left == right;
-}
-
-/* Two configs side by side; `forth` says that the first one is the present one. */
-struct comparison {
-    bool forth;
-    const char *const *accept;
-};
-
-static ls_status differ(const struct comparison *c, const struct ls_tree *a,
-                        const struct ls_tree *b, const char *key)
-{
-    struct ls_text now = {0}, before = {0};
-    if (c->forth ? a : b)
-        ls_tree_format_json(&now, c->forth ? a : b);
-    if (c->forth ? b : a)
-        ls_tree_format_json(&before, c->forth ? b : a);
-    ls_status status =
-        ls_fail(LS_BAD_INPUT,
-                "the run was started with %s: %s, now it is %s (--accept %s takes the change)", key,
-                before.data ? before.data : "(nothing)", now.data ? now.data : "(nothing)", key);
-    ls_text_release(&now);
-    ls_text_release(&before);
-    return status;
-}
-
-static ls_status compare(const struct comparison *c, const struct ls_tree *a,
-                         const struct ls_tree *b, const char *key);
-
-static ls_status compare_entries(const struct comparison *c, const struct ls_tree *a,
-                                 const struct ls_tree *b, const char *key)
-{
-    const struct ls_tree *other = b->child;
-    int index = 0;
-    for (const struct ls_tree *entry = a->child; entry; entry = entry->next, index++) {
-        char *path = NULL;
-        const struct ls_tree *twin = entry->key ? ls_tree_find(b, entry->key) : other;
-        LS_TRY(entry->key ? ls_format(&path, "%s%s%s", key, *key ? "." : "", entry->key)
-                          : ls_format(&path, "%s.%d", key, index));
-        ls_status status = compare(c, entry, twin, path);
-        ls_release(path);
-        if (status != LS_OK)
-            return status;
-        other = other ? other->next : NULL;
-    }
-    return LS_OK;
-}
-
-static ls_status compare(const struct comparison *c, const struct ls_tree *a,
-                         const struct ls_tree *b, const char *key)
-{
-    static const char *const free_keys[] = {"fit.epochs",      "fit.verify", "fit.replicas",
-                                            "fit.threads",     "checkpoint", "data.train",
-                                            "data.validation", NULL};
-    if (listed(key, free_keys) || listed(key, c->accept))
-        return LS_OK;
-    if (a->type == LS_TREE_MAP && b && ls_tree_is_null(b))
-        b = NULL; /* `fit:` with nothing behind it is as good as no fit */
-    if (b && b->type == LS_TREE_MAP && ls_tree_is_null(a))
-        return LS_OK; /* told the other way round */
-    bool maps = a->type == LS_TREE_MAP && (!b || b->type == LS_TREE_MAP);
-    if (!b && !maps)
-        return differ(c, a, b, key);
-    if (b && (a->type != b->type || (a->type == LS_TREE_LIST && a->count != b->count)))
-        return differ(c, a, b, key);
-    if (a->type == LS_TREE_SCALAR)
-        return same_scalar(a, b) ? LS_OK : differ(c, a, b, key);
-    static const struct ls_tree nothing = {.type = LS_TREE_MAP};
-    return compare_entries(c, a, b ? b : &nothing, key);
-}
-
-ls_status ls_config_same(const struct ls_tree *now, const struct ls_tree *before,
-                         const char *const *accept)
-{
-    LS_TRY(compare(&(struct comparison){true, accept}, now, before, ""));
-    /* the other way round finds keys that are gone */
-    return compare(&(struct comparison){false, accept}, before, now, "");
 }

@@ -13,12 +13,19 @@ struct ls_config {
     struct ls_checkpoint_options checkpoint;
 };
 
-/* Reads a run file on rank 0, sends it to all, applies `set` ("a.b=c", ends with NULL, may be NULL)
- * and `data` (in place of data.train; NULL: as it stands, relative to the current directory),
- * expands variables, makes paths absolute, and types all but the model and compile parts.
- * Collective; on failure nothing is kept. */
+/* What a command line changes in a run file; all NULL: nothing. Paths are relative to the current
+ * directory. */
+struct ls_config_changes {
+    const char *const *set;     /* "a.b=c", ends with NULL */
+    const char *data;           /* in place of data.train */
+    const char *const *plugins; /* beside the run file's; ends with NULL */
+};
+
+/* Reads a run file on rank 0, sends it to all, applies the changes, expands variables, makes paths
+ * absolute, loads the plugins, and types all but the model and compile parts. Collective; on
+ * failure nothing is kept. */
 ls_status ls_config_read(struct ls_config *config, struct ls_comm *comm, const char *path,
-                         const char *const *set, const char *data);
+                         const struct ls_config_changes *changes);
 void ls_config_release(struct ls_config *config);
 
 /* Compares a run's config with that of the run to be resumed: keys other than those that may differ

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "train/callback.h"
 #include "train/evaluator.h"
 
 /* The sums of an epoch so far: seconds, samples, each step's losses times its samples, then the
@@ -15,6 +16,7 @@ struct ls_fit_run {
     struct ls_fit_job job;
     struct ls_stepper *stepper;
     struct ls_evaluator *evaluator;
+    struct ls_callbacks *callbacks;
     double *partial;
     const char **name; /* loss, metrics, val_loss, val_metrics */
     char **val_name;   /* owned */
@@ -57,9 +59,18 @@ static ls_status name_values(struct ls_fit_run *run)
     if (run->evaluator)
         LS_TRY(check_names(run));
     run->losses = ls_objective_losses(objective);
-    LS_TRY(ls_allocate(&run->loss, run->losses, sizeof *run->loss));
-    run->state.partials = PART_LOSSES + run->losses + ls_objective_doubles(objective);
-    return ls_allocate(&run->partial, run->state.partials, sizeof *run->partial);
+    run->state.sums = PART_LOSSES + run->losses + ls_objective_doubles(objective);
+    return ls_allocate(&run->loss, run->losses, sizeof *run->loss);
+}
+
+static ls_status make_partial(struct ls_fit_run *run)
+{
+    LS_TRY(name_values(run));
+    LS_TRY(ls_callbacks_create(&run->callbacks, &run->job.fit->callbacks));
+    run->state.partials = run->state.sums + ls_callbacks_doubles(run->callbacks);
+    LS_TRY(ls_allocate(&run->partial, run->state.partials, sizeof *run->partial));
+    ls_callbacks_place(run->callbacks, run->partial + run->state.sums);
+    return LS_OK;
 }
 
 ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
@@ -86,7 +97,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
                                        job->validation));
-    LS_TRY_OUT(ls_comm_agree(job->comm, name_values(made)));
+    LS_TRY_OUT(ls_comm_agree(job->comm, make_partial(made)));
     made->state.job = &made->job;
     made->state.steps = ls_stepper_steps(made->stepper);
     made->state.names = made->name;
@@ -106,6 +117,7 @@ void ls_fit_free(struct ls_fit_run *run)
         return;
     ls_stepper_free(run->stepper);
     ls_evaluator_free(run->evaluator);
+    ls_callbacks_free(run->callbacks);
     for (size_t i = 0; run->val_name && i < run->names; i++)
         ls_release(run->val_name[i]);
     ls_release(run->val_name);
@@ -146,6 +158,19 @@ static void call_hook(struct ls_fit_run *run,
 {
     if (hook && run->pending == LS_OK)
         keep(run, hook(run->job.hooks->user, &run->state));
+}
+
+static void call_callbacks(struct ls_fit_run *run, enum ls_callback_event event)
+{
+    bool stop = false;
+    ls_callbacks_call(run->callbacks, event, &run->state, &run->pending, &stop);
+    if (stop)
+        run->state.position.ended = run->job.fit->epochs;
+}
+
+static bool is_over(const struct ls_fit_run *run)
+{
+    return ls_position_is_last(&run->state.position, run->job.fit->epochs);
 }
 
 /* Weights that are not finite are never saved; all ranks hold the same, so all find out here. */
@@ -239,7 +264,8 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
     clock_epoch(run, began, before);
     if (run->job.hooks)
         call_hook(run, run->job.hooks->epoch);
-    memset(run->partial, 0, run->state.partials * sizeof *run->partial);
+    call_callbacks(run, LS_CALLBACK_EPOCH_END);
+    memset(run->partial, 0, run->state.sums * sizeof *run->partial);
     if (checkpoint && checkpoint->unit == LS_EVERY_EPOCHS &&
         run->state.position.epoch % (int64_t)checkpoint->count == 0)
         LS_TRY(save(run));
@@ -252,7 +278,12 @@ static ls_status run_epoch(struct ls_fit_run *run)
     double began = ls_seconds(), before = run->partial[PART_SECONDS];
     state->epoch = state->position.epoch;
     state->steps_here = 0;
-    for (state->step = state->position.step; state->step < state->steps;) {
+    state->step = state->position.step;
+    if (state->step == 0) {
+        state->count = 0;
+        call_callbacks(run, LS_CALLBACK_EPOCH_BEGIN);
+    }
+    while (state->step < state->steps && !is_over(run)) {
         LS_TRY(ls_stepper_step(run->stepper, run->pending, ask(run), &state->last));
         add_step(run, &state->last);
         state->step++;
@@ -263,12 +294,13 @@ static ls_status run_epoch(struct ls_fit_run *run)
         LS_TRY(verify(run));
         if (run->job.hooks)
             call_hook(run, run->job.hooks->step);
+        call_callbacks(run, LS_CALLBACK_STEP_END);
         bool last = state->step == state->steps, due = save_is_due(run, &state->last);
         if (last)
             LS_TRY(finish_epoch(run, began, before));
         if (due || state->last.asked.stop)
             LS_TRY(save(run));
-        if (state->last.asked.stop && state->position.epoch < run->job.fit->epochs) {
+        if (state->last.asked.stop && !is_over(run)) {
             LS_TRY(ls_comm_agree(run->job.comm, run->pending));
             return ls_fail(LS_INTERRUPTED, "stopped");
         }
@@ -276,20 +308,43 @@ static ls_status run_epoch(struct ls_fit_run *run)
     return LS_OK;
 }
 
-ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const double *partial,
-                    size_t partials)
+static ls_status run_epochs(struct ls_fit_run *run)
 {
-    run->state.position = position;
-    run->saved = position.iteration > 0 ? position.iteration : -1;
-    if (partial && partials != run->state.partials)
-        return ls_fail(LS_BAD_INPUT, "the checkpoint's partial sums are of other metrics");
-    if (partial)
-        memcpy(run->partial, partial, partials * sizeof *partial);
-    if (position.epoch < run->job.fit->epochs)
-        LS_TRY(ls_comm_agree(run->job.comm, ls_stepper_seek(run->stepper, position.epoch,
-                                                            position.step, position.iteration)));
-    while (run->state.position.epoch < run->job.fit->epochs)
+    call_callbacks(run, LS_CALLBACK_TRAIN_BEGIN);
+    LS_TRY(ls_comm_agree(run->job.comm, run->pending));
+    while (!is_over(run))
         LS_TRY(run_epoch(run));
     LS_TRY(save(run));
     return ls_comm_agree(run->job.comm, run->pending);
+}
+
+static ls_status take_partial(struct ls_fit_run *run, const double *partial, size_t partials)
+{
+    if (partial && partials != run->state.partials && partials != run->state.sums)
+        return ls_fail(LS_BAD_INPUT,
+                       "the checkpoint's partial sums are of other metrics or callbacks");
+    if (partial)
+        memcpy(run->partial, partial, partials * sizeof *partial);
+    return LS_OK;
+}
+
+ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const double *partial,
+                    size_t partials)
+{
+    struct ls_comm *comm = run->job.comm;
+    run->state.position = position;
+    run->state.epoch = position.epoch;
+    run->state.step = position.step;
+    run->saved = position.iteration > 0 ? position.iteration : -1;
+    LS_TRY(take_partial(run, partial, partials));
+    if (is_over(run)) {
+        LS_TRY(save(run));
+        return ls_comm_agree(comm, run->pending);
+    }
+    run->state.position.ended = 0; /* there are more epochs now */
+    LS_TRY(ls_comm_agree(
+        comm, ls_stepper_seek(run->stepper, position.epoch, position.step, position.iteration)));
+    ls_status status = run_epochs(run);
+    ls_status last = ls_callbacks_end(run->callbacks, &run->state, status);
+    return status == LS_OK ? ls_comm_agree(comm, last) : status;
 }

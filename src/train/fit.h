@@ -6,10 +6,17 @@
 #include "train/options.h"
 #include "train/step.h"
 
-/* Where a run stands: `step` steps of `epoch` are done (0 <= step < steps), `iteration` in all. */
+/* Where a run stands: `step` steps of `epoch` are done (0 <= step < steps), `iteration` in all. A
+ * callback that ends the training leaves there, in `ended`, of how many epochs it was to be; 0:
+ * none did. With more epochs than that it goes on. */
 struct ls_position {
     int64_t epoch, step, iteration;
+    int64_t ended;
 };
+static inline bool ls_position_is_last(const struct ls_position *position, int64_t epochs)
+{
+    return position->epoch >= epochs || (position->ended > 0 && position->ended >= epochs);
+}
 
 struct ls_fit_state;
 
@@ -48,8 +55,9 @@ struct ls_fit_state {
     const char *const *names;   /* loss, metrics; after an epoch val_loss, ... behind them */
     const double *values;       /* over the epoch so far */
     size_t count;
-    const double *partial; /* sums of the epoch so far, for a checkpoint */
-    size_t partials;
+    const double *partial; /* for a checkpoint: `sums` sums of the epoch so far, then the states of
+                              the callbacks */
+    size_t sums, partials;
     struct ls_update_plan *update;
 };
 
@@ -61,8 +69,9 @@ void ls_fit_free(struct ls_fit_run *run);
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run);
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run);
 
-/* Goes on from a position with the sums of the epoch so far (NULL: from its beginning) to the last
- * epoch. LS_INTERRUPTED: stopped and saved. Collective. */
+/* Goes on from a position with the sums of the epoch so far (NULL: from its beginning) and the
+ * callbacks' states (partials == sums: they begin anew) to the last epoch, or until a callback ends
+ * it. LS_INTERRUPTED: stopped and saved. Collective. */
 ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const double *partial,
                     size_t partials);
 

@@ -165,6 +165,8 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_int(place, "epoch", position->epoch);
     ls_tree_add_int(place, "step", position->step);
     ls_tree_add_int(place, "iteration", position->iteration);
+    if (position->ended)
+        ls_tree_add_int(place, "ended", position->ended);
     ls_tree_add_int(map, "replicas", identity->replicas);
     ls_tree_add_int(map, "threads", identity->threads);
     write_kernels(kernels, identity);
@@ -285,7 +287,9 @@ ls_status ls_state_position(const struct ls_tree *state, struct ls_position *pos
 {
     LS_TRY(int_at(state, "position.epoch", &position->epoch));
     LS_TRY(int_at(state, "position.step", &position->step));
-    return int_at(state, "position.iteration", &position->iteration);
+    LS_TRY(int_at(state, "position.iteration", &position->iteration));
+    const struct ls_tree *ended = ls_tree_find_path(state, "position.ended");
+    return ended ? ls_tree_int(ended, &position->ended) : LS_OK;
 }
 
 ls_status ls_state_replicas(const struct ls_tree *state, int64_t *replicas)

@@ -136,6 +136,7 @@ static void measure_loss(struct ls_measure *measure, const struct view *view, si
     const struct ls_loss_kind *kind = ls_loss_of(view->output);
     float *grad = measure->gradient ? ls_plan_output_grad(measure->run, o) : NULL;
     kind->compute(&(struct ls_loss_call){
+        .kind = view->output->loss.kind,
         .options = view->output->loss.options,
         .positions = view->positions,
         .columns = view->columns,
@@ -180,6 +181,7 @@ static void measure_metrics(const struct ls_objective *objective, struct ls_meas
         if (!predicted)
             predicted = prediction(objective, measure, view, o);
         ls_metric_of(metric)->update(&(struct ls_metric_call){
+            .kind = metric->instance.kind,
             .options = metric->instance.options,
             .positions = view->positions,
             .columns = view->columns,
@@ -251,9 +253,8 @@ void ls_objective_values(const struct ls_objective *objective, const double *sum
     memcpy(values, losses, reported * sizeof *values);
     for (size_t m = 0; m < objective->metrics; m++) {
         const struct ls_objective_metric *metric = &objective->metric[m];
-        values[reported + m] =
-            ls_metric_of(metric)->result(metric->instance.options, sums + metric->offset,
-                                         objective->output[metric->output].columns);
+        values[reported + m] = ls_metric_of(metric)->result(
+            &metric->instance, sums + metric->offset, objective->output[metric->output].columns);
     }
 }
 

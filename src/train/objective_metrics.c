@@ -49,7 +49,7 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
     output->one_hot |= kind->target == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
     metric->weighted = weighted;
     metric->offset = objective->doubles;
-    objective->doubles += kind->state_doubles(metric->instance.options, output->columns);
+    objective->doubles += kind->state_doubles(&metric->instance, output->columns);
     return LS_OK;
 }
 

@@ -40,7 +40,7 @@ static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *pat
     struct ls_model *model = NULL;
     ls_status status = ls_comm_create_alone(&alone);
     if (status == LS_OK)
-        status = ls_config_read(&config, alone, path, NULL, NULL);
+        status = ls_config_read(&config, alone, path, &(struct ls_config_changes){0});
     LS_TRY_OUT(status);
     if (config.model->type == LS_TREE_SCALAR) {
         LS_TRY_OUT(ls_model_open(checkpoint, config.model->text));

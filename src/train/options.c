@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/order.h"
+#include "train/callback.h"
 
 /* In the order of enum ls_shuffle. */
 static const char *const shuffles[] = {"false", "true", "chunk", NULL};
@@ -61,6 +62,12 @@ static const struct ls_option fit_options[] = {
      .max = INT32_MAX,
      .unit = "steps",
      .help = "how often the weights of all ranks are compared; 0: never"},
+    {.name = "callbacks",
+     .type = LS_OPTION_KINDS,
+     .offset = FIT(callbacks),
+     .initial = "[]",
+     .registry = &ls_callbacks_known,
+     .help = "called while it trains"},
     {0},
 };
 const struct ls_kind ls_fit_kind = {.name = "fit",

@@ -13,6 +13,7 @@ struct ls_fit_options {
     int64_t threads;  /* of OpenBLAS and oneDNN, a rank */
     int64_t replicas; /* LS_NULL_INT: the number of ranks */
     int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
+    struct ls_instances callbacks; /* of ls_callbacks_known */
 };
 extern const struct ls_kind ls_fit_kind;
 

@@ -10,6 +10,7 @@
 #include "loss/loss.h"
 #include "metric/metric.h"
 #include "optimizer/optimizer.h"
+#include "train/callback.h"
 #include "train/open_model.h"
 
 static const struct noun {
@@ -23,6 +24,7 @@ static const struct noun {
     {"activations", &ls_activations},
     {"initializers", &ls_initializers},
     {"regularizers", &ls_regularizers},
+    {"callbacks", &ls_callbacks_known},
 };
 enum { NOUNS = sizeof nouns / sizeof *nouns };
 
@@ -53,14 +55,14 @@ static ls_status give(struct ls_text *made, char **text)
 
 static void append_kinds(struct ls_text *text, const struct ls_registry *registry)
 {
+    const struct ls_kind *kind;
     int width = 0;
-    for (size_t i = 0; registry->kinds[i]; i++) {
-        int length = (int)strlen(registry->kinds[i]->name);
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++) {
+        int length = (int)strlen(kind->name);
         width = length > width ? length : width;
     }
-    for (size_t i = 0; registry->kinds[i]; i++)
-        ls_text_append(text, "%-*s  %s\n", width, registry->kinds[i]->name,
-                       registry->kinds[i]->summary);
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
+        ls_text_append(text, "%-*s  %s\n", width, kind->name, kind->summary);
 }
 
 ls_status ls_run_list(const char *noun, const char *name, char **text)

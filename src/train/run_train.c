@@ -8,10 +8,26 @@ enum { MESSAGE_TEXT = 1024 };
 /* Says once that there is nothing left to do. */
 static void note_finished(const struct ls_session *session)
 {
-    if (session->state && session->position.epoch >= session->config.fit.epochs &&
-        ls_comm_rank(session->comm) == 0)
+    const struct ls_position *position = &session->position;
+    if (!session->state || ls_comm_rank(session->comm) != 0 ||
+        !ls_position_is_last(position, session->config.fit.epochs))
+        return;
+    if (position->epoch < session->config.fit.epochs)
+        ls_note("%s is finished: a callback ended it after step %lld (--epochs N, more than %lld, "
+                "trains on)",
+                session->path, (long long)position->iteration, (long long)position->ended);
+    else
         ls_note("%s is finished: %lld epochs are done (--epochs N trains on)", session->path,
                 (long long)session->position.epoch);
+}
+
+/* Says that it ended before its last epoch. */
+static void note_ended(const struct ls_session *session)
+{
+    const struct ls_position *now = &ls_fit_state(session->fit)->position;
+    if (now->ended && now->iteration > session->position.iteration &&
+        ls_comm_rank(session->comm) == 0)
+        ls_note("a callback ended the training after step %lld", (long long)now->iteration);
 }
 
 /* What ended the training is what is told, whatever goes wrong after it; a stop or an end counts
@@ -36,6 +52,8 @@ ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *train)
         note_finished(&session);
         status =
             ls_fit_go(session.fit, session.position, session.partial, (size_t)session.partials);
+        if (status == LS_OK)
+            note_ended(&session);
         status = finish(&session, status);
     }
     ls_session_close(&session);

@@ -188,8 +188,8 @@ static ls_status create_fit(struct ls_session *session)
 /* --accept takes kernels, threads, data, or a key of the run file. */
 static ls_status check_accept(const char *const *accept)
 {
-    static const char *const known[] = {"kernels", "threads", "data",       "model",
-                                        "compile", "fit",     "checkpoint", NULL};
+    static const char *const known[] = {"kernels", "threads",    "data",    "model", "compile",
+                                        "fit",     "checkpoint", "plugins", NULL};
     for (size_t i = 0; accept && accept[i]; i++) {
         size_t length = strcspn(accept[i], ".");
         bool found = false;
@@ -215,7 +215,10 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
     session->announced = session->begun = -1;
     LS_TRY(ls_comm_agree(comm, check_accept(options->accept)));
     LS_TRY(ls_comm_agree(comm, find_paths(session)));
-    LS_TRY(ls_config_read(&session->config, comm, session->run_file, options->set, options->data));
+    LS_TRY(ls_config_read(&session->config, comm, session->run_file,
+                          &(struct ls_config_changes){.set = options->set,
+                                                      .data = options->data,
+                                                      .plugins = options->plugins}));
     LS_TRY(ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
                                    .threads = (int)session->config.fit.threads})));
     LS_TRY(open_model(session));

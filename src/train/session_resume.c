@@ -94,6 +94,20 @@ static ls_status take(struct ls_session *session)
     return ls_table_copy(&session->epochs, &checkpoint->epochs);
 }
 
+/* Other callbacks than before (--accept fit.callbacks) begin anew, and what one of the old ones
+ * ended goes on. */
+static void compare_callbacks(struct ls_session *session)
+{
+    const struct ls_tree *now = ls_tree_find_path(session->config.tree, "fit.callbacks");
+    const struct ls_tree *before = ls_tree_find_path(session->state, "run.fit.callbacks");
+    int64_t sums = (int64_t)ls_fit_state(session->fit)->sums;
+    if (now && before ? ls_config_same(now, before, NULL) == LS_OK : now == before)
+        return;
+    if (session->partials > sums)
+        session->partials = sums;
+    session->position.ended = 0;
+}
+
 ls_status ls_session_restore(struct ls_session *session)
 {
     struct ls_comm *comm = session->comm;
@@ -112,5 +126,6 @@ ls_status ls_session_restore(struct ls_session *session)
         LS_TRY(ls_comm_agree(comm, LS_OK));
     ls_comm_broadcast(comm, session->partial, (size_t)session->partials * sizeof(double), 0);
     model->initialized = true;
+    compare_callbacks(session);
     return LS_OK;
 }

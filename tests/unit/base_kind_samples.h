@@ -23,7 +23,7 @@ static const struct ls_kind constant = {.name = "Constant",
                                         .options = constant_options,
                                         .options_size = sizeof(struct constant)};
 static const struct ls_kind *const filler_kinds[] = {&zeros, &constant, NULL};
-static const struct ls_registry fillers = {"filler", filler_kinds};
+static const struct ls_registry fillers = {.noun = "filler", .kinds = filler_kinds};
 
 struct sample {
     int64_t units, every;
@@ -118,6 +118,6 @@ static const struct ls_kind sample = {.name = "LeakySample",
                                       .options = sample_options,
                                       .options_size = sizeof(struct sample)};
 static const struct ls_kind *const sample_kinds[] = {&sample, &zeros, NULL};
-static const struct ls_registry samples = {"layer", sample_kinds};
+static const struct ls_registry samples = {.noun = "layer", .kinds = sample_kinds};
 
 #endif

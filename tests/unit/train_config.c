@@ -14,7 +14,8 @@ static struct ls_config read_run(const char *yaml, const char *const *set, const
 {
     struct ls_config config;
     write_run("run.yaml", yaml);
-    assert_ok(ls_config_read(&config, alone, "run.yaml", set, data));
+    assert_ok(ls_config_read(&config, alone, "run.yaml",
+                             &(struct ls_config_changes){.set = set, .data = data}));
     return config;
 }
 
@@ -23,7 +24,8 @@ static void refuse_set(const char *yaml, const char *const *set, ls_status wante
 {
     struct ls_config config;
     write_run("run.yaml", yaml);
-    ls_status status = ls_config_read(&config, alone, "run.yaml", set, NULL);
+    ls_status status =
+        ls_config_read(&config, alone, "run.yaml", &(struct ls_config_changes){.set = set});
     if (status != wanted_status)
         fail_msg("%sstatus %d, expected: %s", yaml, status, wanted);
     assert_string_equal(ls_message(), wanted);
@@ -62,7 +64,7 @@ static void test_defaults(void **state)
         MODEL, MODEL "fit:\ncheckpoint:\ndata:\ncompile:\n",
         MODEL "data: {train: null, validation: ~, validation_split: null}\nfit: null\n"};
     for (size_t i = 0; i < 3; i++) {
-        struct ls_config config = read_run(forms[i], NULL, NULL);
+        struct ls_config config = read_run(forms[i], &(struct ls_config_changes){0});
         assert_non_null(config.model);
         assert_null(config.compile);
         assert_null(config.train);
@@ -123,7 +125,7 @@ static void test_every(void **state)
     char yaml[512], wanted[256];
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         snprintf(yaml, sizeof yaml, MODEL "checkpoint: {every: '%s'}\n", good[i].text);
-        struct ls_config config = read_run(yaml, NULL, NULL);
+        struct ls_config config = read_run(yaml, &(struct ls_config_changes){0});
         assert_int_equal(config.checkpoint.unit, good[i].unit);
         assert_true(config.checkpoint.count == good[i].count);
         ls_config_release(&config);
@@ -144,9 +146,9 @@ static void test_no_file(void **state)
 {
     (void)state;
     struct ls_config config;
-    assert_fails(ls_config_read(&config, alone, "none.yaml", NULL, NULL), LS_NO_INPUT,
-                 "cannot read 'none.yaml': No such file or directory");
-    assert_fails(ls_config_read(&config, alone, ".", NULL, NULL), LS_NO_INPUT,
+    assert_fails(ls_config_read(&config, alone, "none.yaml", &(struct ls_config_changes){0}),
+                 LS_NO_INPUT, "cannot read 'none.yaml': No such file or directory");
+    assert_fails(ls_config_read(&config, alone, ".", &(struct ls_config_changes){0}), LS_NO_INPUT,
                  "cannot read '.': Is a directory");
 }
 
@@ -213,8 +215,8 @@ static void test_refused_data(void **state)
     refuse(MODEL "data: {validation: a.h5:b, validation_split: 0.1}\n",
            "run.yaml:7: data validation_split: `validation` and `validation_split` exclude each "
            "other");
-    struct ls_config config =
-        read_run(MODEL "data: {validation: a.h5:b, validation_split: 0}\n", NULL, NULL);
+    struct ls_config config = read_run(MODEL "data: {validation: a.h5:b, validation_split: 0}\n",
+                                       &(struct ls_config_changes){0});
     ls_config_release(&config);
 }
 
@@ -234,7 +236,7 @@ static void test_paths(void **state)
                               "    - ${LOCKSTEP_TEST_DATA}/d.h5:x\n"
                               "    - {file: e.h5, x: /images, y: /labels}\n"
                               "  validation: /abs/f*.h5:test\n");
-    assert_ok(ls_config_read(&config, alone, "sub/run.yaml", NULL, NULL));
+    assert_ok(ls_config_read(&config, alone, "sub/run.yaml", &(struct ls_config_changes){0}));
     const struct ls_tree *train = config.train->child;
     assert_string_equal(config.model->text, here("sub/net.h5"));
     assert_string_equal(train->text, here("sub/a.h5:train"));
@@ -245,7 +247,8 @@ static void test_paths(void **state)
     assert_string_equal(config.validation->text, "/abs/f*.h5:test");
     ls_config_release(&config);
     unsetenv("LOCKSTEP_TEST_DATA");
-    assert_fails(ls_config_read(&config, alone, "sub/run.yaml", NULL, NULL), LS_BAD_INPUT,
+    assert_fails(ls_config_read(&config, alone, "sub/run.yaml", &(struct ls_config_changes){0}),
+                 LS_BAD_INPUT,
                  "sub/run.yaml:6: train[2]: the environment variable LOCKSTEP_TEST_DATA is not "
                  "set");
 }
@@ -260,14 +263,15 @@ static void test_paths_of_the_command_line(void **state)
     assert_int_equal(mkdir("sub", 0777), 0);
     for (size_t i = 0; i < 3; i++) {
         write_run("sub/run.yaml", forms[i]);
-        assert_ok(ls_config_read(&config, alone, "sub/run.yaml", NULL, "mine.h5:train"));
+        assert_ok(ls_config_read(&config, alone, "sub/run.yaml",
+                                 &(struct ls_config_changes){.data = "mine.h5:train"}));
         assert_string_equal(config.train->text, here("mine.h5:train"));
         ls_config_release(&config);
-        assert_ok(
-            ls_config_read(&config, alone, "sub/run.yaml",
-                           (const char *const[]){"data.train=mine.h5:train",
-                                                 "data.validation=[v.h5:a, {file: w.h5}]", NULL},
-                           NULL));
+        assert_ok(ls_config_read(
+            &config, alone, "sub/run.yaml",
+            &(struct ls_config_changes){
+                .set = (const char *const[]){"data.train=mine.h5:train",
+                                             "data.validation=[v.h5:a, {file: w.h5}]", NULL}}));
         assert_string_equal(config.train->text, here("mine.h5:train"));
         assert_string_equal(config.validation->child->text, here("v.h5:a"));
         assert_string_equal(config.validation->child->next->child->text, here("w.h5"));
@@ -275,11 +279,13 @@ static void test_paths_of_the_command_line(void **state)
         ls_config_release(&config);
     }
     write_run("sub/run.yaml", "- a\n");
-    assert_fails(ls_config_read(&config, alone, "sub/run.yaml", NULL, "mine.h5:train"),
+    assert_fails(ls_config_read(&config, alone, "sub/run.yaml",
+                                &(struct ls_config_changes){.data = "mine.h5:train"}),
                  LS_BAD_INPUT,
                  "sub/run.yaml:1: expected a run file: a map with model, compile, data, fit");
     write_run("sub/run.yaml", MODEL "data: 5\n");
-    assert_fails(ls_config_read(&config, alone, "sub/run.yaml", NULL, "mine.h5:train"),
+    assert_fails(ls_config_read(&config, alone, "sub/run.yaml",
+                                &(struct ls_config_changes){.data = "mine.h5:train"}),
                  LS_BAD_INPUT, "sub/run.yaml:7: data: expected a map");
 }
 

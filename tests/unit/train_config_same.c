@@ -14,7 +14,8 @@ static struct ls_config read_run(const char *yaml, const char *const *set, const
 {
     struct ls_config config;
     write_run("run.yaml", yaml);
-    assert_ok(ls_config_read(&config, alone, "run.yaml", set, data));
+    assert_ok(ls_config_read(&config, alone, "run.yaml",
+                             &(struct ls_config_changes){.set = set, .data = data}));
     return config;
 }
 

@@ -1,0 +1,68 @@
+/* Callbacks: what a run file has called while it trains. What a kind of callback is; one file a
+ * family, one row in callback.c. */
+#ifndef TRAIN_CALLBACK_H
+#define TRAIN_CALLBACK_H
+
+#include "base/custom.h"
+#include "comm/comm.h"
+
+struct ls_fit_state;
+
+enum ls_callback_event {
+    LS_CALLBACK_TRAIN_BEGIN, /* of a start, that of a resumed run too */
+    LS_CALLBACK_EPOCH_BEGIN, /* before an epoch's first step */
+    LS_CALLBACK_STEP_END,
+    LS_CALLBACK_EPOCH_END, /* after validation */
+    LS_CALLBACK_TRAIN_END, /* whatever ended it */
+    LS_CALLBACK_EVENTS
+};
+
+/* One callback at one event, with the same numbers on every rank. */
+struct ls_callback_call {
+    const struct ls_instance *instance;
+    enum ls_callback_event event;
+    const struct ls_fit_state *fit;
+    bool first;       /* this is rank 0 */
+    double *doubles;  /* state: 0 at a run's beginning, kept in checkpoints; rank 0's counts */
+    void **memory;    /* the callback's own, from the first event to the last; NULL at first */
+    ls_status status; /* LS_CALLBACK_TRAIN_END: how it ended */
+    bool stop;        /* out: the training ends here; rank 0's counts */
+};
+
+struct ls_callback_kind {
+    struct ls_kind kind;
+    size_t (*state_doubles)(const struct ls_instance *instance); /* NULL: none */
+    /* By event; NULL: it does not listen. The same on every rank. */
+    ls_status (*on[LS_CALLBACK_EVENTS])(struct ls_callback_call *call);
+    const char *const *examples; /* options for the registry-wide tests; ends with NULL */
+};
+
+extern const struct ls_registry ls_callbacks_known;
+
+/* A callback of a plugin as a kind, in new memory, freed with ls_custom_free. */
+ls_status ls_callback_custom(const struct ls_kind **kind, const struct ls_custom_callback *custom);
+
+/* -- those of one run ---------------------------------------------------------------------------*/
+
+struct ls_callbacks;
+
+/* list: of the run file, which must outlive them. Not collective. */
+ls_status ls_callbacks_create(struct ls_callbacks **callbacks, const struct ls_instances *list);
+void ls_callbacks_free(struct ls_callbacks *callbacks);
+
+/* Doubles of all their states, and where these are. */
+size_t ls_callbacks_doubles(const struct ls_callbacks *callbacks);
+void ls_callbacks_place(struct ls_callbacks *callbacks, double *doubles);
+
+/* Calls those that listen, in the run file's order. *mine is how this rank fares: when it fares ill
+ * none is called, and a failure of theirs goes there, to be agreed on. *stop becomes rank 0's
+ * answer on all ranks. Collective, where any of them listens. */
+void ls_callbacks_call(struct ls_callbacks *callbacks, enum ls_callback_event event,
+                       const struct ls_fit_state *fit, ls_status *mine, bool *stop);
+
+/* The last event, with how the training ended, for those that saw the first; what they return is
+ * this rank's, and LS_OK where the training ended with another status. Not collective. */
+ls_status ls_callbacks_end(struct ls_callbacks *callbacks, const struct ls_fit_state *fit,
+                           ls_status status);
+
+#endif
