@@ -12,6 +12,7 @@ static const struct {
     {"name", NULL, NULL},
     {"fn", NULL, NULL}, /* of Keras 2's wrappers: what class_name says already */
     {"jit_compile", NULL, NULL},
+    {"autocast", "true", NULL}, /* of layers of one's own */
     {"is_legacy_optimizer", NULL, NULL},
     {"ema_momentum", NULL, NULL}, /* without use_ema */
     {"use_ema", "false", NULL},

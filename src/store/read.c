@@ -38,17 +38,19 @@ static ls_status read_parts(const struct ls_h5 *h5, struct ls_checkpoint *checkp
     return LS_OK;
 }
 
-/* *newer: it failed since it is of a newer format. */
-static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, bool *newer)
+/* *whole: it failed though it is as it was written: of a newer format, or with kinds of a plugin
+ * that is not there. */
+static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, bool *whole)
 {
     struct ls_h5 h5;
-    bool sealed = false;
-    *newer = false;
+    bool sealed = false, newer = false;
+    *whole = false;
     *checkpoint = (struct ls_checkpoint){0};
     /* The bytes first: HDF5 is no judge of damaged files. */
     LS_TRY(ls_digest_check(path, &sealed));
     LS_TRY(ls_h5_open(&h5, path));
-    ls_status status = read_parts(&h5, checkpoint, sealed, newer);
+    ls_status status = read_parts(&h5, checkpoint, sealed, &newer);
+    *whole = sealed || newer;
     ls_h5_close(&h5);
     if (status != LS_OK)
         ls_checkpoint_release(checkpoint);
@@ -57,8 +59,8 @@ static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, b
 
 ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path)
 {
-    bool newer;
-    return read_file(checkpoint, path, &newer);
+    bool whole;
+    return read_file(checkpoint, path, &whole);
 }
 
 /* The first whole one of steps; *path NULL when there is none. */
@@ -67,15 +69,15 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, char **path, const
 {
     size_t damaged = 0;
     for (size_t i = 0; i < steps->count; i++) {
-        bool newer;
+        bool whole;
         LS_TRY(ls_step_path(path, directory, steps->step[i]));
-        ls_status status = read_file(checkpoint, *path, &newer);
+        ls_status status = read_file(checkpoint, *path, &whole);
         if (status == LS_OK)
             return LS_OK;
         ls_release(*path);
         *path = NULL;
-        /* A newer program's checkpoints are whole: to go back behind them would be to lose them. */
-        if (status != LS_BAD_INPUT || newer)
+        /* To go back behind a whole one would be to lose it. */
+        if (status != LS_BAD_INPUT || whole)
             return status;
         damaged++;
         if (i + 1 < steps->count)

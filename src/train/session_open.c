@@ -188,8 +188,8 @@ static ls_status create_fit(struct ls_session *session)
 /* --accept takes kernels, threads, data, or a key of the run file. */
 static ls_status check_accept(const char *const *accept)
 {
-    static const char *const known[] = {"kernels", "threads",    "data",    "model", "compile",
-                                        "fit",     "checkpoint", "plugins", NULL};
+    static const char *const known[] = {"kernels", "threads", "data",       "model",
+                                        "compile", "fit",     "checkpoint", NULL};
     for (size_t i = 0; accept && accept[i]; i++) {
         size_t length = strcspn(accept[i], ".");
         bool found = false;

@@ -20,6 +20,7 @@ static const char *const models[] = {
     "excel_net",      "relu_softmax",      "seq_classifier",    "house_price",
     "metrics_binary", "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared", "residual_mlp",      "activations_zoo",   "mnist_mlp",
+    "price_is_right_net", /* its loss is that of tests/examples/price_is_right.c */
 };
 
 /* -- the reference file */
@@ -323,6 +324,7 @@ static void check_model(struct ls_comm *comm, const char *name)
 int main(void)
 {
     CHECK_OK(ls_comm_create(&check_world));
+    CHECK_OK(ls_plugin_register(&lockstep_plugin));
     for (int ranks = 1; ranks <= 3; ranks++) {
         struct ls_comm *comm = check_part(ranks, &(struct ls_comm_test){0});
         for (size_t m = 0; comm && m < sizeof models / sizeof *models; m++)

@@ -40,7 +40,8 @@ static void start(struct bench *b, const struct ls_kind *kind, const char *optio
         b->target[i] = of_class ? (float)(i % (size_t)columns) : 0.5F + 0.5F * test_random(2, i);
     for (size_t i = 0; i < (size_t)positions; i++)
         b->weight[i] = 1 + test_random(3, i);
-    b->call = (struct ls_loss_call){.options = b->instance.options,
+    b->call = (struct ls_loss_call){.kind = kind,
+                                    .options = b->instance.options,
                                     .positions = positions,
                                     .columns = columns,
                                     .prediction = b->prediction,

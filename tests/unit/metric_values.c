@@ -13,6 +13,7 @@ static void add(const struct ls_instance *metric, struct ls_metric_call call, in
 {
     const struct ls_metric_kind *kind = (const struct ls_metric_kind *)metric->kind;
     int64_t targets = kind->target == LS_TARGET_CLASS ? 1 : call.columns;
+    call.kind = metric->kind;
     call.options = metric->options;
     call.positions = to - from;
     call.prediction += from * call.columns;
@@ -29,7 +30,7 @@ static double result(const struct ls_instance *metric, struct ls_metric_call cal
 {
     const struct ls_metric_kind *kind = (const struct ls_metric_kind *)metric->kind;
     double state[STATE_MOST] = {0}, part[STATE_MOST] = {0};
-    size_t doubles = kind->state_doubles(metric->options, call.columns);
+    size_t doubles = kind->state_doubles(metric, call.columns);
     assert_true(doubles <= STATE_MOST);
     call.state = state;
     add(metric, call, 0, 0);
@@ -38,7 +39,7 @@ static double result(const struct ls_instance *metric, struct ls_metric_call cal
     add(metric, call, call.positions / 3, call.positions);
     for (size_t i = 0; i < doubles; i++)
         state[i] += part[i];
-    return kind->result(metric->options, state, call.columns);
+    return kind->result(metric, state, call.columns);
 }
 
 static void near(double found, double wanted, const char *group, const char *what)

@@ -82,8 +82,9 @@ static void a_model_is_written_as_keras_reads_it(void **state)
 static void every_layer_comes_back(void **state)
 {
     (void)state;
-    for (size_t i = 0; ls_layers.kinds[i]; i++) {
-        const struct ls_layer_kind *kind = ls_layer_kind_of(ls_layers.kinds[i]);
+    const struct ls_kind *known;
+    for (size_t i = 0; (known = ls_registry_kind(&ls_layers, i)); i++) {
+        const struct ls_layer_kind *kind = ls_layer_kind_of(known);
         const struct ls_layer_example *example = kind->examples;
         for (; ls_layer_takes_one_input(kind) && example && example->options; example++) {
             char yaml[1024];

@@ -64,7 +64,7 @@ static void test_defaults(void **state)
         MODEL, MODEL "fit:\ncheckpoint:\ndata:\ncompile:\n",
         MODEL "data: {train: null, validation: ~, validation_split: null}\nfit: null\n"};
     for (size_t i = 0; i < 3; i++) {
-        struct ls_config config = read_run(forms[i], &(struct ls_config_changes){0});
+        struct ls_config config = read_run(forms[i], NULL, NULL);
         assert_non_null(config.model);
         assert_null(config.compile);
         assert_null(config.train);
@@ -125,7 +125,7 @@ static void test_every(void **state)
     char yaml[512], wanted[256];
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         snprintf(yaml, sizeof yaml, MODEL "checkpoint: {every: '%s'}\n", good[i].text);
-        struct ls_config config = read_run(yaml, &(struct ls_config_changes){0});
+        struct ls_config config = read_run(yaml, NULL, NULL);
         assert_int_equal(config.checkpoint.unit, good[i].unit);
         assert_true(config.checkpoint.count == good[i].count);
         ls_config_release(&config);
@@ -215,8 +215,8 @@ static void test_refused_data(void **state)
     refuse(MODEL "data: {validation: a.h5:b, validation_split: 0.1}\n",
            "run.yaml:7: data validation_split: `validation` and `validation_split` exclude each "
            "other");
-    struct ls_config config = read_run(MODEL "data: {validation: a.h5:b, validation_split: 0}\n",
-                                       &(struct ls_config_changes){0});
+    struct ls_config config =
+        read_run(MODEL "data: {validation: a.h5:b, validation_split: 0}\n", NULL, NULL);
     ls_config_release(&config);
 }
 
