@@ -94,7 +94,7 @@ static ls_status fail_known(const struct ls_registry *registry, const struct ls_
     if (status == LS_OK)
         status = ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (known: %s%s)", registry->noun,
                             shown, known.data ? known.data : "none",
-                            registry->open ? "; --plugin F.so loads others" : "");
+                            registry->open ? "; --plugin F.so loads custom ones" : "");
     ls_text_release(&known);
     return status;
 }

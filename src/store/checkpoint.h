@@ -67,8 +67,8 @@ ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path)
 /* The path of the newest whole checkpoint of a run directory (in new memory; *path NULL when there
  * are no checkpoints): damaged ones are passed over with a warning that names them, and so says why
  * the run goes back. *checkpoint holds it. LS_BAD_INPUT when there are some and none is whole, or
- * when a whole one cannot be read (of a newer format, or with a kind of a plugin that is not there):
- * going back behind it would lose it. */
+ * when a whole one cannot be read (of a newer format, or with a kind of a plugin that is not
+ * there): going back behind it would lose it. */
 ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
                                     const char *directory);
 

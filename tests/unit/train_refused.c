@@ -157,7 +157,7 @@ static void test_failed_starts(void **state)
                  LS_BAD_INPUT,
                  "run.yaml:4: metrics[0]: unknown metric 'nothing' (known: BinaryAccuracy, "
                  "CategoricalAccuracy, SparseCategoricalAccuracy, MeanSquaredError, "
-                 "MeanAbsoluteError)");
+                 "MeanAbsoluteError; --plugin F.so loads custom ones)");
     refuse_start("model:\n  - Input: {shape: 5}\n  - Dense: {units: 5}\n"
                  "compile: {loss: mse}\n"
                  "data: {train: data.h5:train}\n",
