@@ -163,7 +163,8 @@ struct ls_custom_layer {
     ls_status (*shape)(struct ls_custom_layer_shapes *shapes);
     void (*forward)(const struct ls_custom_layer_call *call);
     void (*backward)(const struct ls_custom_layer_call *call);
-    const char *example; /* the shape of an input for tests of the gradients, "[4, 3]"; or NULL */
+    const char *example; /* for tests of the gradients: the shape of an input, "[4, 3]", or those of
+                            several, "[[3], [2, 3]]"; or NULL */
 };
 
 /* -- callbacks ----------------------------------------------------------------------------------*/

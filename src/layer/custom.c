@@ -62,6 +62,7 @@ static ls_status ask(const struct ls_layer *layer, const struct ls_call_shapes *
     const struct custom *kind = custom_of(layer);
     struct ls_custom_shape input[LS_TENSORS_MAX], weight[LS_VARIABLES_MAX];
     char message[LS_CUSTOM_MESSAGE] = "";
+    LS_TRY(ls_layer_check_inputs(layer, shapes->inputs));
     memset(weight, 0, sizeof weight);
     for (size_t i = 0; i < shapes->inputs; i++)
         input[i] = to_custom(&shapes->in[i]);

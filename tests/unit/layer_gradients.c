@@ -354,6 +354,57 @@ static void test_config_round_trip(void **state)
     }
 }
 
+/* -- a plugin's layer of several inputs, which leaves something for backward: out = w (a + b)^2 */
+
+static ls_status square_shape(struct ls_custom_layer_shapes *shapes)
+{
+    shapes->weight[0] = (struct ls_custom_shape){.rank = 0};
+    shapes->saved_floats = ls_custom_count(&shapes->output);
+    return LS_OK;
+}
+
+static void square_forward(const struct ls_custom_layer_call *call)
+{
+    size_t n = (size_t)call->rows * ls_custom_count(call->output_shape);
+    for (size_t i = 0; i < n; i++) {
+        call->saved[i] = call->input[0][i] + call->input[1][i];
+        call->output[i] = call->weight[0][0] * call->saved[i] * call->saved[i];
+    }
+}
+
+static void square_backward(const struct ls_custom_layer_call *call)
+{
+    size_t n = (size_t)call->rows * ls_custom_count(call->output_shape);
+    for (size_t i = 0; i < n; i++) {
+        float gradient = call->output_gradient[i], sum = call->saved[i];
+        call->weight_gradient[0][0] += gradient * sum * sum;
+        for (int k = 0; k < 2; k++)
+            if (call->input_gradient[k])
+                call->input_gradient[k][i] = 2 * gradient * call->weight[0][0] * sum;
+    }
+}
+
+static const struct ls_custom_layer square = {
+    .kind = {.name = "SquareOfSum"},
+    .weights = (const struct ls_custom_weight[]){{"w", "ones"}, {.name = NULL}},
+    .least_inputs = 2,
+    .most_inputs = 2,
+    .shape = square_shape,
+    .forward = square_forward,
+    .backward = square_backward,
+    .example = "[[2, 3], [2, 3]]",
+};
+static const struct ls_plugin squares = {
+    .abi = LS_PLUGIN_ABI,
+    .name = "squares",
+    .layers = (const struct ls_custom_layer *const[]){&square, NULL},
+};
+
+static int start(void **state)
+{
+    return ls_plugin_register(&squares) == LS_OK ? test_kernels(state) : 1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,5 +412,5 @@ int main(void)
         cmocka_unit_test(test_rows_are_independent),
         cmocka_unit_test(test_config_round_trip),
     };
-    return cmocka_run_group_tests(tests, test_kernels, NULL);
+    return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -242,7 +242,7 @@ static void test_masks(void **state)
     FOR_EACH_KIND(kind, ls_layers)
     {
         const struct ls_layer_example *e = ls_layer_kind_of(kind)->examples;
-        bool passes = true, makes = strcmp(kind->name, "Masking") == 0;
+        bool passes = !kind->registered, makes = strcmp(kind->name, "Masking") == 0;
         for (size_t i = 0; i < sizeof without / sizeof *without; i++)
             passes &= strcmp(kind->name, without[i]) != 0;
         for (; e->options; e++) {

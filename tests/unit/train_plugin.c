@@ -121,8 +121,8 @@ static void test_refused_kinds(void **state)
         "them shapes");
     refuse(
         (struct one){LAYER(.kind = {.name = "Mine"}, .forward = no_pass, .backward = no_pass,
-                           .inputs_least = 2, .inputs_most = 1)},
-        "plugin 'mine': layer 'Mine': a layer has inputs_least to inputs_most inputs, 32 at most, "
+                           .least_inputs = 2, .most_inputs = 1)},
+        "plugin 'mine': layer 'Mine': a layer has least_inputs to most_inputs inputs, 32 at most, "
         "not 2 to 1");
     refuse(
         (struct one){.callbacks = {&(const struct ls_custom_callback){.kind = {.name = "Mine"}}}},
@@ -154,6 +154,9 @@ static void test_refused_names(void **state)
     static const struct ls_custom_loss twin = {.kind = {.name = "Twin"}, .compute = no_loss};
     refuse((struct one){.losses = {&twin, &twin}},
            "plugin 'mine': there is a loss 'Twin' already: give it another name");
+    refuse(
+        (struct one){LAYER(.kind = {.name = "Sequential"})},
+        "plugin 'mine': layer 'Sequential': 'Sequential' stands for a model: give it another name");
     assert_null(ls_kind_find(&ls_losses, "Twin"));
 }
 
@@ -208,7 +211,7 @@ static ls_status odd_shape(struct ls_custom_layer_shapes *shapes)
     if (shape_case == 2)
         shapes->weight[0].size[0] = 0;
     if (shape_case == 3)
-        shapes->output.size[0] = INT64_C(1) << 40;
+        shapes->output.size[0] = INT64_C(1) << 41;
     if (shape_case == 4)
         snprintf(shapes->message, LS_CUSTOM_MESSAGE, "expected another");
     return shape_case >= 4 ? LS_BAD_INPUT : LS_OK;
@@ -217,14 +220,14 @@ static ls_status odd_shape(struct ls_custom_layer_shapes *shapes)
 static const struct ls_custom_layer odd = {
     .kind = {.name = "Odd"},
     .weights = (const struct ls_custom_weight[]){{"w", "ones"}, {.name = NULL}},
-    .inputs_least = 1,
-    .inputs_most = 3,
+    .least_inputs = 1,
+    .most_inputs = 3,
     .shape = odd_shape,
     .forward = no_pass,
     .backward = no_pass};
 static const struct ls_custom_layer two = {.kind = {.name = "TwoOnly"},
-                                           .inputs_least = 2,
-                                           .inputs_most = 2,
+                                           .least_inputs = 2,
+                                           .most_inputs = 2,
                                            .forward = no_pass,
                                            .backward = no_pass};
 static const struct ls_custom_loss bare = {
@@ -262,7 +265,7 @@ static void test_shapes(void **state)
         NULL,
         "odd (Odd): the plugin gives its output no shape of 8 axes at most, of sizes of 1 and more",
         "odd (Odd): the plugin gives its w no shape of 8 axes at most, of sizes of 1 and more",
-        "odd (Odd): the plugin's output has 1099511627776 numbers: too many",
+        "odd (Odd): the plugin's output has 2199023255552 numbers: too many",
         "odd (Odd): expected another",
         "odd (Odd): its inputs do not suit it"};
     for (shape_case = 0; shape_case < 6; shape_case++)
@@ -270,7 +273,7 @@ static void test_shapes(void **state)
             assert_fails(build("Odd"), LS_BAD_INPUT, wanted[shape_case]);
         else
             assert_ok(build("Odd"));
-    assert_fails(build("TwoOnly"), LS_BAD_INPUT, "two_only (TwoOnly): expected 2 inputs, found 1");
+    assert_fails(build("TwoOnly"), LS_BAD_INPUT, "two_only (TwoOnly): it takes 2 inputs, not 1");
     shape_case = 0;
 }
 
