@@ -16,10 +16,10 @@
 static const double tolerance = 1e-5;
 
 static const char *const models[] = {
-    "linear_gd",      "perceptron_and",    "perceptron_or",     "perceptron_xor",
-    "excel_net",      "relu_softmax",      "seq_classifier",    "house_price",
-    "metrics_binary", "regularized_leaky", "functional_concat", "binary_functional",
-    "siamese_shared", "residual_mlp",      "activations_zoo",   "mnist_mlp",
+    "linear_gd",          "perceptron_and",    "perceptron_or",     "perceptron_xor",
+    "excel_net",          "relu_softmax",      "seq_classifier",    "house_price",
+    "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
+    "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
     "price_is_right_net", /* its loss is that of tests/examples/price_is_right.c */
 };
 
