@@ -47,8 +47,9 @@ void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *colum
         const struct ls_output_use *use = &columns->output[o];
         struct ls_measured *output = &room->output[o];
         *output = (struct ls_measured){.by_position = use->by_position,
-                                       .mask = ls_plan_output_mask(run, o),
-                                       .valid = ls_plan_output_valid(run, o)};
+                                       .mask = ls_plan_output_mask(run, o)};
+        if (output->mask && run->gradient) /* only gradients need it, only training counts it */
+            output->valid = ls_plan_output_valid(run, o);
         if (use->target != LS_NO_USE)
             output->target = column[use->target] + row * columns->floats[use->target];
         if (use->weight != LS_NO_USE)

@@ -56,7 +56,7 @@ struct ls_measured {
     const float *weight; /* [rows], or [rows][positions] where by_position; NULL: 1 */
     bool by_position;
     const float *mask; /* [rows][positions] of 0 and 1; NULL: all count */
-    double valid;      /* with a mask: positions of the global batch that count */
+    double valid;      /* with a mask: positions of the global batch that count; for gradients */
 };
 
 /* Scratch memory for a measurement of up to `rows` rows. */
