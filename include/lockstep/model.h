@@ -68,11 +68,13 @@ LS_API ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested,
 /* One more output. name NULL: its layer's. Targets, losses and metrics are named by it. */
 LS_API ls_status ls_model_output(struct ls_model *model, struct ls_tensor tensor, const char *name);
 
-/* A model from a file: a run file (.yaml; its `model` and `compile`, untrained weights of its
- * seed), Keras' JSON, a Keras .h5, a checkpoint, or a run directory (its newest checkpoint). */
+/* A model from a file: a run file (.yaml; its `model` and `compile`, and its `weights`, else
+ * untrained ones of its seed), Keras' JSON, a Keras .h5 or .keras, a checkpoint, or a run directory
+ * (its newest checkpoint). */
 LS_API ls_status ls_model_read(struct ls_model **model, const char *path);
 
-/* "optimizer: {Adam: {learning_rate: 0.01}}, loss: mse, metrics: [mae]" */
+/* "optimizer: {Adam: {learning_rate: 0.01}}, loss: mse, metrics: [mae]". The optimizer begins anew.
+ */
 LS_API ls_status ls_model_compile(struct ls_model *model, const char *options);
 
 /* Options of training: the run file's `fit` as text ("epochs: 5, batch_size: 32, seed: 1"), data,
@@ -89,7 +91,8 @@ struct ls_fit {
     void *user;
 };
 
-/* Trains; the weights go on from where they are (the first call initializes them from the seed).
+/* Trains; the weights go on from where they are (the first call initializes them from the seed),
+ * and so does the optimizer, after a training and after the reading of a file that has its state.
  * Collective over comm: same model, options and data on all ranks. */
 LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
                               const struct ls_fit *fit);
@@ -125,7 +128,9 @@ LS_API size_t ls_model_output_size(struct ls_model *model, size_t index);
 LS_API ls_status ls_model_summary(struct ls_model *model, char **text);
 LS_API void ls_text_free(char *text);
 
-/* A Keras whole-model .h5 with the weights as they are. Call on one rank. */
+/* A Keras whole-model .h5, a .keras archive, or to_json's .json, by the ending of path, with the
+ * weights and the optimizer as they are (in an .h5 in a part of our own, which Keras passes over).
+ * LS_USAGE for another ending. Call on one rank. */
 LS_API ls_status ls_model_save(struct ls_model *model, const char *path);
 
 /* Weights by layer and name ("dense", "kernel"): copies count floats out or in; count must be the

@@ -75,8 +75,8 @@ LS_API ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *t
  * ---------------------------------------------------------------------------------- */
 
 struct ls_run_evaluate {
-    const char *model; /* a checkpoint, a Keras .h5, a run directory; a run file that sets all
-                          weights by hand */
+    const char *model; /* a checkpoint, a Keras .h5 or .keras, a run directory; a run file that sets
+                          all weights, by hand or by files */
     const char *data;  /* FILE:SPLIT or F.csv; NULL: the run's validation data */
     const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
     int threads;
@@ -96,6 +96,17 @@ struct ls_run_predict {
 };
 LS_API ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *options,
                                 int64_t *samples);
+
+/* -- export
+ * --------------------------------------------------------------------------------------------- */
+
+struct ls_run_export {
+    const char *model;      /* as for evaluate; a run file too: its weights, or those of its seed */
+    const char *out;        /* m.keras, with the optimizer's state; m.h5; m.json, without weights */
+    bool optimizer_weights; /* .h5: the optimizer's state too, under Keras' names */
+};
+/* A file for Keras: whole or not there. LS_USAGE for an ending of another kind. Not collective. */
+LS_API ls_status ls_run_export(const struct ls_run_export *options);
 
 /* -- summary, list, version
  * ----------------------------------------------------------------------------- */

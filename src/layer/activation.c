@@ -230,6 +230,16 @@ static struct ls_activation leaky_relu_function(const struct ls_layer *layer)
 }
 LS_BUILD_AND_FLAGS(leaky_relu)
 
+/* Under the name that Keras 2 reads too. */
+static ls_status leaky_relu_write(const struct ls_layer *layer, struct ls_tree *config)
+{
+    const struct leaky_relu *o = layer->options;
+    ls_tree_remove((struct ls_tree *)ls_tree_find(config, "negative_slope")); /* config's own */
+    return ls_tree_add_double(config, "alpha", o->negative_slope)
+               ? LS_OK
+               : ls_fail(LS_FAILED, "out of memory");
+}
+
 static const struct ls_layer_example leaky_relu_examples[] = {
     {"{}", "[3]", 2},
     {"alpha: 0.1", "[2, 2]", 2},
@@ -245,6 +255,7 @@ const struct ls_layer_kind ls_layer_leaky_relu = {
     .flags = LS_LAYER_PASSES_MASK | LS_LAYER_READS_IN | LS_LAYER_READS_OUT,
     .flags_of = leaky_relu_flags,
     .build = leaky_relu_build,
+    .write = leaky_relu_write,
     .forward = forward,
     .backward = backward,
     .examples = leaky_relu_examples,

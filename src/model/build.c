@@ -37,6 +37,8 @@ void ls_model_unbuild(struct ls_model *model)
             variable->values = model->weights + variable->offset;
         }
     model->built = model->initialized = false;
+    ls_trained_free(model->trained); /* its arenas are laid out as the weights' was */
+    model->trained = NULL;
     forget_graph(model);
 }
 

@@ -41,6 +41,18 @@ static void free_texts(char **text, size_t count)
     ls_release(text);
 }
 
+void ls_trained_free(struct ls_trained *trained)
+{
+    if (!trained)
+        return;
+    for (size_t s = 0; s < trained->slots; s++) {
+        ls_release(trained->slot_name[s]);
+        ls_release(trained->slot[s]);
+    }
+    ls_release(trained->refused);
+    ls_release(trained);
+}
+
 void ls_model_free(struct ls_model *model)
 {
     if (!model)
@@ -68,6 +80,7 @@ void ls_model_free(struct ls_model *model)
     ls_release(model->name);
     ls_tree_free(model->compile);
     ls_tree_free(model->source);
+    ls_trained_free(model->trained);
     ls_release(model);
 }
 

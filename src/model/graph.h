@@ -70,13 +70,14 @@ struct ls_model {
 
     bool ordered; /* the parts are in Keras' order */
     bool built;
-    bool initialized;        /* the weights have values */
-    size_t trainable_floats; /* the arena's first part: gradients and slots have this size */
-    size_t floats;           /* the whole arena: trainable, then the rest */
-    float *weights;          /* the arena, LS_ALIGNMENT; each variable begins aligned; the
-                                gaps are zero and stay zero */
-    struct ls_tree *compile; /* `compile` of the run file or the Keras file, or NULL */
-    struct ls_tree *source;  /* the tree that the layers' places point into, or NULL */
+    bool initialized;           /* the weights have values */
+    size_t trainable_floats;    /* the arena's first part: gradients and slots have this size */
+    size_t floats;              /* the whole arena: trainable, then the rest */
+    float *weights;             /* the arena, LS_ALIGNMENT; each variable begins aligned; the
+                                   gaps are zero and stay zero */
+    struct ls_tree *compile;    /* `compile` of the run file or the Keras file, or NULL */
+    struct ls_tree *source;     /* the tree that the layers' places point into, or NULL */
+    struct ls_trained *trained; /* NULL: the next training begins with a new optimizer */
 };
 
 /* The name of a part: its layer's or its model's. */
@@ -88,6 +89,18 @@ static inline const char *ls_part_name(const struct ls_part *part)
 size_t ls_part_layers(const struct ls_part *part);
 /* The class that Keras calls it: its kind, "Sequential" or "Functional". */
 const char *ls_part_class(const struct ls_part *part);
+
+/* The optimizer's state that a training left in the model, or a file: the next training goes on
+ * with it. */
+enum { LS_TRAINED_SLOTS_MAX = 8 };
+struct ls_trained {
+    char *slot_name[LS_TRAINED_SLOTS_MAX];
+    float *slot[LS_TRAINED_SLOTS_MAX]; /* arenas of trainable_floats */
+    size_t slots;
+    int64_t iteration; /* steps done */
+    char *refused;     /* why the file's state was not taken, or NULL */
+};
+void ls_trained_free(struct ls_trained *trained);
 
 /* The variables in arena order (trainable ones of all layers, then the others), for array code that
  * must go by variable. */

@@ -15,6 +15,7 @@ static const struct {
     {"autocast", "true", NULL}, /* of layers of one's own */
     {"is_legacy_optimizer", NULL, NULL},
     {"ema_momentum", NULL, NULL}, /* without use_ema */
+    {"ema_overwrite_frequency", NULL, NULL},
     {"use_ema", "false", NULL},
     {"decay", "0.0", "0"},
     {"reduction", "sum_over_batch_size", "auto"},
@@ -101,7 +102,7 @@ static ls_status clean_entry(struct ls_tree *entry, const struct ls_kind *kind)
     const struct ls_option *option = kind ? find_option(kind, entry->key) : NULL;
     if (option && option->type == LS_OPTION_KIND)
         return clean_kind(entry, option->registry);
-    if (option)
+    if (option && !option->refused)
         return LS_OK;
     if (changes_nothing(entry) && (kind || ls_tree_is_null(entry))) {
         ls_tree_remove(entry);

@@ -80,6 +80,7 @@ const struct ls_optimizer_kind ls_optimizer_adam = {
              .options = options,
              .options_size = sizeof(struct adam)},
     .slots = slots,
+    .paired = 2,
     .step = step,
     .learning_rate_offset = offsetof(struct adam, common.learning_rate),
     .examples = examples,

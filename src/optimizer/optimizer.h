@@ -79,6 +79,9 @@ struct ls_optimizer_kind {
      * many.
      */
     size_t (*slots)(const void *options, const char *names[LS_SLOTS_MAX]);
+    /* Keras' files hold the first so many slots variable by variable (momentum and velocity of one,
+     * then of the next), the others slot by slot. */
+    size_t paired;
     void (*step)(const struct ls_optimizer_call *call);
     size_t learning_rate_offset; /* of the double option in options */
     /* Examples of options for the registry-wide tests; ends with NULL. */

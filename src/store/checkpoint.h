@@ -17,7 +17,7 @@ ls_status ls_table_copy(struct ls_table *copy, const struct ls_table *table);
 ls_status ls_table_append(struct ls_table *table, const char *const *names, const double *values,
                           size_t count);
 
-enum { LS_CHECKPOINT_SLOTS_MAX = 8 };
+enum { LS_CHECKPOINT_SLOTS_MAX = LS_TRAINED_SLOTS_MAX };
 
 /* What a checkpoint holds. Writing borrows all of it; reading fills it with memory of its own. */
 struct ls_checkpoint {
@@ -27,11 +27,15 @@ struct ls_checkpoint {
     const char *slot_name[LS_CHECKPOINT_SLOTS_MAX];
     float *slot[LS_CHECKPOINT_SLOTS_MAX]; /* arenas of model->trainable_floats */
     size_t slots;
-    double *partial; /* sums of the epoch so far, as the trainer lays them out */
+    int64_t iteration;   /* steps that the optimizer has done */
+    char *slots_refused; /* why the optimizer's state in a file of Keras' was not taken, or NULL */
+    double *partial;     /* sums of the epoch so far, as the trainer lays them out */
     size_t partials;
     struct ls_table epochs; /* history */
 };
 void ls_checkpoint_release(struct ls_checkpoint *checkpoint);
+/* Forgets the optimizer's state that was read: slots, iteration, why it was not taken. */
+void ls_checkpoint_release_slots(struct ls_checkpoint *checkpoint);
 
 /* -- writing: on one rank
  * --------------------------------------------------------------------------- The writer has a
@@ -61,7 +65,8 @@ ls_status ls_checkpoint_save(const struct ls_checkpoint *checkpoint, const char 
 /* -- reading: on one rank */
 
 /* The file: graph, weights, and what else is there. The digest is checked: LS_BAD_INPUT when it is
- * torn or changed, LS_BAD_INPUT for a newer format. Keras' own files are read too. */
+ * torn or changed, LS_BAD_INPUT for a newer format. Keras' own files are read too, .h5 and .keras.
+ */
 ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path);
 
 /* The path of the newest whole checkpoint of a run directory (in new memory; *path NULL when there
@@ -71,6 +76,11 @@ ls_status ls_checkpoint_read(struct ls_checkpoint *checkpoint, const char *path)
  * there): going back behind it would lose it. */
 ls_status ls_checkpoint_read_newest(struct ls_checkpoint *checkpoint, char **path,
                                     const char *directory);
+
+/* Weights alone, by structure, into a model that is built: from a file of weights of Keras 3
+ * (.weights.h5) or Keras 2, from a model of Keras or a checkpoint. LS_BAD_INPUT names what does not
+ * fit; the model's weights are then not to be used. */
+ls_status ls_weights_read(struct ls_model *model, const char *path);
 
 /* "1.10.8": HDF5, for `lockstep version`. */
 const char *ls_checkpoint_library(void);

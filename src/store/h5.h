@@ -38,11 +38,16 @@ ls_status ls_texts_add(struct ls_texts *texts, const char *text);
 
 /* LS_NO_INPUT when there is no such file, LS_BAD_INPUT when it is no whole HDF5 file. */
 ls_status ls_h5_open(struct ls_h5 *h5, const char *path);
+/* A file in memory, which stays the caller's and must outlive the reading. path: for messages. */
+ls_status ls_h5_open_bytes(struct ls_h5 *h5, void *bytes, size_t length, const char *path);
 void ls_h5_close(struct ls_h5 *h5); /* a failed open is allowed */
 
 /* False when there is no such object; LS_BAD_INPUT when the way to it is a soft or external link.
  */
 ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found);
+
+/* The names in a group that is there. */
+ls_status ls_h5_list(const struct ls_h5 *h5, const char *group, struct ls_texts *names);
 
 /* The object exists in all that follow. An attribute that is missing: NULL, no texts, *found. */
 ls_status ls_h5_read_text(const struct ls_h5 *h5, const char *object, const char *attribute,
@@ -57,6 +62,9 @@ ls_status ls_h5_read_int(const struct ls_h5 *h5, const char *object, const char 
 /* A dataset of exactly this shape, of any float or integer type. */
 ls_status ls_h5_read_floats(const struct ls_h5 *h5, const char *object, float *values,
                             const struct ls_shape *shape);
+/* A dataset of one number without axes; its rank, for one that may be such. */
+ls_status ls_h5_read_number(const struct ls_h5 *h5, const char *object, double *value);
+ls_status ls_h5_read_rank(const struct ls_h5 *h5, const char *object, int *rank);
 /* A one-dimensional dataset of any length, in new memory. */
 ls_status ls_h5_read_doubles(const struct ls_h5 *h5, const char *object, double **values,
                              size_t *count);
@@ -110,6 +118,9 @@ ls_status ls_h5_put_int(struct ls_h5_image *image, const char *object, const cha
 /* The file is in the buffer, values and all. To be followed by ls_h5_image_close. */
 ls_status ls_h5_image_finish(struct ls_h5_image *image);
 void ls_h5_image_close(struct ls_h5_image *image); /* a failed open is allowed */
+
+/* HDF5 looks for a file of the name that it is given, in memory too: no file has this name. */
+#define LS_H5_NO_FILE "/dev/null/image"
 
 /* Both: HDF5's messages off, and as they were. */
 void ls_h5_quiet_begin(struct ls_h5_quiet *quiet);

@@ -155,6 +155,28 @@ ls_status ls_h5_read_floats(const struct ls_h5 *h5, const char *object, float *v
     return status;
 }
 
+ls_status ls_h5_read_number(const struct ls_h5 *h5, const char *object, double *value)
+{
+    struct dataset dataset;
+    LS_TRY(dataset_open(h5, object, &dataset));
+    ls_status status = LS_OK;
+    if (dataset.shape.rank != 0)
+        status = bad(h5, object, "expected one number");
+    else if (H5Dread(dataset.id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
+        status = bad(h5, object, "damaged");
+    dataset_close(&dataset);
+    return status;
+}
+
+ls_status ls_h5_read_rank(const struct ls_h5 *h5, const char *object, int *rank)
+{
+    struct dataset dataset;
+    LS_TRY(dataset_open(h5, object, &dataset));
+    *rank = dataset.shape.rank;
+    dataset_close(&dataset);
+    return LS_OK;
+}
+
 ls_status ls_h5_read_doubles(const struct ls_h5 *h5, const char *object, double **values,
                              size_t *count)
 {

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "store/h5.h"
 
-enum { PARTS_MAX = 100000 };
+enum { PARTS_MAX = 100000, CORE_STEP_BYTES = 1 << 16 };
 
 static ls_status bad(const struct ls_h5 *h5, const char *object, const char *why)
 {
@@ -45,6 +45,62 @@ ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
      * refuse, have nothing to guard. */
     H5Pset_file_locking(access, false, true);
     h5->file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    if (h5->file >= 0)
+        return LS_OK;
+    ls_h5_close(h5);
+    return ls_fail(LS_BAD_INPUT, "%s: not a whole HDF5 file", path);
+}
+
+/* -- a file in memory: HDF5 takes the bytes as they lie there, without copies of its own */
+
+static void *image_take(size_t bytes, H5FD_file_image_op_t operation, void *user)
+{
+    (void)bytes, (void)operation;
+    return user;
+}
+
+static void *image_copy(void *to, const void *from, size_t bytes, H5FD_file_image_op_t operation,
+                        void *user)
+{
+    (void)from, (void)bytes, (void)operation, (void)user;
+    return to; /* is from */
+}
+
+static void *image_grow(void *bytes, size_t size, H5FD_file_image_op_t operation, void *user)
+{
+    (void)bytes, (void)size, (void)operation, (void)user;
+    return NULL;
+}
+
+static herr_t image_leave(void *bytes, H5FD_file_image_op_t operation, void *user)
+{
+    (void)bytes, (void)operation, (void)user;
+    return 0;
+}
+
+static void *same_user(void *user)
+{
+    return user;
+}
+
+static herr_t leave_user(void *user)
+{
+    (void)user;
+    return 0;
+}
+
+ls_status ls_h5_open_bytes(struct ls_h5 *h5, void *bytes, size_t length, const char *path)
+{
+    H5FD_file_image_callbacks_t callbacks = {image_take, image_copy, image_grow, image_leave,
+                                             same_user,  leave_user, bytes};
+    *h5 = (struct ls_h5){.file = -1, .path = path, .bytes = length};
+    ls_h5_quiet_begin(&h5->quiet);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (length > 0 && H5Pset_fapl_core(access, CORE_STEP_BYTES, false) >= 0 &&
+        H5Pset_file_image_callbacks(access, &callbacks) >= 0 &&
+        H5Pset_file_image(access, bytes, length) >= 0)
+        h5->file = H5Fopen(LS_H5_NO_FILE, H5F_ACC_RDONLY, access);
     H5Pclose(access);
     if (h5->file >= 0)
         return LS_OK;
@@ -94,6 +150,35 @@ ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found)
         status = check_link(h5, way, found);
     ls_release(way);
     return status;
+}
+
+struct listing {
+    struct ls_texts *names;
+    ls_status status;
+};
+
+static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *user)
+{
+    struct listing *listing = user;
+    (void)group, (void)info;
+    listing->status = ls_texts_add(listing->names, name);
+    return listing->status == LS_OK ? 0 : -1;
+}
+
+ls_status ls_h5_list(const struct ls_h5 *h5, const char *group, struct ls_texts *names)
+{
+    struct listing listing = {names, LS_OK};
+    *names = (struct ls_texts){0};
+    hid_t open = H5Gopen2(h5->file, group, H5P_DEFAULT);
+    if (open < 0)
+        return bad(h5, group, "expected a group");
+    herr_t walked = H5Literate(open, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, add_name, &listing);
+    H5Gclose(open);
+    if (walked < 0 && listing.status == LS_OK)
+        listing.status = bad(h5, group, "damaged");
+    if (listing.status != LS_OK)
+        ls_texts_release(names);
+    return listing.status;
 }
 
 /* -- attributes */

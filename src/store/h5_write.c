@@ -10,10 +10,6 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as 
 /* As much of a list of names as Keras puts into one attribute (an object header holds 64 KiB). */
 enum { NAMES_BYTES_MAX = 64512, IMAGE_STEP_BYTES = 1 << 16 };
 
-/* HDF5 would read a file that is there before it makes a new one in memory: no file has this name.
- */
-#define NO_FILE "/dev/null/image"
-
 struct ls_h5_piece {
     haddr_t offset;
     size_t bytes;
@@ -102,7 +98,7 @@ ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffe
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, false) >= 0 &&
         H5Pset_file_image_callbacks(access, &callbacks) >= 0)
-        image->file = H5Fcreate(NO_FILE, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+        image->file = H5Fcreate(LS_H5_NO_FILE, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     if (image->file >= 0)
         return LS_OK;

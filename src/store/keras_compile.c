@@ -264,10 +264,26 @@ out:
     return status;
 }
 
+/* Options that are not in use go: optimizers of Keras 2 do not know all of them. */
+static void trim_optimizer(struct ls_tree *optimizer)
+{
+    struct ls_tree *options = (struct ls_tree *)find(optimizer, "config");
+    const struct ls_tree *average = find(options, "use_ema");
+    bool unused = average && average->type == LS_TREE_SCALAR && strcmp(average->text, "false") == 0;
+    for (struct ls_tree *entry = is_map(options) ? options->child : NULL, *next; entry;
+         entry = next) {
+        next = entry->next;
+        if (ls_tree_is_null(entry) || (unused && (strcmp(entry->key, "use_ema") == 0 ||
+                                                  strcmp(entry->key, "ema_momentum") == 0)))
+            ls_tree_remove(entry);
+    }
+}
+
 static ls_status write_all(struct ls_tree *config, const struct ls_tree *compile,
                            const struct ls_model *model)
 {
     LS_TRY(write_kind(config, "optimizer_config", &ls_optimizers, find(compile, "optimizer")));
+    trim_optimizer((struct ls_tree *)find(config, "optimizer_config"));
     LS_TRY(write_by_output(config, compile, model));
     if (!ls_tree_add_bool(config, "run_eagerly", false) ||
         !ls_tree_add_int(config, "steps_per_execution", 1) ||

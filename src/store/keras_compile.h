@@ -10,8 +10,13 @@
 ls_status ls_compile_to_keras(struct ls_tree **config, const struct ls_tree *compile,
                               const struct ls_model *model);
 
-/* The other way. Kinds that are not ours stay as they are named, for whoever compiles the model to
- * refuse: a file can be read and predict without. */
+/* The same as the compile_config of an archive or of to_json: every object says its module. NULL
+ * when there is no optimizer. */
+ls_status ls_compile_to_keras_long(struct ls_tree **config, const struct ls_tree *compile,
+                                   const struct ls_model *model);
+
+/* The other way, of either form. Kinds that are not ours stay as they are named, for whoever
+ * compiles the model to refuse: a file can be read and predict without. */
 ls_status ls_compile_from_keras(struct ls_tree **compile, const struct ls_tree *config);
 
 #endif

@@ -1,4 +1,4 @@
-/* Keras' training_config as the run file's `compile`. */
+/* Keras' training_config or compile_config as the run file's `compile`. */
 #include <string.h>
 
 #include "layer/layer.h"
@@ -105,6 +105,8 @@ static ls_status read_all(struct ls_tree *compile, const struct ls_tree *config)
 {
     static const char *const metric_keys[] = {"metrics", "weighted_metrics"};
     const struct ls_tree *optimizer = find(config, "optimizer_config");
+    if (!optimizer)
+        optimizer = find(config, "optimizer"); /* compile_config */
     const struct ls_tree *loss = find(config, "loss");
     const struct ls_tree *weights = find(config, "loss_weights");
     if (loss && loss->type == LS_TREE_LIST && loss->count == 1)

@@ -4,8 +4,6 @@
 #include "store/keras_compile.h"
 #include "store/keras_file.h"
 
-#define WEIGHTS "/model_weights"
-
 /* -- configs */
 
 /* *tree NULL when there is no such attribute. */
@@ -21,18 +19,39 @@ static ls_status read_json(const struct ls_h5 *h5, const char *attribute, struct
     return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", attribute);
 }
 
-/* What a name in a config means may hang on the version of Keras. */
+ls_status ls_keras_add_version(struct ls_tree *config, const char *version)
+{
+    if (version && config->type == LS_TREE_MAP && !ls_tree_find(config, "keras_version") &&
+        !ls_tree_add_text(config, "keras_version", version))
+        return ls_fail(LS_FAILED, "out of memory");
+    return LS_OK;
+}
+
 static ls_status add_version(const struct ls_h5 *h5, struct ls_tree *config)
 {
     char *version = NULL;
     LS_TRY(ls_h5_read_text(h5, "/", "keras_version", &version));
-    if (version && config->type == LS_TREE_MAP && !ls_tree_find(config, "keras_version") &&
-        !ls_tree_add_text(config, "keras_version", version)) {
-        ls_release(version);
-        return ls_fail(LS_FAILED, "out of memory");
-    }
+    ls_status status = ls_keras_add_version(config, version);
     ls_release(version);
-    return LS_OK;
+    return status;
+}
+
+/* A file without a config may have weights: `save_weights` of Keras 2 names their layers at the
+ * root, that of Keras 3 has them in /layers. */
+static ls_status refuse_weights(const struct ls_h5 *h5)
+{
+    struct ls_texts names;
+    bool groups;
+    LS_TRY(ls_h5_read_texts(h5, "/", "layer_names", &names));
+    bool named = names.count > 0;
+    ls_texts_release(&names);
+    LS_TRY(ls_h5_find(h5, "/layers", &groups));
+    if (named || groups)
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: it holds weights alone, no model: name it in a run file as `weights`, "
+                       "beside `model`",
+                       h5->path);
+    return ls_fail(LS_BAD_INPUT, "%s: no model_config: the file holds no model of Keras", h5->path);
 }
 
 static ls_status read_model(const struct ls_h5 *h5, struct ls_model **model)
@@ -40,10 +59,7 @@ static ls_status read_model(const struct ls_h5 *h5, struct ls_model **model)
     struct ls_tree *config = NULL;
     LS_TRY(read_json(h5, "model_config", &config));
     if (!config)
-        return ls_fail(LS_BAD_INPUT,
-                       "%s: no model_config: the file holds no whole model of Keras (weights "
-                       "alone?)",
-                       h5->path);
+        return refuse_weights(h5);
     ls_status status = add_version(h5, config);
     if (status == LS_OK)
         status = ls_model_from_keras(model, config);
@@ -80,15 +96,15 @@ static void release_layers(struct file_layer *layer, size_t count)
     ls_release(layer);
 }
 
-/* The layers with weights among names; *layer has room for all of them. */
-static ls_status read_layers(const struct ls_h5 *h5, const struct ls_texts *names,
-                             struct file_layer *layer, size_t *count)
+/* The layers with weights among names in a group; *layer has room for all of them. */
+static ls_status read_layers(const struct ls_h5 *h5, const char *group,
+                             const struct ls_texts *names, struct file_layer *layer, size_t *count)
 {
     bool found;
     for (size_t i = 0; i < names->count; i++) {
         struct file_layer *next = &layer[*count];
         next->name = names->text[i];
-        LS_TRY(ls_format(&next->group, WEIGHTS "/%s", next->name));
+        LS_TRY(ls_format(&next->group, "%s/%s", group, next->name));
         LS_TRY(ls_h5_find(h5, next->group, &found));
         if (!found)
             return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, next->group);
@@ -174,28 +190,28 @@ static ls_status assign(const struct ls_h5 *h5, const struct ls_model *model,
     for (; find_part(model, wanted, &part); wanted++)
         by_name = by_name && find_layer(file, count, ls_part_name(part.part));
     if (wanted != count)
-        return ls_fail(LS_BAD_INPUT,
-                       "%s: %s has %zu layers with weights, but the model in model_config has %zu",
-                       h5->path, WEIGHTS, count, wanted);
+        return ls_fail(LS_BAD_INPUT, "%s: it has %zu layers with weights, but the model has %zu",
+                       h5->path, count, wanted);
     for (size_t i = 0; find_part(model, i, &part); i++)
         LS_TRY(read_part(h5, model, &part,
                          by_name ? find_layer(file, count, ls_part_name(part.part)) : &file[i]));
     return LS_OK;
 }
 
-static ls_status read_weights(const struct ls_h5 *h5, struct ls_model *model)
+ls_status ls_keras_weights_read(const struct ls_h5 *h5, const char *group, struct ls_model *model)
 {
+    const char *object = *group ? group : "/";
     struct ls_texts names = {0};
     struct file_layer *layer = NULL;
     size_t count = 0;
     bool found;
     ls_status status;
-    LS_TRY(ls_h5_find(h5, WEIGHTS, &found));
+    LS_TRY(ls_h5_find(h5, object, &found));
     if (!found)
-        return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, WEIGHTS);
-    LS_TRY(ls_h5_read_texts(h5, WEIGHTS, "layer_names", &names));
+        return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, object);
+    LS_TRY(ls_h5_read_texts(h5, object, "layer_names", &names));
     LS_TRY_OUT(ls_allocate(&layer, names.count, sizeof *layer));
-    LS_TRY_OUT(read_layers(h5, &names, layer, &count));
+    LS_TRY_OUT(read_layers(h5, group, &names, layer, &count));
     LS_TRY_OUT(assign(h5, model, layer, count));
     model->initialized = true;
 out:
@@ -212,7 +228,7 @@ ls_status ls_keras_file_read(const struct ls_h5 *h5, struct ls_model **model,
     *model = NULL;
     *compile = NULL;
     LS_TRY(read_model(h5, model));
-    LS_TRY_OUT(read_weights(h5, *model));
+    LS_TRY_OUT(ls_keras_weights_read(h5, LS_KERAS_WEIGHTS, *model));
     LS_TRY_OUT(read_compile(h5, compile));
 out:
     if (status != LS_OK) {

@@ -4,10 +4,8 @@
 #include "store/keras_compile.h"
 #include "store/keras_file.h"
 
-/* The version whose files ours are like: readers of Keras 2 look at it. */
-#define KERAS_VERSION "3.15.1"
 #define KERAS_BACKEND "tensorflow"
-#define WEIGHTS       "/model_weights"
+#define WEIGHTS       LS_KERAS_WEIGHTS
 
 static ls_status put_json(struct ls_h5_image *image, const char *attribute,
                           const struct ls_tree *tree)
@@ -47,8 +45,15 @@ struct group {
     size_t layers;
 };
 
-/* One variable: its dataset, and its name in the list. In a Sequential model Keras puts the model's
- * name before it. */
+/* In a Sequential model the model's name stands before it. */
+ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
+                                 const struct ls_layer *layer, const struct ls_variable *variable)
+{
+    return ls_format(path, "%s%s%s/%s", model->sequential ? model->name : "",
+                     model->sequential ? "/" : "", layer->path, variable->name);
+}
+
+/* One variable: its dataset, and its name in the list. */
 static ls_status put_variable(struct ls_h5_image *image, const struct group *group,
                               const struct ls_layer *layer, const struct ls_variable *variable,
                               struct ls_texts *names)
@@ -56,8 +61,7 @@ static ls_status put_variable(struct ls_h5_image *image, const struct group *gro
     const struct ls_model *model = group->model;
     char *name = NULL, *object = NULL;
     ls_status status = LS_OK;
-    LS_TRY_OUT(ls_format(&name, "%s%s%s/%s", model->sequential ? model->name : "",
-                         model->sequential ? "/" : "", layer->path, variable->name));
+    LS_TRY_OUT(ls_keras_variable_path(&name, model, layer, variable));
     LS_TRY_OUT(ls_format(&object, WEIGHTS "/%s/%s", ls_part_name(group->part), name));
     LS_TRY_OUT(ls_texts_add(names, name));
     const struct ls_h5_values values = {LS_H5_FLOAT, variable->shape,
@@ -105,7 +109,7 @@ static ls_status put_weights(struct ls_h5_image *image, const struct ls_model *m
     size_t first = 0;
     LS_TRY_OUT(ls_h5_put_group(image, WEIGHTS));
     LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "backend", KERAS_BACKEND));
-    LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "keras_version", KERAS_VERSION));
+    LS_TRY_OUT(ls_h5_put_text(image, WEIGHTS, "keras_version", LS_KERAS_VERSION));
     for (size_t p = 0; p < model->parts; p++) {
         const struct group group = {model, &model->part[p], model->layer + first,
                                     ls_part_layers(&model->part[p])};
@@ -125,7 +129,7 @@ out:
 
 ls_status ls_keras_file_write(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint)
 {
-    LS_TRY(ls_h5_put_text(image, "/", "keras_version", KERAS_VERSION));
+    LS_TRY(ls_h5_put_text(image, "/", "keras_version", LS_KERAS_VERSION));
     LS_TRY(ls_h5_put_text(image, "/", "backend", KERAS_BACKEND));
     LS_TRY(put_configs(image, checkpoint));
     return put_weights(image, checkpoint->model);

@@ -3,18 +3,30 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
 #include "store/digest.h"
+#include "store/keras_archive.h"
 #include "store/keras_file.h"
+#include "store/keras_slots.h"
 #include "store/state.h"
 #include "store/steps.h"
 
-void ls_checkpoint_release(struct ls_checkpoint *checkpoint)
+void ls_checkpoint_release_slots(struct ls_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->slots; i++) {
         ls_release((char *)checkpoint->slot_name[i]); /* ls_checkpoint_read made it */
         ls_release(checkpoint->slot[i]);
     }
+    ls_release(checkpoint->slots_refused);
+    checkpoint->slots_refused = NULL;
+    checkpoint->slots = 0;
+    checkpoint->iteration = 0;
+}
+
+void ls_checkpoint_release(struct ls_checkpoint *checkpoint)
+{
+    ls_checkpoint_release_slots(checkpoint);
     ls_model_free(checkpoint->model);
     ls_tree_free(checkpoint->compile);
     ls_tree_free(checkpoint->state);
@@ -31,8 +43,7 @@ static ls_status read_parts(const struct ls_h5 *h5, struct ls_checkpoint *checkp
     if (ours && !sealed)
         return ls_fail(LS_BAD_INPUT, "%s: damaged: its digest is lost", h5->path);
     LS_TRY(ls_keras_file_read(h5, &checkpoint->model, &checkpoint->compile));
-    if (ours)
-        LS_TRY(ls_state_read(h5, checkpoint));
+    LS_TRY(ours ? ls_state_read(h5, checkpoint) : ls_keras_slots_read_names(h5, checkpoint));
     if (checkpoint->compile)
         LS_TRY(ls_tree_copy(&checkpoint->model->compile, checkpoint->compile));
     return LS_OK;
@@ -46,6 +57,8 @@ static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, b
     bool sealed = false, newer = false;
     *whole = false;
     *checkpoint = (struct ls_checkpoint){0};
+    if (ls_archive_is(path))
+        return ls_keras_archive_read(checkpoint, path);
     /* The bytes first: HDF5 is no judge of damaged files. */
     LS_TRY(ls_digest_check(path, &sealed));
     LS_TRY(ls_h5_open(&h5, path));

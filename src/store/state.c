@@ -59,6 +59,7 @@ static ls_status put_slots(struct ls_h5_image *image, const struct ls_checkpoint
         LS_TRY_OUT(ls_texts_add(&names, checkpoint->slot_name[i]));
         LS_TRY_OUT(put_slot(image, checkpoint, i));
     }
+    LS_TRY_OUT(ls_h5_put_int(image, GROUP "/slots", "iteration", checkpoint->iteration));
     status = ls_h5_put_texts(image, GROUP "/slots", "slots", &names);
 out:
     ls_texts_release(&names);
@@ -127,10 +128,21 @@ static ls_status read_slot(const struct ls_h5 *h5, const struct ls_model *model,
     return LS_OK;
 }
 
+/* A checkpoint of before there was such an attribute has it as the run's position. */
+static ls_status read_iteration(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint)
+{
+    bool found;
+    LS_TRY(ls_h5_read_int(h5, GROUP "/slots", "iteration", &checkpoint->iteration, &found));
+    const struct ls_tree *position =
+        found ? NULL : ls_tree_find_path(checkpoint->state, "position.iteration");
+    return position ? ls_tree_int(position, &checkpoint->iteration) : LS_OK;
+}
+
 static ls_status read_slots(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint)
 {
     struct ls_texts names = {0};
     ls_status status = LS_OK;
+    LS_TRY(read_iteration(h5, checkpoint));
     LS_TRY_OUT(ls_h5_read_texts(h5, GROUP "/slots", "slots", &names));
     if (names.count > LS_CHECKPOINT_SLOTS_MAX)
         LS_TRY_OUT(ls_fail(LS_BAD_INPUT, "%s: " GROUP "/slots: too many", h5->path));

@@ -1,7 +1,9 @@
 /* Our part of a checkpoint, the group /lockstep:
  *
  *     attributes    format (1), program (version), digest, state (JSON), compile (YAML)
- *     slots/SLOT/LAYER/VARIABLE    an optimizer slot of a variable, in the variable's shape
+ *     slots/SLOT/LAYER/VARIABLE    an optimizer slot of a variable, in the variable's shape; the
+ *                                  attributes of slots: their names, and `iteration`, the steps
+ *                                  that the optimizer has done
  *     partial                      sums of the epoch so far
  *     epochs/COLUMN                the history; the attribute `columns` has their order
  *

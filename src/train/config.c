@@ -140,6 +140,7 @@ static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
     char *directory = NULL;
     const char *slash = strrchr(run_file, '/');
     struct ls_tree *data = find(tree, "data"), *model = find(tree, "model");
+    struct ls_tree *weights = find(tree, "weights");
     LS_TRY(slash ? ls_format(&directory, "%.*s", (int)(slash - run_file) + 1, run_file)
                  : ls_duplicate(&directory, "."));
     ls_status status = resolve_source(find(data, "train"), directory);
@@ -151,6 +152,8 @@ static ls_status resolve_paths(struct ls_tree *tree, const char *run_file)
         status = resolve_nested(model, directory);
     if (status == LS_OK)
         status = resolve_plugins(find(tree, "plugins"), directory);
+    if (status == LS_OK && weights && weights->type == LS_TREE_SCALAR && !ls_tree_is_null(weights))
+        status = resolve_path(weights, directory, false);
     ls_release(directory);
     return status;
 }
@@ -276,8 +279,8 @@ static ls_status type_data(struct ls_config *config, const struct ls_tree *data)
 
 static ls_status type_config(struct ls_config *config)
 {
-    static const char *const known[] = {"model",      "compile", "data", "fit",
-                                        "checkpoint", "plugins", NULL};
+    static const char *const known[] = {"model", "weights",    "compile", "data",
+                                        "fit",   "checkpoint", "plugins", NULL};
     const struct ls_tree *tree = config->tree;
     if (tree->type != LS_TREE_MAP)
         return ls_fail_at(tree, LS_BAD_INPUT,
@@ -288,6 +291,10 @@ static ls_status type_config(struct ls_config *config)
     config->compile = find_value(tree, "compile");
     if (!config->model)
         return ls_fail_at(tree, LS_BAD_INPUT, "there is no `model`");
+    const struct ls_tree *weights = find_value(tree, "weights");
+    if (weights && weights->type != LS_TREE_SCALAR)
+        return ls_fail_expected(weights, "the path of a file of weights");
+    config->weights = weights ? weights->text : NULL;
     LS_TRY(type_data(config, ls_tree_find(tree, "data")));
     LS_TRY(ls_options_parse(&config->fit, &ls_fit_kind, ls_tree_find(tree, "fit"), NULL));
     return ls_checkpoint_options_parse(&config->checkpoint, ls_tree_find(tree, "checkpoint"));

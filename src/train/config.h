@@ -8,7 +8,8 @@
 struct ls_config {
     struct ls_tree *tree; /* the whole file, with --set, paths absolute */
     const struct ls_tree *model, *compile, *train, *validation; /* in tree; NULL where absent */
-    double validation_split;                                    /* 0: none */
+    const char *weights;     /* a file of weights for the model, in tree; NULL: none */
+    double validation_split; /* 0: none */
     struct ls_fit_options fit;
     struct ls_checkpoint_options checkpoint;
 };

@@ -342,8 +342,8 @@ ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const d
         return ls_comm_agree(comm, run->pending);
     }
     run->state.position.ended = 0; /* there are more epochs now */
-    LS_TRY(ls_comm_agree(
-        comm, ls_stepper_seek(run->stepper, position.epoch, position.step, position.iteration)));
+    LS_TRY(ls_comm_agree(comm, ls_stepper_seek(run->stepper, position.epoch, position.step,
+                                               position.before + position.iteration)));
     ls_status status = run_epochs(run);
     ls_status last = ls_callbacks_end(run->callbacks, &run->state, status);
     return status == LS_OK ? ls_comm_agree(comm, last) : status;

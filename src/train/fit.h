@@ -6,11 +6,13 @@
 #include "train/options.h"
 #include "train/step.h"
 
-/* Where a run stands: `step` steps of `epoch` are done (0 <= step < steps), `iteration` in all. A
- * callback that ends the training leaves there, in `ended`, of how many epochs it was to be; 0:
- * none did. With more epochs than that it goes on. */
+/* Where a run stands: `step` steps of `epoch` are done (0 <= step < steps), `iteration` in all; the
+ * optimizer did `before` steps more, in the file that the run began with. A callback that ends the
+ * training leaves there, in `ended`, of how many epochs it was to be; 0: none did. With more epochs
+ * than that it goes on. */
 struct ls_position {
     int64_t epoch, step, iteration;
+    int64_t before;
     int64_t ended;
 };
 static inline bool ls_position_is_last(const struct ls_position *position, int64_t epochs)

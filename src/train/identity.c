@@ -165,6 +165,7 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_int(place, "epoch", position->epoch);
     ls_tree_add_int(place, "step", position->step);
     ls_tree_add_int(place, "iteration", position->iteration);
+    ls_tree_add_int(place, "before", position->before);
     if (position->ended)
         ls_tree_add_int(place, "ended", position->ended);
     ls_tree_add_int(map, "replicas", identity->replicas);
@@ -288,7 +289,10 @@ ls_status ls_state_position(const struct ls_tree *state, struct ls_position *pos
     LS_TRY(int_at(state, "position.epoch", &position->epoch));
     LS_TRY(int_at(state, "position.step", &position->step));
     LS_TRY(int_at(state, "position.iteration", &position->iteration));
+    const struct ls_tree *before = ls_tree_find_path(state, "position.before");
     const struct ls_tree *ended = ls_tree_find_path(state, "position.ended");
+    if (before)
+        LS_TRY(ls_tree_int(before, &position->before));
     return ended ? ls_tree_int(ended, &position->ended) : LS_OK;
 }
 

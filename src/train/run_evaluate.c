@@ -115,16 +115,16 @@ ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm, struct
 ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *options,
                           struct ls_evaluation *evaluation)
 {
-    struct ls_model *model = NULL;
-    struct ls_tree *state = NULL;
+    struct ls_checkpoint opened;
     struct ls_split data = {0};
     ls_status status;
     memset(evaluation, 0, sizeof *evaluation);
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
-    LS_TRY(ls_model_open_all(&model, &state, comm, options->model, true));
-    LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, state)));
-    LS_TRY_OUT(evaluate(comm, model, data.validation ? data.validation : data.train, evaluation));
+    LS_TRY(ls_model_open_all(&opened, comm, options->model, LS_OPEN_TO_USE));
+    LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, opened.state)));
+    LS_TRY_OUT(
+        evaluate(comm, opened.model, data.validation ? data.validation : data.train, evaluation));
     status = LS_OK;
     if (options->out && ls_comm_rank(comm) == 0)
         status = write_out(evaluation, options->out);
@@ -133,8 +133,7 @@ out:
     if (status != LS_OK)
         ls_evaluation_release(evaluation);
     ls_split_close(&data);
-    ls_tree_free(state);
-    ls_model_free(model);
+    ls_checkpoint_release(&opened);
     return status;
 }
 

@@ -1,12 +1,17 @@
 /* The functions of lockstep/model.h that train, measure and save. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "store/export.h"
 #include "train/adapt.h"
 #include "train/evaluator.h"
 #include "train/fit.h"
 #include "train/open_model.h"
+#include "train/trained.h"
+
+enum { MESSAGE_TEXT = 1024 };
 
 ls_status ls_model_read(struct ls_model **model, const char *path)
 {
@@ -18,6 +23,9 @@ ls_status ls_model_read(struct ls_model **model, const char *path)
             checkpoint.model->compile = checkpoint.compile;
             checkpoint.compile = NULL;
         }
+        status = ls_trained_from_file(&checkpoint);
+    }
+    if (status == LS_OK) {
         *model = checkpoint.model;
         checkpoint.model = NULL;
     }
@@ -46,6 +54,8 @@ ls_status ls_model_compile(struct ls_model *model, const char *options)
         return ls_fail_within(status, "compile");
     ls_tree_free(model->compile);
     model->compile = tree;
+    ls_trained_free(model->trained);
+    model->trained = NULL;
     return LS_OK;
 }
 
@@ -69,10 +79,22 @@ static ls_status prepare(struct ls_model *model, struct ls_comm *comm,
     return ls_model_adapt(model, comm, train);
 }
 
+/* Weights and slots belong together, whatever ended the training. */
+static ls_status end(struct ls_model *model, const struct ls_fit_run *run, ls_status status)
+{
+    char message[MESSAGE_TEXT];
+    snprintf(message, sizeof message, "%s", ls_message());
+    ls_status kept = ls_trained_end(model, run);
+    if (status == LS_OK)
+        return ls_comm_agree(ls_fit_state(run)->job->comm, kept);
+    return ls_fail(status, "%s", message);
+}
+
 static ls_status train(struct ls_model *model, struct ls_comm *comm, const struct ls_fit *fit,
                        const struct ls_fit_options *options)
 {
     struct ls_fit_run *run = NULL;
+    struct ls_position begin = {0};
     struct ls_fit_hooks hooks = {.epoch = fit->on_epoch ? tell_epoch : NULL, .user = (void *)fit};
     struct ls_fit_job job = {
         .comm = comm,
@@ -88,7 +110,11 @@ static ls_status train(struct ls_model *model, struct ls_comm *comm, const struc
         job.replicas = ls_comm_size(comm);
     LS_TRY(prepare(model, comm, options, fit->train));
     LS_TRY(ls_fit_create(&run, &job));
-    ls_status status = ls_fit_go(run, (struct ls_position){0}, NULL, 0);
+    ls_status status = ls_comm_agree(comm, ls_trained_begin(model, run, &begin.before));
+    if (status == LS_OK) {
+        status = ls_fit_go(run, begin, NULL, 0);
+        status = end(model, run, status);
+    }
     ls_fit_free(run);
     return status;
 }
@@ -114,9 +140,13 @@ ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm, const struc
 
 ls_status ls_model_save(struct ls_model *model, const char *path)
 {
+    struct ls_checkpoint checkpoint = {.model = model, .compile = model->compile};
+    enum ls_export_form form = LS_EXPORT_H5;
+    ls_trained_lend(&checkpoint, model);
+    LS_TRY(ls_export_form(path, &form));
     LS_TRY(ls_model_build(model));
-    if (!model->initialized)
+    if (form != LS_EXPORT_JSON && !model->initialized)
         return ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
-    return ls_checkpoint_save(&(struct ls_checkpoint){.model = model, .compile = model->compile},
-                              path);
+    return form == LS_EXPORT_H5 ? ls_checkpoint_save(&checkpoint, path)
+                                : ls_export(&checkpoint, path, false);
 }

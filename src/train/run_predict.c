@@ -282,12 +282,15 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
                          int64_t *samples)
 {
     struct prediction p = {.comm = comm, .options = options};
+    struct ls_checkpoint opened;
     ls_status status;
     *samples = 0;
     LS_TRY(check_out(options));
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
-    LS_TRY(ls_model_open_all(&p.model, &p.state, comm, options->model, true));
+    LS_TRY(ls_model_open_all(&opened, comm, options->model, LS_OPEN_TO_USE));
+    p.model = opened.model;
+    p.state = opened.state;
     LS_TRY_OUT(ls_comm_agree(
         comm, ls_learnt_open(&p.data, &(struct ls_learnt_source){.data = options->data,
                                                                  .model = options->model,
@@ -307,7 +310,6 @@ out:
         ls_release(p.names[o].name);
     }
     ls_data_free(p.data);
-    ls_tree_free(p.state);
-    ls_model_free(p.model);
+    ls_checkpoint_release(&opened);
     return status;
 }

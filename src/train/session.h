@@ -18,6 +18,8 @@ struct ls_session {
     char *run_file, *path; /* of the run directory */
     struct ls_config config;
     struct ls_model *model;
+    struct ls_checkpoint given; /* of `model: FILE`: the optimizer's state that a new run goes on
+                                   with */
     struct ls_split data;
     struct ls_identity identity;
     struct ls_tree *state;       /* of the checkpoint that is resumed; NULL: a new run */
@@ -50,6 +52,8 @@ void ls_session_close(struct ls_session *session);
  * none), and, once the optimizer's slots are there, its numbers. Collective. */
 ls_status ls_session_find_checkpoint(struct ls_session *session);
 ls_status ls_session_restore(struct ls_session *session);
+/* For a new run: the optimizer's state of `model: FILE`, where there is one. Not collective. */
+ls_status ls_session_take_given(struct ls_session *session);
 
 /* session_hooks.c: what happens while it trains. */
 struct ls_fit_hooks ls_session_hooks(struct ls_session *session);

@@ -183,6 +183,7 @@ static ls_status on_save(void *user, const struct ls_fit_state *state)
         .model = session->model,
         .compile = (struct ls_tree *)session->config.compile,
         .slots = ls_update_plan_slots(state->update),
+        .iteration = state->position.before + state->position.iteration,
         .partial = (double *)state->partial,
         .partials = state->partials,
         .epochs = session->epochs,

@@ -53,14 +53,16 @@ static ls_status open_directory(struct ls_session *session)
 
 /* -- what */
 
-/* `model: FILE` in place of a description brings its weights, where it has any, and its `compile`,
- * where the run file has none. */
+/* `model: FILE` in place of a description brings its weights, where it has any, and, where the run
+ * file has no `compile`, that and the optimizer's state. */
 static ls_status read_model_file(struct ls_session *session)
 {
     struct ls_config *config = &session->config;
-    struct ls_tree *state = NULL;
-    LS_TRY(ls_model_open_all(&session->model, &state, session->comm, config->model->text, false));
-    ls_tree_free(state);
+    bool anew = config->compile || config->weights;
+    LS_TRY(ls_model_open_all(&session->given, session->comm, config->model->text,
+                             anew ? LS_OPEN_TO_START : LS_OPEN_TO_GO_ON));
+    session->model = session->given.model;
+    session->given.model = NULL;
     if (!config->compile)
         config->compile = session->model->compile;
     return LS_OK;
@@ -158,12 +160,26 @@ static ls_status open_files(struct ls_session *session)
     return write_run_file(session);
 }
 
+/* `weights: FILE`, on all ranks from rank 0. */
+static ls_status read_weights(struct ls_session *session)
+{
+    struct ls_model *model = session->model;
+    bool first = ls_comm_rank(session->comm) == 0;
+    LS_TRY(ls_comm_agree(session->comm,
+                         first ? ls_weights_read(model, session->config.weights) : LS_OK));
+    ls_comm_broadcast(session->comm, model->weights, model->floats * sizeof(float), 0);
+    model->initialized = true;
+    return LS_OK;
+}
+
 static ls_status start_weights(struct ls_session *session)
 {
     if (session->state)
         return ls_session_restore(session);
+    if (session->config.weights)
+        return read_weights(session);
     if (session->model->initialized)
-        return LS_OK;
+        return ls_comm_agree(session->comm, ls_session_take_given(session));
     LS_TRY(ls_comm_agree(session->comm,
                          ls_model_initialize(session->model, (uint64_t)session->config.fit.seed)));
     return ls_model_adapt(session->model, session->comm, session->data.train);
@@ -188,8 +204,8 @@ static ls_status create_fit(struct ls_session *session)
 /* --accept takes kernels, threads, data, or a key of the run file. */
 static ls_status check_accept(const char *const *accept)
 {
-    static const char *const known[] = {"kernels", "threads", "data",       "model",
-                                        "compile", "fit",     "checkpoint", NULL};
+    static const char *const known[] = {"kernels", "threads",    "data",    "model", "compile",
+                                        "fit",     "checkpoint", "weights", NULL};
     for (size_t i = 0; accept && accept[i]; i++) {
         size_t length = strcspn(accept[i], ".");
         bool found = false;
@@ -242,6 +258,7 @@ void ls_session_close(struct ls_session *session)
     ls_history_close(session->history);
     ls_table_release(&session->epochs);
     ls_checkpoint_release(&session->checkpoint);
+    ls_checkpoint_release(&session->given);
     ls_directory_close(&session->directory);
     ls_model_free(session->model);
     ls_split_close(&session->data);

@@ -72,21 +72,37 @@ static ls_status find_slot(const struct ls_checkpoint *checkpoint, const char *n
     return ls_fail(LS_BAD_INPUT, "the checkpoint has no optimizer slot '%s'", name);
 }
 
+static ls_status take_slots(struct ls_session *session, const struct ls_checkpoint *checkpoint)
+{
+    struct ls_update_plan *update = ls_fit_update(session->fit);
+    for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
+        float *slot = NULL;
+        LS_TRY(find_slot(checkpoint, ls_update_plan_slot_name(update, s), &slot));
+        memcpy(ls_update_plan_slot(update, s), slot,
+               session->model->trainable_floats * sizeof(float));
+    }
+    return LS_OK;
+}
+
+ls_status ls_session_take_given(struct ls_session *session)
+{
+    if (session->given.slots > 0)
+        LS_TRY(take_slots(session, &session->given));
+    session->position.before = session->given.iteration;
+    ls_checkpoint_release_slots(&session->given);
+    return LS_OK;
+}
+
 /* Rank 0 copies its checkpoint's numbers to where they belong. */
 static ls_status take(struct ls_session *session)
 {
     const struct ls_checkpoint *checkpoint = &session->checkpoint;
     struct ls_model *model = session->model;
-    struct ls_update_plan *update = ls_fit_update(session->fit);
     if (ls_comm_rank(session->comm) != 0)
         return LS_OK;
     LS_TRY(check_model(session));
     memcpy(model->weights, checkpoint->model->weights, model->floats * sizeof(float));
-    for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
-        float *slot = NULL;
-        LS_TRY(find_slot(checkpoint, ls_update_plan_slot_name(update, s), &slot));
-        memcpy(ls_update_plan_slot(update, s), slot, model->trainable_floats * sizeof(float));
-    }
+    LS_TRY(take_slots(session, checkpoint));
     session->partials = (int64_t)checkpoint->partials;
     LS_TRY(ls_allocate(&session->partial, checkpoint->partials + 1, sizeof(double)));
     if (checkpoint->partials)

@@ -26,7 +26,7 @@ const struct ls_objective *ls_stepper_objective(const struct ls_stepper *stepper
 struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper);
 int64_t ls_stepper_steps(const struct ls_stepper *stepper); /* an epoch */
 
-/* The next step will be `step` of `epoch`; `iteration` steps were done before it, ever. */
+/* The next step will be `step` of `epoch`; the optimizer did `iteration` steps before it, ever. */
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
                           int64_t iteration);
 

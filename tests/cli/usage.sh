@@ -3,10 +3,10 @@
 # and the help.
 . "$(dirname "$0")/common.bash"
 
-known="train, evaluate, predict, summary, import, list, status, stop, diff, version, help"
+known="train, evaluate, predict, summary, import, export, list, status, stop, diff, version, help"
 refused 64 "missing command (try 'lockstep --help')"
 refused 64 "unknown command 'trian' (did you mean 'train'?)" trian run.yaml
-refused 64 "unknown command 'export' (known: $known)" export model.h5
+refused 64 "unknown command 'frobnicate' (known: $known)" frobnicate model.h5
 refused 64 "unknown command '' (known: $known)" ""
 refused 64 "unknown option '--quiet' before the command (try 'lockstep --help')" --quiet train
 refused 64 "import: missing kind (try 'lockstep import --help')" import
@@ -18,6 +18,7 @@ refused 64 "help: extra operand 'idx'" help import csv idx
 # operand LINE...: a command whose first operand is missing, with its usage
 operands=(
     "train:RUN.yaml|RUNDIR" "evaluate:MODEL" "predict:MODEL" "summary:MODEL|RUN.yaml"
+    "export:MODEL|RUN.yaml"
     "import idx:IMAGES [LABELS [TEST-IMAGES TEST-LABELS]]" "import csv:FILE..."
     "list:layers|losses|optimizers|metrics|activations|initializers|... [NAME]"
     "status:RUNDIR..." "stop:RUNDIR" "diff:A B"

@@ -255,7 +255,7 @@ static void test_keras_configs(void **state)
     expect_config("Activation", "{\"activation\": \"relu\"}", "[2]", "{\"activation\": \"relu\"}");
     expect_config("Activation", "{\"activation\": \"lockstep>step\"}", "[2]",
                   "{\"activation\": \"lockstep>step\"}");
-    expect_config("LeakyReLU", "{\"alpha\": 0.1}", "[2]", "{\"negative_slope\": 0.1}");
+    expect_config("LeakyReLU", "{\"negative_slope\": 0.1}", "[2]", "{\"alpha\": 0.1}");
     expect_config(
         "Dense",
         "{\"units\": 3, \"activation\": \"leaky_relu\", \"use_bias\": true, "

@@ -163,7 +163,7 @@ static void test_refused_files(void **state)
     refuse(MODEL "fits: {epochs: 2}\n", "run.yaml:7: unknown key 'fits' (did you mean 'fit'?)");
     refuse(
         MODEL "callbacks: []\n",
-        "run.yaml:7: unknown key 'callbacks'; known: model, compile, data, fit, checkpoint, plugins");
+        "run.yaml:7: unknown key 'callbacks'; known: model, weights, compile, data, fit, checkpoint, plugins");
     refuse(MODEL "fit: {epochs: 2}\nfit: {epochs: 3}\n",
            "run.yaml:8: duplicate key 'fit' (first on line 7)");
 }

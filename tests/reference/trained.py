@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Writes the trained_*.* files of this directory with Keras 3, or the keras2_*.* files with
+tf.keras 2.15, whichever this Python has: python3 trained.py DIRECTORY
+
+Each is a model after 4 steps on all of its 12 samples; NAME_ref.h5 has the samples (/train/x,
+/train/y) and, in Keras' order, the weights after 3 steps more (/after/0, ...) and the predictions
+of the model as it was saved (/predictions).
+"""
+import sys
+
+import h5py
+import keras
+import numpy as np
+
+version = int(keras.__version__.split(".")[0])
+directory = sys.argv[1] + "/"
+random = np.random.default_rng(7)
+x = random.normal(size=(12, 3)).astype("float32")
+y = (x @ [[0.5], [-1.0], [2.0]] + 0.1 * random.normal(size=(12, 1))).astype("float32")
+
+
+def sequential():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input((3,)) if version > 2 else layers.InputLayer((3,)),
+            layers.Dense(4, activation="tanh"),
+            layers.Dropout(0.0),
+            layers.Dense(3, activation="tanh", trainable=False, name="frozen"),
+            layers.Dense(1),
+        ],
+        name="trained",
+    )
+
+
+def nested():
+    """Models in a model, one of them called twice, and one in it; two layers of a class in each."""
+    layers = keras.layers
+    inner_in = layers.Input((4,), name="inner_in")
+    inner = layers.Dense(4, activation="tanh", name="first")(inner_in)
+    inner = keras.Sequential(
+        [
+            layers.Input((4,)),
+            layers.Dense(4, activation="tanh", trainable=False, name="frozen"),
+            layers.Dense(4, name="last"),
+        ],
+        name="innermost",
+    )(inner)
+    inner = keras.Model(inner_in, layers.Add(name="sum")([inner, inner_in]), name="inner")
+    whole_in = layers.Input((3,), name="whole_in")
+    whole = layers.Dense(4, activation="tanh", name="begin")(whole_in)
+    whole = inner(inner(whole))
+    whole = layers.Dense(1, name="end")(whole)
+    return keras.Model(whole_in, whole, name="trained")
+
+
+def model_of(optimizer, make):
+    model = make()
+    model.compile(optimizer=optimizer, loss="mean_squared_error", metrics=["mae"])
+    for variable in model.weights:
+        variable.assign(random.uniform(-1, 1, variable.shape).astype("float32"))
+    return model
+
+
+def train(model, steps):
+    for _ in range(steps):
+        model.train_on_batch(x, y)
+
+
+def write(name, optimizer, endings, make=sequential):
+    model = model_of(optimizer, make)
+    train(model, 4)
+    for ending in endings:
+        path = directory + name + ending
+        model.save_weights(path) if "weights" in ending else model.save(path)
+    with h5py.File(directory + name + "_ref.h5", "w") as ref:
+        ref.create_dataset("train/x", data=x)
+        ref.create_dataset("train/y", data=y)
+        ref.create_dataset("predictions", data=model.predict(x, verbose=0))
+        train(model, 3)
+        for i, weight in enumerate(model.get_weights()):
+            ref.create_dataset("after/%d" % i, data=weight)
+
+
+optimizers = keras.optimizers
+if version > 2:
+    write("trained_adam", optimizers.Adam(0.05, amsgrad=True), [".keras", ".h5", ".weights.h5"])
+    write("trained_sgd", optimizers.SGD(0.05, momentum=0.9, nesterov=True), [".keras", ".h5"])
+    write(
+        "trained_rmsprop",
+        optimizers.RMSprop(0.05, momentum=0.5, centered=True),
+        [".keras", ".h5"],
+    )
+    write("trained_nadam", optimizers.Nadam(0.05), [".keras"])
+    write("trained_nested", optimizers.Adam(0.05), [".keras", ".h5", ".weights.h5"], nested)
+else:
+    legacy = optimizers.legacy
+    write("keras2_adam", optimizers.Adam(0.05, amsgrad=True), [".h5", "_weights.h5"])
+    write("keras2_sgd", optimizers.SGD(0.05, momentum=0.9), [".h5"])
+    write("keras2_rmsprop", optimizers.RMSprop(0.05, momentum=0.5, centered=True), [".h5"])
+    write("keras2_old_adam", legacy.Adam(0.05, amsgrad=True), [".h5"])
+    write("keras2_old_sgd", legacy.SGD(0.05, momentum=0.9), [".h5"])
+    write("keras2_old_rmsprop", legacy.RMSprop(0.05, momentum=0.5, centered=True), [".h5"])
