@@ -32,6 +32,11 @@ ls_status ls_loss_custom(const struct ls_kind **kind, const struct ls_custom_los
                                           .kind_bytes = sizeof *made,
                                           .common = common,
                                           .common_bytes = sizeof(struct ls_loss_common)}));
+    if (ls_loss_resolve(made->loss.kind.name, 1, LS_TARGET_SAME)) {
+        ls_custom_free(&made->loss.kind);
+        return ls_fail(LS_BAD_INPUT, "'%s' stands for one of several losses: give it another name",
+                       custom->kind.name);
+    }
     made->custom = custom;
     made->loss.target = custom->classes ? LS_TARGET_CLASS : LS_TARGET_SAME;
     made->loss.logits_of = LS_ACTIVATION_LINEAR;

@@ -147,6 +147,9 @@ static void test_refused_names(void **state)
            "plugin 'mine': there is a loss 'MSE' already: give it another name");
     refuse((struct one){LOSS(.name = "PriceIsRight")}, /* another plugin's */
            "plugin 'mine': there is a loss 'PriceIsRight' already: give it another name");
+    refuse((struct one){LOSS(.name = "Crossentropy")},
+           "plugin 'mine': loss 'Crossentropy': 'Crossentropy' stands for one of several losses: "
+           "give it another name");
     refuse(
         (struct one){METRIC(.name = "Accuracy")},
         "plugin 'mine': metric 'Accuracy': 'Accuracy' stands for one of several metrics: give it "
