@@ -3,12 +3,14 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_ALIGNMENT = 16 }; /* names and lines need no cache line of their own */
+enum { TEXT_ALIGNMENT = 16 };   /* names and lines need no cache line of their own */
+enum { LARGE_BYTES = 1 << 28 }; /* asking how much there is costs little beside filling this */
 
 static _Atomic long allocations_left; /* until one fails; 0: none does */
 static _Atomic long blocks;           /* taken and not released */
@@ -39,7 +41,8 @@ static ls_status take_block(void **block, size_t bytes, size_t alignment)
     *block = NULL;
     if (bytes == 0)
         bytes = 1;
-    if (must_fail() || bytes > PTRDIFF_MAX || posix_memalign(block, alignment, bytes) != 0) {
+    bool too_large = bytes > PTRDIFF_MAX || (bytes >= LARGE_BYTES && bytes > ls_memory_available());
+    if (must_fail() || too_large || posix_memalign(block, alignment, bytes) != 0) {
         *block = NULL;
         return ls_fail(LS_FAILED, "out of memory: no room for %zu bytes", bytes);
     }

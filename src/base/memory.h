@@ -4,6 +4,7 @@
 #define BASE_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -11,7 +12,9 @@ enum { LS_ALIGNMENT = 64 };        /* bytes: a cache line, and the widest vector
 enum { LS_ALIGNMENT_FLOATS = 16 }; /* the same in floats */
 
 /* Zeroed memory for count items, aligned to LS_ALIGNMENT, in *memory (a pointer to any pointer);
- * LS_FAILED with a message, and *memory NULL, when there is none or the product overflows. */
+ * LS_FAILED with a message, and *memory NULL, when there is none or the product overflows. What is
+ * large and more than ls_memory_available fails too: Linux gives it all the same, and kills the
+ * process that uses it. */
 ls_status ls_allocate(void *memory, size_t count, size_t item_bytes);
 
 /* Grows or shrinks to count items; what is added is zeroed. On failure the old block stays. */
@@ -24,6 +27,12 @@ ls_status ls_format(char **text, const char *format, ...) __attribute__((format(
 
 /* Frees what any of the above gave; NULL is allowed. */
 void ls_release(void *memory);
+
+/* Bytes that this process can still have: those that the machine has free, can free, or can swap
+ * out; less where the process or one of its control groups is limited to less. */
+uint64_t ls_memory_available(void);
+/* For tests: as if that were at most so many (0: what it is). */
+void ls_memory_pretend(uint64_t bytes);
 
 /* For tests: the n-th allocation from now on fails (0: none). */
 void ls_memory_fail_at(long n);

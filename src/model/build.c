@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "model/build.h"
+#include "model/size.h"
 
 static const struct ls_shape *edge_shape(const struct ls_model *model, struct ls_edge edge)
 {
@@ -146,6 +147,7 @@ static ls_status build_call(const struct ls_model *model, struct ls_graph_call *
         call->shapes.outputs = 1;
         call->shapes.out[0] = call->shapes.in[0];
     }
+    LS_TRY(ls_size_check_call(layer, &call->shapes));
     if (layer->built)
         return layer->kind->build ? check_shared(layer, &call->shapes) : LS_OK;
     if (layer->kind->build)
@@ -377,6 +379,7 @@ ls_status ls_model_build(struct ls_model *model)
     forget_graph(model);            /* of a try that failed */
     LS_TRY(add_layers(model, model, "", model->trainable));
     LS_TRY(add_calls(model));
+    LS_TRY(ls_size_check_weights(model));
     model->trainable_floats = place_variables(model, 0, true);
     model->floats = place_variables(model, model->trainable_floats, false);
     LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/plan_layout.h"
+#include "model/size.h"
 
 static const struct ls_layer *layer_of(const struct ls_plan *plan, size_t call)
 {
@@ -401,6 +402,7 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     struct ls_plan *made = NULL;
     ls_status status;
     *plan = NULL;
+    LS_TRY(ls_size_check_rows(options->model, options->rows));
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->model = options->model;
     made->rows = options->rows < 1 ? 1 : options->rows;
