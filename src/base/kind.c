@@ -83,29 +83,37 @@ static ls_status collect_names(const struct ls_registry *registry, const char **
     return LS_OK;
 }
 
-static ls_status fail_known(const struct ls_registry *registry, const struct ls_tree *place,
-                            const char *shown)
+/* How a message begins, and how it goes on to list the names that are known. */
+struct unknown {
+    const char *before, *quote, *after, *known, *end;
+};
+
+/* "unknown layer 'x'" */
+static void append_unknown(struct ls_text *text, const struct ls_registry *registry,
+                           const char *name, const struct unknown *words)
 {
-    const struct ls_kind *kind;
-    struct ls_text known = {0};
-    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
-        ls_text_append(&known, "%s%s", i > 0 ? ", " : "", kind->name);
-    ls_status status = ls_text_status(&known);
-    if (status == LS_OK)
-        status = ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (known: %s%s)", registry->noun,
-                            shown, known.data ? known.data : "none",
-                            registry->open ? "; --plugin F.so loads custom ones" : "");
-    ls_text_release(&known);
-    return status;
+    char shown[LS_EXCERPT];
+    ls_excerpt(shown, name);
+    ls_text_append(text, "%s %s %s%s%s%s", words->before, registry->noun, words->quote, shown,
+                   words->quote, words->after);
 }
 
-ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
-                          const char *name, const struct ls_kind **kind)
+static void append_known(struct ls_text *text, const struct ls_registry *registry,
+                         const struct unknown *words)
 {
-    *kind = ls_kind_find(registry, name);
-    if (*kind)
-        return LS_OK;
+    const struct ls_kind *kind;
+    ls_text_append(text, "%s", words->known);
+    for (size_t i = 0; (kind = ls_registry_kind(registry, i)); i++)
+        ls_text_append(text, "%s%s", i > 0 ? ", " : "", kind->name);
+    ls_text_append(text, "%s%s%s", ls_registry_kind(registry, 0) ? "" : "none",
+                   registry->open ? "; --plugin F.so loads custom ones" : "", words->end);
+}
+
+static ls_status fail_unknown(const struct ls_registry *registry, const struct ls_tree *place,
+                              const char *name, const struct unknown *words)
+{
     const char **names;
+    struct ls_text text = {0};
     char shown[LS_EXCERPT];
     ls_excerpt(shown, name);
     if (registry->open && strchr(name, '>'))
@@ -116,10 +124,32 @@ ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tr
     LS_TRY(collect_names(registry, &names));
     const char *near = ls_nearest(name, names);
     ls_release(names);
+    append_unknown(&text, registry, name, words);
     if (near)
-        return ls_fail_at(place, LS_BAD_INPUT, "unknown %s '%s' (did you mean '%s'?)",
-                          registry->noun, shown, near);
-    return fail_known(registry, place, shown);
+        ls_text_append(&text, " (did you mean '%s'?)", near);
+    else
+        append_known(&text, registry, words);
+    ls_status status = ls_text_status(&text);
+    if (status == LS_OK)
+        status = ls_fail_at(place, LS_BAD_INPUT, "%s", text.data);
+    ls_text_release(&text);
+    return status;
+}
+
+ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
+                          const char *name, const struct ls_kind **kind)
+{
+    static const struct unknown words = {"unknown", "'", "", " (known: ", ")"};
+    *kind = ls_kind_find(registry, name);
+    return *kind ? LS_OK : fail_unknown(registry, place, name, &words);
+}
+
+ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *place,
+                                const char *name, const struct ls_kind **kind)
+{
+    static const struct unknown words = {"Keras", "", " is not known here", "; known: ", ""};
+    *kind = ls_kind_find(registry, name);
+    return *kind ? LS_OK : fail_unknown(registry, place, name, &words);
 }
 
 /* -- adding */

@@ -125,6 +125,10 @@ const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const cha
 ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
                           const char *name, const struct ls_kind **kind);
 
+/* The same of a name in a config of Keras', which has more kinds than there are here. */
+ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *place,
+                                const char *name, const struct ls_kind **kind);
+
 /* The options of a kind from a map (NULL or LS_TREE_NULL: all defaults; so does the kind's bare
  * name, as the place where a required option is missed). Unknown keys are refused with the nearest
  * right one, except those in `ignore` (names, ends with NULL, or NULL). Ranges and types are

@@ -47,7 +47,7 @@ static ls_status add_layer(struct ls_tree *entry, const struct ls_tree *keras)
     const struct ls_kind *kind;
     if (!name || !config || config->type != LS_TREE_MAP)
         return ls_fail_at(keras, LS_BAD_INPUT, "expected a layer with class_name and config");
-    LS_TRY(ls_kind_require(&ls_layers, keras, name, &kind));
+    LS_TRY(ls_kind_require_keras(&ls_layers, keras, name, &kind));
     struct ls_tree *options = ls_tree_add_copy(entry, kind->name, config);
     if (!options)
         return no_memory();

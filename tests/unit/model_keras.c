@@ -197,8 +197,19 @@ static void what_is_no_model_is_refused(void **state)
 static void what_changes_something_is_refused(void **state)
 {
     (void)state;
-    assert_refused(SEQUENTIAL(", {\"class_name\": \"Densee\", \"config\": {}}"),
-                   "net.json: layers[1]: unknown layer 'Densee' (did you mean 'Dense'?)");
+    assert_refused(
+        SEQUENTIAL(", {\"class_name\": \"Densee\", \"config\": {}}"),
+        "net.json: layers[1]: Keras layer Densee is not known here (did you mean 'Dense'?)");
+    struct ls_model *model;
+    struct ls_tree *config =
+        json_tree(SEQUENTIAL(", {\"class_name\": \"Quantum\", \"config\": {}}"));
+    static const char known[] =
+        "net.json: layers[1]: Keras layer Quantum is not known here; known: InputLayer, ";
+    assert_int_equal(ls_model_from_keras(&model, config), LS_BAD_INPUT);
+    if (strncmp(ls_message(), known, sizeof known - 1) != 0)
+        assert_string_equal(ls_message(), known);
+    assert_non_null(strstr(ls_message(), ", Dense, "));
+    ls_tree_free(config);
     assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"unitz\": 1}}"),
                    "net.json: layers[1] Dense: unknown option 'unitz' (did you mean 'units'?)");
     assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"units\": 1, "
