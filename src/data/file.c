@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/child.h"
 #include "data/file_column.h"
 
 struct file_data {
@@ -342,7 +343,7 @@ out:
     return status;
 }
 
-ls_status ls_data_from_file(struct ls_data **data, const struct ls_file_place *place,
+static ls_status open_split(struct ls_data **data, const struct ls_file_place *place,
                             size_t *resident)
 {
     struct ls_hdf5_quiet quiet;
@@ -366,4 +367,30 @@ ls_status ls_data_from_file(struct ls_data **data, const struct ls_file_place *p
 out:
     ls_release(name);
     return status;
+}
+
+struct opening {
+    const struct ls_file_place *place;
+    size_t resident;
+};
+
+static void try_to_open(void *context)
+{
+    struct opening *opening = context;
+    struct ls_data *data = NULL;
+
+    if (open_split(&data, opening->place, &opening->resident) == LS_OK)
+        ls_data_free(data);
+}
+
+/* All that HDF5 looks at before samples are read, first in a child, which dies of it if anyone
+ * must. */
+ls_status ls_data_from_file(struct ls_data **data, const struct ls_file_place *place,
+                            size_t *resident)
+{
+    struct opening opening = {place, *resident};
+
+    *data = NULL;
+    LS_TRY(ls_child_try(place->file, try_to_open, &opening));
+    return open_split(data, place, resident);
 }

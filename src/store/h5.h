@@ -13,19 +13,22 @@
 
 #include "base/shape.h"
 #include "base/status.h"
+#include "data/child.h"
 
 /* HDF5's handler of errors while ours is in its place. */
 struct ls_h5_quiet {
     H5E_auto2_t function;
     void *data;
+    bool begun;
 };
 
 /* -- reading */
 
 struct ls_h5 {
-    hid_t file;
-    const char *path; /* the caller's */
-    uint64_t bytes;   /* of the file: nothing in it can be larger, unless compressed */
+    hid_t file;            /* -1 where a child has the file */
+    struct ls_child child; /* process 0: the file is read in this process */
+    const char *path;      /* the caller's */
+    uint64_t bytes;        /* of the file: nothing in it can be larger, unless compressed */
     struct ls_h5_quiet quiet;
 };
 
@@ -36,10 +39,16 @@ struct ls_texts {
 void ls_texts_release(struct ls_texts *texts);
 ls_status ls_texts_add(struct ls_texts *texts, const char *text);
 
-/* LS_NO_INPUT when there is no such file, LS_BAD_INPUT when it is no whole HDF5 file. */
+/* LS_NO_INPUT when there is no such file, LS_BAD_INPUT when it is no whole HDF5 file. The file may
+ * be anybody's, damaged in any way: HDF5, which crashes on some, reads it in a child process that
+ * serves this one (data/child.h says what that asks of the caller); a child that dies of it is
+ * LS_BAD_INPUT in this and in all that read. Such a file's h5->file is -1: what is added here to
+ * read by goes through store/h5_child.h. */
 ls_status ls_h5_open(struct ls_h5 *h5, const char *path);
 /* A file in memory, which stays the caller's and must outlive the reading. path: for messages. */
 ls_status ls_h5_open_bytes(struct ls_h5 *h5, void *bytes, size_t length, const char *path);
+/* The same in this process, for files whose digest was checked (store/digest.h). */
+ls_status ls_h5_open_sealed(struct ls_h5 *h5, const char *path);
 void ls_h5_close(struct ls_h5 *h5); /* a failed open is allowed */
 
 /* False when there is no such object; LS_BAD_INPUT when the way to it is a soft or external link.
@@ -56,6 +65,9 @@ ls_status ls_h5_read_text(const struct ls_h5 *h5, const char *object, const char
  */
 ls_status ls_h5_read_texts(const struct ls_h5 *h5, const char *object, const char *attribute,
                            struct ls_texts *texts);
+/* Adds the strings of one attribute. */
+ls_status ls_h5_add_texts(const struct ls_h5 *h5, const char *object, const char *attribute,
+                          struct ls_texts *texts, bool *found);
 ls_status ls_h5_read_int(const struct ls_h5 *h5, const char *object, const char *attribute,
                          int64_t *value, bool *found);
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
-#include "store/h5.h"
+#include "store/h5_child.h"
 
 enum { PARTS_MAX = 100000, CORE_STEP_BYTES = 1 << 16 };
 
@@ -23,13 +23,16 @@ void ls_texts_release(struct ls_texts *texts)
 
 ls_status ls_texts_add(struct ls_texts *texts, const char *text)
 {
-    LS_TRY(ls_reallocate(&texts->text, texts->count + 1, sizeof *texts->text));
+    size_t count = texts->count;
+    /* Room is doubled at each power of two. */
+    if ((count & (count - 1)) == 0)
+        LS_TRY(ls_reallocate(&texts->text, count ? 2 * count : 1, sizeof *texts->text));
     LS_TRY(ls_duplicate(&texts->text[texts->count], text));
     texts->count++;
     return LS_OK;
 }
 
-ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
+static ls_status look_at(struct ls_h5 *h5, const char *path)
 {
     struct stat info;
     *h5 = (struct ls_h5){.file = -1};
@@ -37,8 +40,24 @@ ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
         return ls_fail(LS_NO_INPUT, "cannot read '%s': %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return ls_fail(LS_NO_INPUT, "cannot read '%s': it is no file", path);
-    h5->path = path;
     h5->bytes = (uint64_t)info.st_size;
+    return LS_OK;
+}
+
+ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
+{
+    LS_TRY(look_at(h5, path));
+    h5->path = path;
+    ls_status status = ls_h5_child_open(h5);
+    if (status != LS_OK)
+        ls_h5_close(h5);
+    return status;
+}
+
+ls_status ls_h5_open_sealed(struct ls_h5 *h5, const char *path)
+{
+    LS_TRY(look_at(h5, path));
+    h5->path = path;
     ls_h5_quiet_begin(&h5->quiet);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* Files are replaced by renames, never changed in place: HDF5's locks, which some file systems
@@ -112,8 +131,9 @@ void ls_h5_close(struct ls_h5 *h5)
 {
     if (h5->file >= 0)
         H5Fclose(h5->file);
-    if (h5->path)
+    if (h5->quiet.begun)
         ls_h5_quiet_end(&h5->quiet);
+    ls_child_stop(&h5->child);
     *h5 = (struct ls_h5){.file = -1};
 }
 
@@ -133,11 +153,23 @@ static ls_status check_link(const struct ls_h5 *h5, const char *way, bool *found
     return LS_OK;
 }
 
+static ls_status find_in_child(const struct ls_h5 *h5, const char *object, bool *found)
+{
+    const struct ls_h5_ask ask = {.question = LS_H5_FIND, .object = object};
+    struct ls_h5_answer answer;
+    ls_status status = ls_h5_child_ask(h5, &ask, &answer);
+    ls_release(answer.bytes);
+    *found = answer.found;
+    return status;
+}
+
 ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found)
 {
     char *way = NULL;
     ls_status status = LS_OK;
     *found = true;
+    if (h5->child.process)
+        return find_in_child(h5, object, found);
     LS_TRY(ls_duplicate(&way, object));
     for (char *slash = strchr(way + 1, '/'); *found && status == LS_OK && slash;
          slash = strchr(slash + 1, '/')) {
@@ -265,11 +297,27 @@ static ls_status add_strings(const struct ls_h5 *h5, const struct attribute *att
     return status;
 }
 
-/* Adds what the attribute holds; an empty list may be of any type. */
-static ls_status add_texts(const struct ls_h5 *h5, const char *object, const char *name,
-                           struct ls_texts *texts, bool *found)
+static ls_status add_texts_of_child(const struct ls_h5 *h5, const struct ls_h5_ask *ask,
+                                    struct ls_texts *texts, bool *found)
+{
+    struct ls_h5_answer answer;
+    ls_status status = ls_h5_child_ask(h5, ask, &answer);
+    const char *text = answer.bytes, *end = text + answer.count;
+    for (; status == LS_OK && text < end; text += strlen(text) + 1)
+        status = ls_texts_add(texts, text);
+    *found = answer.found;
+    ls_release(answer.bytes);
+    return status;
+}
+
+/* An empty list may be of any type. */
+ls_status ls_h5_add_texts(const struct ls_h5 *h5, const char *object, const char *name,
+                          struct ls_texts *texts, bool *found)
 {
     struct attribute attribute;
+    const struct ls_h5_ask ask = {LS_H5_TEXTS, object, name, NULL, NULL};
+    if (h5->child.process)
+        return add_texts_of_child(h5, &ask, texts, found);
     LS_TRY(attribute_open(h5, object, name, &attribute, found));
     if (!*found)
         return LS_OK;
@@ -288,7 +336,7 @@ ls_status ls_h5_read_text(const struct ls_h5 *h5, const char *object, const char
     struct ls_texts texts = {0};
     bool found = false;
     *text = NULL;
-    ls_status status = add_texts(h5, object, attribute, &texts, &found);
+    ls_status status = ls_h5_add_texts(h5, object, attribute, &texts, &found);
     if (status == LS_OK && found && texts.count != 1)
         status = bad(h5, attribute, "expected one text");
     if (status == LS_OK && found) {
@@ -304,12 +352,12 @@ ls_status ls_h5_read_texts(const struct ls_h5 *h5, const char *object, const cha
 {
     bool found = false;
     *texts = (struct ls_texts){0};
-    ls_status status = add_texts(h5, object, attribute, texts, &found);
+    ls_status status = ls_h5_add_texts(h5, object, attribute, texts, &found);
     bool more = status == LS_OK && !found;
     for (int part = 0; more && part < PARTS_MAX; part++) {
         char *name = NULL;
         LS_TRY_OUT(ls_format(&name, "%s%d", attribute, part));
-        status = add_texts(h5, object, name, texts, &found);
+        status = ls_h5_add_texts(h5, object, name, texts, &found);
         ls_release(name);
         more = status == LS_OK && found;
     }
@@ -319,10 +367,25 @@ out:
     return status;
 }
 
+static ls_status read_int_of_child(const struct ls_h5 *h5, const struct ls_h5_ask *ask,
+                                   int64_t *value, bool *found)
+{
+    struct ls_h5_answer answer;
+    ls_status status = ls_h5_child_ask(h5, ask, &answer);
+    *found = answer.found;
+    if (status == LS_OK && answer.found)
+        *value = answer.value;
+    ls_release(answer.bytes);
+    return status;
+}
+
 ls_status ls_h5_read_int(const struct ls_h5 *h5, const char *object, const char *attribute,
                          int64_t *value, bool *found)
 {
     struct attribute open;
+    if (h5->child.process)
+        return read_int_of_child(h5, &(struct ls_h5_ask){LS_H5_INT, object, attribute, NULL, NULL},
+                                 value, found);
     LS_TRY(attribute_open(h5, object, attribute, &open, found));
     if (!*found)
         return LS_OK;

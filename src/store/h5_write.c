@@ -28,6 +28,7 @@ void ls_h5_quiet_begin(struct ls_h5_quiet *quiet)
     ls_hdf5_start();
     H5Eget_auto2(H5E_DEFAULT, &quiet->function, &quiet->data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    quiet->begun = true;
 }
 
 void ls_h5_quiet_end(const struct ls_h5_quiet *quiet)

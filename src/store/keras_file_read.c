@@ -9,14 +9,17 @@
 /* *tree NULL when there is no such attribute. */
 static ls_status read_json(const struct ls_h5 *h5, const char *attribute, struct ls_tree **tree)
 {
-    char *json = NULL;
+    char *json = NULL, *place = NULL;
     *tree = NULL;
     LS_TRY(ls_h5_read_text(h5, "/", attribute, &json));
     if (!json)
         return LS_OK;
-    ls_status status = ls_tree_parse_json(tree, json, strlen(json), h5->path);
+    ls_status status = ls_format(&place, "%s: %s", h5->path, attribute);
+    if (status == LS_OK)
+        status = ls_tree_parse_json(tree, json, strlen(json), place);
+    ls_release(place);
     ls_release(json);
-    return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", attribute);
+    return status;
 }
 
 ls_status ls_keras_add_version(struct ls_tree *config, const char *version)

@@ -61,7 +61,7 @@ static ls_status read_file(struct ls_checkpoint *checkpoint, const char *path, b
         return ls_keras_archive_read(checkpoint, path);
     /* The bytes first: HDF5 is no judge of damaged files. */
     LS_TRY(ls_digest_check(path, &sealed));
-    LS_TRY(ls_h5_open(&h5, path));
+    LS_TRY(sealed ? ls_h5_open_sealed(&h5, path) : ls_h5_open(&h5, path));
     ls_status status = read_parts(&h5, checkpoint, sealed, &newer);
     *whole = sealed || newer;
     ls_h5_close(&h5);
