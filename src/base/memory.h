@@ -20,6 +20,15 @@ ls_status ls_allocate(void *memory, size_t count, size_t item_bytes);
 /* Grows or shrinks to count items; what is added is zeroed. On failure the old block stays. */
 ls_status ls_reallocate(void *memory, size_t count, size_t item_bytes);
 
+/* Room for one item more than the `count` there are, for arrays that grow one by one from nothing:
+ * the room doubles at each power of two. */
+static inline ls_status ls_grow(void *memory, size_t count, size_t item_bytes)
+{
+    if ((count & (count - 1)) != 0)
+        return LS_OK;
+    return ls_reallocate(memory, count ? 2 * count : 1, item_bytes);
+}
+
 ls_status ls_duplicate(char **copy, const char *text);
 
 /* Formatted text in new memory. */

@@ -59,7 +59,7 @@ static ls_status add_layer(struct ls_model *whole, struct ls_layer *layer, const
         return LS_OK;
     layer->trainable = layer->trainable && trainable;
     layer->number = (uint32_t)whole->layers;
-    LS_TRY(ls_reallocate(&whole->layer, whole->layers + 1, sizeof(struct ls_layer *)));
+    LS_TRY(ls_grow(&whole->layer, whole->layers, sizeof(struct ls_layer *)));
     whole->layer[whole->layers++] = layer;
     return LS_OK;
 }
@@ -167,6 +167,7 @@ struct frame {
     struct ls_model *whole, *model;
     struct results *use;
     const struct results *given; /* NULL: the whole's own inputs */
+    size_t *taken;               /* uses that were taken apart, in all of the whole */
     bool inference;
 };
 
@@ -185,7 +186,7 @@ static ls_status find_edge(const struct frame *f, struct ls_edge edge, struct ls
 ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
                             size_t *number)
 {
-    LS_TRY(ls_reallocate(&model->call, model->calls + 1, sizeof *model->call));
+    LS_TRY(ls_grow(&model->call, model->calls, sizeof *model->call));
     struct ls_graph_call *call = &model->call[model->calls];
     memset(call, 0, sizeof *call);
     call->layer = new_call->layer->number;
@@ -251,6 +252,7 @@ static ls_status call_nested(const struct frame *f, const struct ls_use *use,
     struct frame inner = {.whole = f->whole,
                           .model = nested,
                           .given = &given,
+                          .taken = f->taken,
                           .inference = f->inference || use->inference};
     LS_TRY(ls_allocate(&inner.use, nested->uses, sizeof *inner.use));
     ls_status status = take_apart(&inner, results);
@@ -282,6 +284,11 @@ static ls_status take_apart(struct frame *f, struct results *results)
     for (size_t u = 0; u < f->model->uses; u++) {
         struct ls_use *use = &f->model->use[u];
         const struct ls_part *part = &f->model->part[use->part];
+        if (++*f->taken > LS_LAYERS_MAX)
+            return ls_fail(LS_BAD_INPUT,
+                           "the model has more than %d calls of layers, those of nested models "
+                           "included",
+                           LS_LAYERS_MAX);
         if (part->model)
             LS_TRY(call_nested(f, use, &f->use[u]));
         else if (is_input(part->layer) && f->given)
@@ -298,7 +305,8 @@ static ls_status take_apart(struct frame *f, struct results *results)
 
 static ls_status add_calls(struct ls_model *model)
 {
-    struct frame f = {.whole = model, .model = model};
+    size_t taken = 0;
+    struct frame f = {.whole = model, .model = model, .taken = &taken};
     struct results results;
     LS_TRY(ls_allocate(&model->input, model->inputs, sizeof *model->input));
     LS_TRY(ls_allocate(&model->output, model->outputs, sizeof *model->output));

@@ -99,33 +99,46 @@ bool ls_model_name_taken(const struct ls_model *model, const char *name)
     return false;
 }
 
-/* Keras' names for layers without one: dense, dense_1, dense_2. */
-static ls_status make_name(const struct ls_model *model, const struct ls_kind *kind, char **name)
+/* n of the names "base" (0), "base_1", "base_2" and so on; limit: of another name, or too large. */
+static size_t name_number(const char *name, const char *base, size_t limit)
 {
-    char base[64];
-    ls_snake_case(base, sizeof base, kind->name);
-    LS_TRY(ls_duplicate(name, base));
-    for (int n = 1; ls_model_name_taken(model, *name); n++) {
-        ls_release(*name);
-        LS_TRY(ls_format(name, "%s_%d", base, n));
-    }
-    return LS_OK;
+    size_t length = strlen(base), number = 0;
+    if (strncmp(name, base, length) != 0)
+        return limit;
+    name += length;
+    if (*name == '\0')
+        return 0;
+    if (name[0] != '_' || name[1] < '1' || name[1] > '9')
+        return limit;
+    for (name++; *name >= '0' && *name <= '9' && number < limit; name++)
+        number = 10 * number + (size_t)(*name - '0');
+    return *name == '\0' && number < limit ? number : limit;
+}
+
+/* base, base_1, base_2: the first that is free, as Keras names what has no name. */
+static ls_status free_name(const struct ls_model *model, const char *base, char **name)
+{
+    bool *taken = NULL;
+    size_t limit = model->parts + 1, number = 0;
+    *name = NULL;
+    LS_TRY(ls_allocate(&taken, limit + 1, sizeof *taken));
+    for (size_t i = 0; i < model->parts; i++)
+        taken[name_number(ls_part_name(&model->part[i]), base, limit)] = true;
+    while (taken[number])
+        number++;
+    ls_release(taken);
+    return number == 0 ? ls_duplicate(name, base) : ls_format(name, "%s_%zu", base, number);
 }
 
 ls_status ls_model_rename(const struct ls_model *model, struct ls_model *nested, const char *name,
                           const struct ls_tree *place)
 {
-    char *made = NULL;
-    const char *base = name ? name : nested->name;
+    char *made;
     if (name && (*name == '\0' || strchr(name, '/')))
         return ls_fail_at(place, LS_BAD_INPUT, "a layer's name is not empty and has no '/'");
     if (name && ls_model_name_taken(model, name))
         return ls_fail_at(place, LS_BAD_INPUT, "the name '%s' is used twice", name);
-    LS_TRY(ls_duplicate(&made, base));
-    for (int n = 1; ls_model_name_taken(model, made); n++) {
-        ls_release(made);
-        LS_TRY(ls_format(&made, "%s_%d", base, n));
-    }
+    LS_TRY(free_name(model, name ? name : nested->name, &made));
     ls_release(nested->name);
     nested->name = made;
     return LS_OK;
@@ -148,7 +161,9 @@ static ls_status read_common(const struct ls_model *model, struct ls_layer *laye
             return ls_fail_at(name, LS_BAD_INPUT, "the name '%s' is used twice", text);
         LS_TRY(ls_duplicate(&layer->name, text));
     } else {
-        LS_TRY(make_name(model, &layer->kind->kind, &layer->name));
+        char base[64];
+        ls_snake_case(base, sizeof base, layer->kind->kind.name);
+        LS_TRY(free_name(model, base, &layer->name));
     }
     if (trainable)
         LS_TRY(ls_tree_bool(trainable, &layer->trainable));
@@ -179,24 +194,22 @@ out:
     return status;
 }
 
-static ls_status grow(void *array, size_t count, size_t item_bytes)
-{
-    return ls_reallocate(array, count + 1, item_bytes);
-}
-
 /* Room for one more part and use, so that what follows cannot fail half-way. */
 static ls_status make_room(struct ls_model *model)
 {
-    LS_TRY(grow(&model->part, model->parts, sizeof *model->part));
-    LS_TRY(grow(&model->use, model->uses, sizeof *model->use));
-    LS_TRY(grow(&model->given, model->inputs, sizeof *model->given));
-    return grow(&model->input_name, model->inputs, sizeof *model->input_name);
+    LS_TRY(ls_grow(&model->part, model->parts, sizeof *model->part));
+    LS_TRY(ls_grow(&model->use, model->uses, sizeof *model->use));
+    LS_TRY(ls_grow(&model->given, model->inputs, sizeof *model->given));
+    return ls_grow(&model->input_name, model->inputs, sizeof *model->input_name);
 }
 
 ls_status ls_model_add_part(struct ls_model *model, struct ls_part part)
 {
     char *name = NULL;
     bool input = part.layer && part.layer->kind->flags & LS_LAYER_INPUT;
+    if (model->parts >= LS_LAYERS_MAX)
+        return ls_fail_at(part.layer ? part.layer->place : NULL, LS_BAD_INPUT,
+                          "a model of more than %d layers", LS_LAYERS_MAX);
     LS_TRY(make_room(model));
     if (input)
         LS_TRY(ls_duplicate(&name, part.layer->name));
@@ -211,7 +224,9 @@ ls_status ls_model_add_part(struct ls_model *model, struct ls_part part)
 
 ls_status ls_model_add_use(struct ls_model *model, const struct ls_use *use)
 {
-    LS_TRY(grow(&model->use, model->uses, sizeof *model->use));
+    if (model->uses >= LS_LAYERS_MAX)
+        return ls_fail(LS_BAD_INPUT, "a model of more than %d calls of layers", LS_LAYERS_MAX);
+    LS_TRY(ls_grow(&model->use, model->uses, sizeof *model->use));
     struct ls_use *made = &model->use[model->uses];
     *made = *use;
     made->nth = 0;
@@ -223,8 +238,8 @@ ls_status ls_model_add_use(struct ls_model *model, const struct ls_use *use)
 
 ls_status ls_model_set_result(struct ls_model *model, struct ls_edge edge, const char *name)
 {
-    LS_TRY(grow(&model->result, model->outputs, sizeof *model->result));
-    LS_TRY(grow(&model->output_name, model->outputs, sizeof *model->output_name));
+    LS_TRY(ls_grow(&model->result, model->outputs, sizeof *model->result));
+    LS_TRY(ls_grow(&model->output_name, model->outputs, sizeof *model->output_name));
     LS_TRY(ls_duplicate(&model->output_name[model->outputs], name));
     model->result[model->outputs++] = edge;
     return LS_OK;
@@ -244,8 +259,8 @@ static ls_status append_part(struct ls_model *model, struct ls_part part)
     bool input = part.layer && part.layer->kind->flags & LS_LAYER_INPUT;
     char *name = NULL;
     LS_TRY(make_room(model));
-    LS_TRY(grow(&model->result, 0, sizeof *model->result));
-    LS_TRY(grow(&model->output_name, 0, sizeof *model->output_name));
+    LS_TRY(ls_reallocate(&model->result, 1, sizeof *model->result));
+    LS_TRY(ls_reallocate(&model->output_name, 1, sizeof *model->output_name));
     LS_TRY(ls_duplicate(&name, ls_part_name(&part)));
     ls_status status = ls_model_add_part(model, part);
     if (status != LS_OK) {

@@ -43,6 +43,11 @@ struct ls_use {
     size_t outputs;
 };
 
+/* More parts, uses or calls are refused: some of what is done with a graph takes the square of
+ * their number, and nested models that call nested models twice have more calls than any memory
+ * holds. */
+enum { LS_LAYERS_MAX = 10000 };
+
 /* How Keras takes the inputs and gives the outputs of a model: a tensor, a list, or a dictionary
  * with the names of inputs and outputs as keys. */
 enum ls_structure { LS_STRUCTURE_ONE, LS_STRUCTURE_LIST, LS_STRUCTURE_DICTIONARY };

@@ -35,7 +35,7 @@ static ls_status add_layer(struct ls_model *model, const char *kind_name, const 
     struct ls_tree *tree = NULL;
     *layer = NULL;
     LS_TRY(ls_kind_require(&ls_layers, NULL, kind_name, &kind));
-    LS_TRY(ls_reallocate(&model->layer, model->layers + 1, sizeof(struct ls_layer *)));
+    LS_TRY(ls_grow(&model->layer, model->layers, sizeof(struct ls_layer *)));
     LS_TRY(ls_tree_parse_yaml(&tree, options, strlen(options), NULL));
     ls_status status = ls_layer_create(model, layer, kind, tree);
     if (status == LS_OK)

@@ -23,10 +23,7 @@ void ls_texts_release(struct ls_texts *texts)
 
 ls_status ls_texts_add(struct ls_texts *texts, const char *text)
 {
-    size_t count = texts->count;
-    /* Room is doubled at each power of two. */
-    if ((count & (count - 1)) == 0)
-        LS_TRY(ls_reallocate(&texts->text, count ? 2 * count : 1, sizeof *texts->text));
+    LS_TRY(ls_grow(&texts->text, texts->count, sizeof *texts->text));
     LS_TRY(ls_duplicate(&texts->text[texts->count], text));
     texts->count++;
     return LS_OK;

@@ -51,6 +51,40 @@ static void test_names(void **state)
     ls_model_free(model);
 }
 
+/* The first that is free, whatever looks like a name of the kind's. */
+static void test_free_names(void **state)
+{
+    (void)state;
+    static const char *const taken[] = {"dense_2",  "dense_01",  "dense_",
+                                        "dense_1x", "dense_3_1", "dense_99999999999999999999999"};
+    static const char *const wanted[] = {"dense", "dense_1", "dense_3", "dense_4"};
+    struct ls_model *model = model_of((const char *const[]){"Input", "shape: 3", NULL});
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        char options[64];
+        snprintf(options, sizeof options, "units: 2, name: %s", taken[i]);
+        assert_ok(ls_layer_add(model, "Dense", options));
+    }
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_ok(ls_layer_add(model, "Dense", "units: 2"));
+        assert_string_equal(model->layer[model->layers - 1]->name, wanted[i]);
+    }
+    ls_model_free(model);
+}
+
+static void test_most_layers(void **state)
+{
+    (void)state;
+    struct ls_model *model = model_of((const char *const[]){"Input", "shape: 3", NULL});
+    char name[32];
+    for (int i = 1; i < LS_LAYERS_MAX; i++) {
+        snprintf(name, sizeof name, "name: f%d", i);
+        assert_ok(ls_layer_add(model, "Flatten", name));
+    }
+    assert_fails(ls_layer_add(model, "Flatten", NULL), LS_BAD_INPUT,
+                 "Flatten: the model has more than 10000 layers");
+    ls_model_free(model);
+}
+
 /* A failing call leaves the model as it was. */
 static void refuse_layer(const char *kind, const char *options, const char *wanted)
 {
@@ -413,6 +447,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         leak_checked_test(test_create),
         leak_checked_test(test_names),
+        leak_checked_test(test_free_names),
+        leak_checked_test(test_most_layers),
         leak_checked_test(test_refused_layers),
         leak_checked_test(test_options_of_every_layer),
         leak_checked_test(test_no_input),
