@@ -15,8 +15,11 @@ static ls_status read_text(struct ls_comm *comm, const char *path, char **text)
     *text = NULL;
     if (ls_comm_rank(comm) == 0) {
         status = ls_file_read_text(path, &file);
+        if (status == LS_OK && strlen(file.data) != file.length)
+            status = ls_fail(LS_BAD_INPUT, "%s: not a text: it has a NUL byte at %zu", path,
+                             strlen(file.data));
         if (status == LS_OK)
-            status = ls_duplicate(text, file.data ? file.data : "");
+            status = ls_duplicate(text, file.data);
     }
     status = ls_comm_agree(comm, status);
     if (status == LS_OK)

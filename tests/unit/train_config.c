@@ -150,6 +150,13 @@ static void test_no_file(void **state)
                  LS_NO_INPUT, "cannot read 'none.yaml': No such file or directory");
     assert_fails(ls_config_read(&config, alone, ".", &(struct ls_config_changes){0}), LS_NO_INPUT,
                  "cannot read '.': Is a directory");
+    /* What is behind a NUL is not passed over. */
+    FILE *file = fopen("run.yaml", "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite("model: a.h5\n\0fit: {}\n", 1, 22, file), 22);
+    fclose(file);
+    assert_fails(ls_config_read(&config, alone, "run.yaml", NULL, NULL), LS_BAD_INPUT,
+                 "run.yaml: not a text: it has a NUL byte at 12");
 }
 
 static void test_refused_files(void **state)
