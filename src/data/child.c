@@ -137,10 +137,10 @@ static pid_t split(void)
     ls_hdf5_start();
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     H5Piterate(list, NULL, fork_inside_hdf5, &start);
     if (start.process != 0)
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     H5Pclose(list);
     errno = start.error;
     return start.process;

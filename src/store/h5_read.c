@@ -299,9 +299,9 @@ static ls_status add_texts_of_child(const struct ls_h5 *h5, const struct ls_h5_a
 {
     struct ls_h5_answer answer;
     ls_status status = ls_h5_child_ask(h5, ask, &answer);
-    const char *text = answer.bytes, *end = text + answer.count;
-    for (; status == LS_OK && text < end; text += strlen(text) + 1)
-        status = ls_texts_add(texts, text);
+    const char *text = answer.bytes;
+    for (size_t at = 0; status == LS_OK && at < answer.count; at += strlen(text + at) + 1)
+        status = ls_texts_add(texts, text + at);
     *found = answer.found;
     ls_release(answer.bytes);
     return status;
