@@ -155,8 +155,8 @@ static void test_no_file(void **state)
     assert_non_null(file);
     assert_int_equal(fwrite("model: a.h5\n\0fit: {}\n", 1, 22, file), 22);
     fclose(file);
-    assert_fails(ls_config_read(&config, alone, "run.yaml", NULL, NULL), LS_BAD_INPUT,
-                 "run.yaml: not a text: it has a NUL byte at 12");
+    assert_fails(ls_config_read(&config, alone, "run.yaml", &(struct ls_config_changes){0}),
+                 LS_BAD_INPUT, "run.yaml: not a text: it has a NUL byte at 12");
 }
 
 static void test_refused_files(void **state)
