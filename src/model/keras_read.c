@@ -167,6 +167,15 @@ ls_status ls_keras_read_model(struct ls_tree *model, const struct ls_tree *keras
     return ls_keras_read_graph(model, config);
 }
 
+/* What goes wrong in the tree that was made has no place in a file: the file's name at least. */
+static ls_status name_file(ls_status status, const struct ls_tree *config)
+{
+    size_t length = config->file ? strlen(config->file) : 0;
+    if (status == LS_OK || length == 0 || strncmp(ls_message(), config->file, length) == 0)
+        return status;
+    return ls_fail_within(status, "%s", config->file);
+}
+
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config)
 {
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
@@ -176,7 +185,7 @@ ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *con
     if (status == LS_OK)
         status = ls_keras_read_model(tree, config);
     if (status == LS_OK)
-        status = ls_model_from_tree(model, tree);
+        status = name_file(ls_model_from_tree(model, tree), config);
     if (status == LS_OK) {
         (*model)->source = root;
         root = NULL;

@@ -1,0 +1,260 @@
+/* Functional models in Keras' configs: both forms of calls, models in models, and what is wrong. */
+#include "unit/store_test.h"
+
+#include "lockstep/lockstep.h"
+
+static struct ls_model *read_json(const char *json)
+{
+    struct ls_tree *tree;
+    struct ls_model *model;
+    assert_ok(ls_tree_parse_json(&tree, json, strlen(json), "net.json"));
+    assert_ok(ls_model_from_keras(&model, tree));
+    ls_tree_free(tree);
+    return model;
+}
+
+static void refuse(const char *json, const char *wanted)
+{
+    struct ls_tree *tree;
+    struct ls_model *model;
+    assert_ok(ls_tree_parse_json(&tree, json, strlen(json), "net.json"));
+    ls_status status = ls_model_from_keras(&model, tree);
+    if (status != LS_BAD_INPUT)
+        fail_msg("%s: status %d, expected: %s", json, status, wanted);
+    assert_string_equal(ls_message(), wanted);
+    ls_tree_free(tree);
+}
+
+static char *write_json(const struct ls_model *model)
+{
+    struct ls_tree *config;
+    struct ls_text text = {0};
+    char *json;
+    assert_ok(ls_model_to_keras(model, &config));
+    ls_tree_format_json(&text, config);
+    assert_ok(ls_duplicate(&json, text.data));
+    ls_text_release(&text);
+    ls_tree_free(config);
+    return json;
+}
+
+/* A run file's model written, read, and written again: the same text. */
+static char *round_trip(const char *yaml)
+{
+    struct ls_tree *tree = yaml_tree(yaml);
+    struct ls_model *model;
+    assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
+    char *first = write_json(model);
+    struct ls_model *again = read_json(first);
+    char *second = write_json(again);
+    assert_string_equal(first, second);
+    assert_int_equal(model->floats, again->floats);
+    assert_int_equal(model->calls, again->calls);
+    ls_release(second);
+    ls_model_free(again);
+    ls_model_free(model);
+    ls_tree_free(tree);
+    return first;
+}
+
+#define SIAMESE                                                                                    \
+    "model:\n"                                                                                     \
+    "  inputs: {left: {shape: 3}, right: {shape: 3}}\n"                                            \
+    "  layers:\n"                                                                                  \
+    "    - Dense: {units: 2, name: encode}\n"                                                      \
+    "      from: left\n"                                                                           \
+    "    - apply: encode\n"                                                                        \
+    "      from: right\n"                                                                          \
+    "      as: other\n"                                                                            \
+    "    - Subtract: {name: gap}\n"                                                                \
+    "      from: [encode, other]\n"
+
+/* Without models inside: lists of tensors, which Keras 2 reads too. */
+static void calls_are_lists(void **state)
+{
+    (void)state;
+    char *json = round_trip(SIAMESE "  outputs: gap\n");
+    assert_non_null(strstr(json, "\"inbound_nodes\": [[[\"left\", 0, 0, {}]], [[\"right\", 0, 0, "
+                                 "{}]]]"));
+    assert_non_null(strstr(json, "\"inbound_nodes\": [[[\"encode\", 0, 0, {}], [\"encode\", 1, 0, "
+                                 "{}]]]"));
+    assert_non_null(strstr(json, "\"input_layers\": [[\"left\", 0, 0], [\"right\", 0, 0]]"));
+    assert_non_null(strstr(json, "\"output_layers\": [\"gap\", 0, 0]"));
+    ls_release(json);
+    json = round_trip(SIAMESE "  outputs: [gap]\n");
+    assert_non_null(strstr(json, "\"output_layers\": [[\"gap\", 0, 0]]"));
+    ls_release(json);
+    json = round_trip(SIAMESE "  outputs: {a: gap, b: other}\n");
+    assert_non_null(strstr(json, "\"output_layers\": {\"a\": [\"gap\", 0, 0], \"b\": [\"encode\", "
+                                 "1, 0]}"));
+    ls_release(json);
+}
+
+/* With models inside: Keras 3's nodes, whose calls count from 0, but from 1 at the ends. */
+static void calls_are_nodes(void **state)
+{
+    (void)state;
+    char *json = round_trip("model:\n"
+                            "  inputs: {a: {shape: 3}, b: {shape: 3}}\n"
+                            "  layers:\n"
+                            "    - Model:\n"
+                            "        name: tower\n"
+                            "        inputs: {x: {shape: 3}}\n"
+                            "        layers: [{Dense: {units: 2}}]\n"
+                            "      from: a\n"
+                            "    - apply: tower\n"
+                            "      from: b\n"
+                            "      as: other\n"
+                            "      call: {training: false}\n"
+                            "    - Model: {name: row, input: {shape: 2}, layers: [{Dense: {units: "
+                            "1}}], trainable: false}\n"
+                            "      from: tower\n"
+                            "  outputs: [other, row]\n");
+    assert_non_null(strstr(json, "\"keras_history\": [\"tower\", 0, 0]"));
+    assert_non_null(strstr(json, "\"kwargs\": {\"training\": false}"));
+    assert_non_null(strstr(json, "\"output_layers\": [[\"tower\", 2, 0], [\"row\", 0, 0]]"));
+    assert_non_null(strstr(json, "\"class_name\": \"Sequential\""));
+    ls_release(json);
+}
+
+/* Keras' configs are in any order; names of results are no names of layers. */
+static void second_results(void **state)
+{
+    (void)state;
+    char *json = round_trip("model:\n"
+                            "  inputs: {a: {shape: 3}}\n"
+                            "  layers:\n"
+                            "    - Model:\n"
+                            "        name: split\n"
+                            "        inputs: {x: {shape: 3}}\n"
+                            "        layers:\n"
+                            "          - Dense: {units: 2, name: p}\n"
+                            "          - Dense: {units: 2, name: q}\n"
+                            "            from: x\n"
+                            "        outputs: {one: p, two: q}\n"
+                            "    - Add:\n"
+                            "      from: [split, split:1]\n");
+    assert_non_null(strstr(json, "\"keras_history\": [\"split\", 0, 1]"));
+    ls_release(json);
+}
+
+/* A dictionary of inputs is called with one. */
+static void dictionaries(void **state)
+{
+    (void)state;
+    char *json = round_trip("model:\n"
+                            "  inputs: {a: {shape: 3}, b: {shape: 2}}\n"
+                            "  layers:\n"
+                            "    - Model:\n"
+                            "        name: both\n"
+                            "        inputs: {first: x, second: y}\n"
+                            "        layers:\n"
+                            "          - Input: {shape: 3, name: x}\n"
+                            "          - Input: {shape: 2, name: y}\n"
+                            "          - Concatenate:\n"
+                            "            from: [x, y]\n"
+                            "      from: [a, b]\n");
+    assert_non_null(strstr(json, "\"input_layers\": {\"first\": [\"x\", 0, 0], \"second\": [\"y\", "
+                                 "0, 0]}"));
+    assert_non_null(strstr(json, "\"args\": [{\"first\": {\"class_name\": \"__keras_tensor__\""));
+    ls_release(json);
+}
+
+#define LAYER(name, calls)                                                                         \
+    "{\"class_name\": \"Dense\", \"config\": {\"name\": \"" name                                   \
+    "\", \"units\": 3}, \"name\": \"" name "\", \"inbound_nodes\": " calls "}"
+#define INPUT                                                                                      \
+    "{\"class_name\": \"InputLayer\", \"config\": {\"name\": \"x\", \"batch_shape\": [null, 3]}, " \
+    "\"name\": \"x\", \"inbound_nodes\": []}"
+#define MODEL(layers, outputs)                                                                     \
+    "{\"class_name\": \"Functional\", \"config\": {\"name\": \"m\", \"layers\": [" INPUT           \
+    ", " layers "], \"input_layers\": [\"x\", 0, 0], \"output_layers\": " outputs "}}"
+#define TENSOR(name, call)                                                                         \
+    "{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"" name "\", " call  \
+    ", 0]}}"
+#define NODE(tensor) "[{\"args\": [" tensor "], \"kwargs\": {}}]"
+
+/* Keras 2 counts the calls of a nested model from 1 everywhere, and does not wrap single tensors.
+ */
+static void calls_of_keras_2(void **state)
+{
+    (void)state;
+    static const char nested[] =
+        "{\"class_name\": \"Functional\", \"config\": {\"name\": \"t\", \"layers\": [" INPUT
+        ", " LAYER(
+            "d",
+            "[[[\"x\", 0, 0, {}]]]") "], \"input_layers\": [[\"x\", 0, 0]], "
+                                     "\"output_layers\": [[\"d\", 0, 0]]}, \"name\": \"t\", \"inbound_nodes\": [[[\"x\", 0, 0, "
+                                     "{\"training\": false}]]]}";
+    struct ls_text json = {0};
+    ls_text_append(&json,
+                   "{\"class_name\": \"Functional\", \"config\": {\"name\": \"m\", \"layers\": "
+                   "[%s, %s, %s], \"input_layers\": [[\"x\", 0, 0]], \"output_layers\": "
+                   "[[\"e\", 0, 0], [\"t\", 1, 0]]}}",
+                   INPUT, LAYER("e", "[[\"t\", 1, 0]]"), nested);
+    struct ls_model *model = read_json(json.data);
+    assert_int_equal(model->outputs, 2);
+    assert_string_equal(model->output_name[1], "t");
+    assert_true(model->call[1].inference);
+    ls_model_free(model);
+    ls_text_release(&json);
+}
+
+static void wrong_graphs(void **state)
+{
+    (void)state;
+    refuse(MODEL(LAYER("a", NODE(TENSOR("y", "0"))), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] args[0] __keras_tensor__ keras_history: "
+           "there is no layer 'y'");
+    refuse(MODEL(LAYER("a", NODE(TENSOR("x", "1"))), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] args[0] __keras_tensor__ keras_history: "
+           "layer 'x' has 1 call: there is no call 1");
+    refuse(MODEL(LAYER("a", NODE("0.5")), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] args[0]: a call with the constant "
+           "0.5: only tensors are known here");
+    refuse(MODEL(LAYER("a", NODE("{\"class_name\": \"__keras_tensor__\"}")), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] args[0]: a tensor without "
+           "keras_history");
+    refuse(MODEL(LAYER("a", "[{\"kwargs\": {}}]"), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0]: expected a call: its args and "
+           "kwargs");
+    refuse(MODEL(LAYER("a", "[{\"args\": []}]"), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0]: a call without tensors");
+    refuse(MODEL(LAYER("a", "[{\"args\": [" TENSOR("x", "0") "], \"kwargs\": {\"training\": "
+                                                             "true}}]"),
+                 "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] kwargs training: a call that is "
+           "always training is not known here");
+    refuse(MODEL(LAYER("a", "[{\"args\": [" TENSOR("x", "0") "], \"kwargs\": {\"mode\": 1}}]"),
+                 "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0] kwargs mode: argument 'mode' of a "
+           "call is not known here");
+    refuse(MODEL(LAYER("a", "[[[\"x\", 0]]]"), "[\"a\", 0, 0]"),
+           "net.json: layers[1] inbound_nodes[0][0]: expected [layer, call, "
+           "result]");
+    refuse(MODEL(LAYER("x", NODE(TENSOR("x", "0"))), "[\"a\", 0, 0]"),
+           "net.json: layers[1]: the name 'x' is used twice");
+    refuse(MODEL(LAYER("a", NODE(TENSOR("x", "0"))), "[\"b\", 0, 0]"),
+           "net.json: Functional output_layers: there is no layer 'b'");
+    refuse(MODEL(LAYER("a", NODE(TENSOR("x", "0"))), "[]"),
+           "net.json: Functional output_layers: a Functional model without outputs");
+    refuse(MODEL(LAYER("a", NODE(TENSOR("b", "0"))) ", " LAYER("b", NODE(TENSOR("a", "0"))),
+                 "[\"b\", 0, 0]"),
+           "net.json: layers[1]: the model has a cycle: a <- b <- a");
+    refuse(MODEL("{\"class_name\": \"Dense\"}", "[\"a\", 0, 0]"),
+           "net.json: layers[1]: a layer without a name");
+    refuse("{\"class_name\": \"Functional\", \"config\": 3}",
+           "net.json: Functional: expected a map with layers and their calls");
+    refuse("{\"class_name\": \"Other\", \"config\": {}}",
+           "net.json: a model of class Other: Sequential and Functional models can be read");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        leak_checked_test(calls_are_lists),  leak_checked_test(calls_are_nodes),
+        leak_checked_test(second_results),   leak_checked_test(dictionaries),
+        leak_checked_test(calls_of_keras_2), leak_checked_test(wrong_graphs),
+    };
+    return cmocka_run_group_tests_name("Keras' graphs", tests, start_kernels, NULL);
+}
