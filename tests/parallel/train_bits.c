@@ -11,64 +11,94 @@
 enum { SAMPLES = 103, FEATURES = 12, CLASSES = 5, REPLICAS_MAX = 6 };
 
 static float x[SAMPLES * FEATURES], y[SAMPLES], pair[SAMPLES * 4], weight[SAMPLES * 2];
+static float series[SAMPLES * FEATURES]; /* x, with steps of zeros: masked */
+
+enum shape {
+    ROW,
+    SEVERAL, /* two outputs, with weights by sample and by position */
+    MASKED,  /* an output a step, some of them masked */
+};
 
 struct recipe {
     const char *name, *compile, *fit;
-    bool several; /* two outputs, with weights by sample and by position */
+    enum shape shape;
 };
 
 static const struct recipe recipes[] = {
     {"sgd", "optimizer: {SGD: {learning_rate: 0.1}}, loss: sparse_categorical_crossentropy",
-     "epochs: 2, batch_size: 10, seed: 3", false},
+     "epochs: 2, batch_size: 10, seed: 3", ROW},
     {"momentum",
      "optimizer: {SGD: {learning_rate: 0.1, momentum: 0.9, nesterov: true}}, "
      "loss: sparse_categorical_crossentropy, metrics: [accuracy]",
-     "epochs: 2, batch_size: 32, seed: 4, verify: 1", false},
+     "epochs: 2, batch_size: 32, seed: 4, verify: 1", ROW},
     {"adam", "optimizer: adam, loss: categorical_crossentropy, metrics: [accuracy, mse]",
-     "epochs: 2, batch_size: 16, seed: 5", false},
-    {"amsgrad", "optimizer: {Adam: {amsgrad: true}}, loss: mse", "epochs: 1, batch_size: 103",
-     false},
+     "epochs: 2, batch_size: 16, seed: 5", ROW},
+    {"amsgrad", "optimizer: {Adam: {amsgrad: true}}, loss: mse", "epochs: 1, batch_size: 103", ROW},
     {"rmsprop",
      "optimizer: {RMSprop: {momentum: 0.5, centered: true}}, loss: categorical_crossentropy",
-     "epochs: 2, batch_size: 50, shuffle: false", false},
+     "epochs: 2, batch_size: 50, shuffle: false", ROW},
     {"tiny batch", "optimizer: adam, loss: categorical_crossentropy",
-     "epochs: 1, batch_size: 3, seed: 6", false},
+     "epochs: 1, batch_size: 3, seed: 6", ROW},
     {"two outputs",
      "optimizer: adam, loss: {kind: ce, pair: {Huber: {delta: 0.5}}}, loss_weights: {pair: 0.3}, "
      "metrics: {kind: accuracy}, weighted_metrics: [[accuracy, mse], mae]",
-     "epochs: 2, batch_size: 16, seed: 7", true},
+     "epochs: 2, batch_size: 16, seed: 7", SEVERAL},
+    {"masked", "optimizer: adam, loss: mse, metrics: [mae], weighted_metrics: [mse]",
+     "epochs: 2, batch_size: 7, seed: 8", MASKED},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
-static struct ls_model *make_outputs(const char *compile)
+static const char *const descriptions[] = {
+    [SEVERAL] = "inputs: {x: {shape: [12]}}\n"
+                "layers:\n"
+                "  - Dense: {units: 33, activation: relu}\n"
+                "  - Dropout: {rate: 0.3, name: shared}\n"
+                "  - Dense: {units: 5, activation: softmax, name: kind}\n"
+                "  - Dense: {units: 4, activation: tanh}\n"
+                "    from: shared\n"
+                "  - Reshape: {target_shape: [2, 2], name: pair}\n"
+                "outputs: [kind, pair]\n",
+    [MASKED] = "inputs: {x: {shape: [12]}}\n"
+               "layers:\n"
+               "  - Reshape: {target_shape: [4, 3]}\n"
+               "  - Masking\n"
+               "  - Dense: {units: 8, activation: tanh, name: a}\n"
+               "  - Dense: {units: 8, activation: tanh, name: b}\n"
+               "  - Add:\n"
+               "    from: [a, b]\n"
+               "  - Dense: {units: 1, name: steps}\n"
+               "outputs: [steps]\n",
+};
+
+static struct ls_model *make_graph(const struct recipe *recipe)
 {
-    static const char yaml[] = "inputs: {x: {shape: [12]}}\n"
-                               "layers:\n"
-                               "  - Dense: {units: 33, activation: relu}\n"
-                               "  - Dropout: {rate: 0.3, name: shared}\n"
-                               "  - Dense: {units: 5, activation: softmax, name: kind}\n"
-                               "  - Dense: {units: 4, activation: tanh}\n"
-                               "    from: shared\n"
-                               "  - Reshape: {target_shape: [2, 2], name: pair}\n"
-                               "outputs: [kind, pair]\n";
+    const char *yaml = descriptions[recipe->shape];
     struct ls_model *model = NULL;
     struct ls_tree *tree = NULL;
     CHECK_OK(ls_tree_parse_yaml(&tree, yaml, strlen(yaml), NULL));
     CHECK_OK(ls_model_from_tree(&model, tree));
     model->source = tree;
-    CHECK_OK(ls_model_compile(model, compile));
+    CHECK_OK(ls_model_compile(model, recipe->compile));
     return model;
 }
 
-static struct ls_data *make_arrays(bool several)
+static struct ls_data *make_arrays(enum shape shape)
 {
     struct ls_data *data = NULL;
+    if (shape == MASKED) {
+        CHECK_OK(ls_data_from_columns(&data, SAMPLES,
+                                      (const struct ls_data_array[]){{"x", series, FEATURES},
+                                                                     {"y", pair, 4},
+                                                                     {"sample_weight", weight, 1}},
+                                      3));
+        return data;
+    }
     const struct ls_data_array array[] = {{"x", x, FEATURES},
-                                          {several ? "kind" : "y", y, 1},
+                                          {shape == SEVERAL ? "kind" : "y", y, 1},
                                           {"pair", pair, 4},
                                           {"pair_sample_weight", weight, 2},
                                           {"sample_weight", weight, 1}};
-    CHECK_OK(ls_data_from_columns(&data, SAMPLES, array, several ? 5 : 2));
+    CHECK_OK(ls_data_from_columns(&data, SAMPLES, array, shape == SEVERAL ? 5 : 2));
     return data;
 }
 
@@ -107,9 +137,9 @@ static struct result train(struct ls_comm *comm, const struct recipe *recipe, in
 {
     struct result result = {0};
     struct ls_evaluation evaluation = {0};
-    struct ls_data *data = make_arrays(recipe->several);
+    struct ls_data *data = make_arrays(recipe->shape);
     struct ls_model *model =
-        recipe->several ? make_outputs(recipe->compile) : make_model(recipe->compile);
+        recipe->shape == ROW ? make_model(recipe->compile) : make_graph(recipe);
     CHECK_OK(ls_model_fit(model, comm,
                           &(struct ls_fit){.options = recipe->fit,
                                            .replicas = replicas,
@@ -176,6 +206,8 @@ static void make_data(void)
     }
     for (int i = 0; i < SAMPLES; i++)
         y[i] = (float)((i * 7 + (x[i * FEATURES] > 0)) % CLASSES);
+    for (int i = 0; i < SAMPLES * FEATURES; i++)
+        series[i] = (i / 3 + i / FEATURES) % 3 == 0 ? 0 : x[i];
     for (int i = 0; i < SAMPLES * 4; i++)
         pair[i] = x[i] / 2;
     for (int i = 0; i < SAMPLES * 2; i++)
