@@ -3,6 +3,7 @@
 struct options {
     const char *out;
     bool optimizer_weights, quiet;
+    struct cli_list plugins;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -19,6 +20,7 @@ static const struct cli_option options[] = {
      .type = CLI_FLAG,
      .offset = AT(optimizer_weights),
      .help = "in an .h5 too: Keras 3 then loads it, but does not train on"},
+    CLI_PLUGINS(struct options),
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -31,11 +33,13 @@ static ls_status run(const struct cli_call *call)
 {
     const struct options *given = call->options;
     cli_listen(given->quiet);
-    ls_status status = ls_run_export(&(struct ls_run_export){
-        .model = call->operands[0],
-        .out = given->out,
-        .optimizer_weights = given->optimizer_weights,
-    });
+    ls_status status = cli_load_plugins(&given->plugins);
+    if (status == LS_OK)
+        status = ls_run_export(&(struct ls_run_export){
+            .model = call->operands[0],
+            .out = given->out,
+            .optimizer_weights = given->optimizer_weights,
+        });
     if (status != LS_OK)
         return cli_fail_library(status);
     if (given->quiet)

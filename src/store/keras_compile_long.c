@@ -18,6 +18,11 @@ static const char *module_inside(const char *module)
     return strcmp(module, "keras.optimizers") == 0 ? "keras.optimizers.schedules" : module;
 }
 
+static struct ls_tree *add_text_or_null(struct ls_tree *map, const char *key, const char *text)
+{
+    return text ? ls_tree_add_text(map, key, text) : ls_tree_add_null(map, key);
+}
+
 static ls_status copy_entries(struct ls_tree *made, const struct ls_tree *tree, const char *module)
 {
     if (!made)
@@ -27,18 +32,19 @@ static ls_status copy_entries(struct ls_tree *made, const struct ls_tree *tree, 
     return LS_OK;
 }
 
-/* {"class_name", "config"} with the two keys by which Keras finds the class. */
+/* {"class_name", "config"} with the two keys by which Keras finds the class: its module, or, of a
+ * custom one ("lockstep>PriceIsRight"), the name under which it is registered. */
 static ls_status copy_object(struct ls_tree *parent, const char *key, const struct ls_tree *tree,
                              const char *module)
 {
-    bool function = strcmp(ls_tree_find(tree, "class_name")->text, "function") == 0;
+    const char *class_name = ls_tree_find(tree, "class_name")->text;
+    bool function = strcmp(class_name, "function") == 0, custom = strchr(class_name, '>') != NULL;
     struct ls_tree *made = ls_tree_add(parent, key, LS_TREE_MAP);
-    if (!made || !ls_tree_add_text(made, "module", function ? "builtins" : module))
+    if (!made || !add_text_or_null(made, "module", function ? "builtins" : custom ? NULL : module))
         return no_memory();
     LS_TRY(copy_entries(made, tree, module_inside(module)));
-    const struct ls_tree *name = function ? ls_tree_add_text(made, "registered_name", "function")
-                                          : ls_tree_add_null(made, "registered_name");
-    return name ? LS_OK : no_memory();
+    const char *registered = function || custom ? class_name : NULL;
+    return add_text_or_null(made, "registered_name", registered) ? LS_OK : no_memory();
 }
 
 static ls_status copy_long(struct ls_tree *parent, const char *key, const struct ls_tree *tree,

@@ -84,8 +84,19 @@ status 0
 grep -qaF '"class_name": "lockstep>AxisScale"' one/model.h5 || fail 'no lockstep>AxisScale in model.h5'
 grep -qaF '{"class_name": "lockstep>PriceIsRight", "config": {"reduction": "sum_over_batch_size", "over": 4.0}}' \
     one/model.h5 || fail 'no lockstep>PriceIsRight in model.h5'
+for form in keras h5; do
+    run lockstep export one -o m.$form --plugin mine.so
+    status 0
+    run lockstep evaluate m.$form --data bids.h5:test --plugin mine.so
+    status 0
+    same "$evaluated" "$(cat out)"
+done
+run lockstep export one -o m.json -q --plugin mine.so
+status 0
+grep -qF '"class_name": "lockstep>AxisScale"' m.json || fail "m.json: $(cat m.json)"
 custom="a custom one, which only its author's code knows: --plugin F.so loads it"
-for command in "evaluate one" "predict one --data bids.h5:test -o no.csv" "summary one" "diff one three"; do
+for command in "evaluate one" "predict one --data bids.h5:test -o no.csv" "summary one" "diff one three" \
+    "export one -o no.h5"; do
     # shellcheck disable=SC2086
     refused_like 65 "one/checkpoints/step-*.h5: layers[[]2]: the layer 'lockstep>AxisScale' is $custom" $command
 done

@@ -334,6 +334,23 @@ static void test_keras_names(void **state)
         "{\"class_name\": \"lockstep>Hits\", \"config\": {\"name\": \"more\"}}, \"mae\"]");
 }
 
+/* The long form, of .keras archives. */
+static void test_keras_long_names(void **state)
+{
+    (void)state;
+    struct ls_model *model =
+        layers_model((const char *const[]){"Input", "shape: 4", "Dense", "units: 2", NULL}, 1);
+    struct ls_tree *compile = yaml_tree("{optimizer: sgd, loss: price_is_right}"), *config;
+    assert_ok(ls_compile_to_keras_long(&config, compile, model));
+    assert_json(ls_tree_find(config, "loss"),
+                "{\"module\": null, \"class_name\": \"lockstep>PriceIsRight\", \"config\": "
+                "{\"reduction\": \"sum_over_batch_size\", \"over\": 10.0}, "
+                "\"registered_name\": \"lockstep>PriceIsRight\"}");
+    ls_tree_free(config);
+    ls_tree_free(compile);
+    ls_model_free(model);
+}
+
 /* Keras 3's own forms of a layer: the package is in registered_name, or in class_name. */
 static void test_keras_layers(void **state)
 {
@@ -478,8 +495,9 @@ int main(void)
         directory_test(test_register),      directory_test(test_refused_kinds),
         directory_test(test_refused_names), directory_test(test_refused_options),
         directory_test(test_shapes),        directory_test(test_names),
-        directory_test(test_keras_names),   directory_test(test_keras_layers),
-        directory_test(test_refused_files), directory_test(test_run_files),
+        directory_test(test_keras_names),   directory_test(test_keras_long_names),
+        directory_test(test_keras_layers),  directory_test(test_refused_files),
+        directory_test(test_run_files),
     };
     return cmocka_run_group_tests(tests, register_at_last, end_alone);
 }
