@@ -180,7 +180,7 @@ class Crossing:
         self.model.save(self.file(f"{name}.keras"))
         self.model.save(self.file(f"{name}.h5"))
         # Keras' writer of .h5 takes the optimizer out of what the model knows of its compile.
-        self.model.compile(**{**self.arguments, "optimizer": self.model.optimizer}, run_eagerly=True)
+        self.model._compile_config.config["optimizer"] = self.model.optimizer
 
     def run(self):
         """The list of what differs."""
