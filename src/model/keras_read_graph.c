@@ -181,12 +181,23 @@ static ls_status read_tensors(struct ls_tree *from, const struct reader *r,
 
 /* -- calls */
 
+/* null, or a list of nothing else: the masks of a nested model's inputs that have none. */
+static bool says_nothing(const struct ls_tree *value)
+{
+    if (value->type != LS_TREE_LIST)
+        return ls_tree_is_null(value);
+    for (const struct ls_tree *item = value->child; item; item = item->next)
+        if (!ls_tree_is_null(item))
+            return false;
+    return true;
+}
+
 /* Arguments by name: training false is kept, what is null says nothing. */
 static ls_status read_named(struct ls_tree *entry, const struct ls_tree *named)
 {
     bool training;
     for (const struct ls_tree *value = named ? named->child : NULL; value; value = value->next) {
-        if (ls_tree_is_null(value))
+        if (says_nothing(value))
             continue;
         if (strcmp(value->key, "training") != 0)
             return ls_fail_at(value, LS_BAD_INPUT, "argument '%s' of a call is not known here",

@@ -171,6 +171,38 @@ static void the_shape_may_be_that_of_the_build(void **state)
     ls_model_free(model);
 }
 
+/* -- calls of a Functional model */
+
+#define TENSOR                                                                                     \
+    "{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"x\", 0, 0]}}"
+#define CALLED_WITH(named)                                                                         \
+    "{\"class_name\": \"Functional\", \"config\": {\"layers\": [{\"class_name\": "                 \
+    "\"InputLayer\", \"name\": \"x\", \"inbound_nodes\": [], \"config\": {\"name\": \"x\", "       \
+    "\"batch_shape\": [null, 4]}}, {\"class_name\": \"Add\", \"name\": \"a\", \"inbound_nodes\": " \
+    "[{\"args\": [[" TENSOR ", " TENSOR "]], \"kwargs\": {" named "}}], \"config\": {\"name\": "   \
+    "\"a\"}}], \"input_layers\": [\"x\", 0, 0], \"output_layers\": [\"a\", 0, 0]}}"
+
+/* Keras writes the masks of a nested model's inputs that have none. */
+static void arguments_that_say_nothing_are_passed_over(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {CALLED_WITH(""), CALLED_WITH("\"mask\": null"),
+                                        CALLED_WITH("\"mask\": [null, null]"),
+                                        CALLED_WITH("\"training\": false, \"mask\": []")};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct ls_model *model = from_keras(calls[i]);
+        assert_int_equal(model->calls, 2);
+        assert_int_equal(model->call[1].shapes.inputs, 2);
+        ls_model_free(model);
+    }
+    assert_refused(CALLED_WITH("\"mask\": [null, " TENSOR "]"),
+                   "net.json: layers[1] inbound_nodes[0] kwargs mask: argument 'mask' of a call is "
+                   "not known here");
+    assert_refused(CALLED_WITH("\"training\": true"),
+                   "net.json: layers[1] inbound_nodes[0] kwargs training: a call that is always "
+                   "training is not known here");
+}
+
 /* -- what is refused */
 
 #define SEQUENTIAL(layers)                                                                         \
@@ -274,6 +306,7 @@ int main(void)
         leak_checked_test(what_keras_3_writes_is_read),
         leak_checked_test(what_keras_2_writes_is_read),
         leak_checked_test(the_shape_may_be_that_of_the_build),
+        leak_checked_test(arguments_that_say_nothing_are_passed_over),
         leak_checked_test(what_is_no_model_is_refused),
         leak_checked_test(what_changes_something_is_refused),
         leak_checked_test(an_incomplete_model_is_not_written),
