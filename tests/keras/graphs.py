@@ -35,6 +35,7 @@ class Maker:
         self.names = 0
         self.shared = []  # [layer, input shape]: what can be called again
         self.masks = False
+        self.drops = False  # training is random
 
     # -- choices
 
@@ -53,13 +54,15 @@ class Maker:
     def name(self, what):
         """None: the name that Keras gives."""
         self.names += 1
+        if self.chance(0.05):
+            return f"{self.pick(['a b', 'x.y', 'p-q', 'w:0', 'kernel', 'Dense'])} {self.names}"
         return f"{what}_{chr(97 + self.some(0, 25))}{self.names}" if self.chance(0.6) else None
 
     def regularizer(self):
         if not self.chance(0.15):
             return None
         l1, l2 = self.number(0.001, 0.02), self.number(0.001, 0.02)
-        return self.pick([regularizers.L1(l1), regularizers.L2(l2), regularizers.L1L2(l1, l2)])
+        return self.pick([regularizers.L1(l1), regularizers.L2(l2), regularizers.L1L2(l1, l2), "l2"])
 
     def initializer(self):
         if self.chance(0.7):
@@ -133,6 +136,8 @@ class Maker:
             return layers.ELU(alpha=self.pick([1.0, 0.7]), name=self.name("elu"))
         if kind == "rescaling":
             scale, offset = self.number(0.3, 1.5), self.number(-0.5, 0.5)
+            if self.chance(0.3):
+                scale = [self.number(0.3, 1.5) for _ in range(shape[-1])]
             return layers.Rescaling(scale, self.pick([0.0, offset]), name=self.name("rescaling"))
         if kind == "normalization":
             return self.normalization(shape)
@@ -145,7 +150,9 @@ class Maker:
             self.random.shuffle(dims)
             return layers.Permute(dims, name=self.name("permute"))
         if kind == "dropout":
-            return layers.Dropout(0.0, name=self.name("dropout"))
+            drops = self.chance(0.1)
+            self.drops |= drops
+            return layers.Dropout(0.3 if drops else 0.0, name=self.name("dropout"))
         return {"softmax": layers.Softmax, "identity": layers.Identity, "flatten": layers.Flatten}[kind](
             name=self.name(kind)
         )
@@ -172,6 +179,15 @@ class Maker:
             self.pick(model.layers).trainable = False
         return model
 
+    def enter(self):
+        inside = Maker(self.random)
+        inside.names = 100 if self.chance(0.2) else self.names + 100
+        return inside
+
+    def leave(self, inside):
+        self.names = max(self.names, inside.names)
+        self.drops |= inside.drops
+
     def nested(self, shape, depth):
         """A model of one input and one output."""
         if self.chance(0.5):
@@ -181,24 +197,22 @@ class Maker:
             if depth < 1 and self.chance(0.25):
                 made.add(self.nested(tuple(made.output_shape[1:]), depth + 1))
             return self.freeze(made)
-        inside = Maker(self.random)
-        inside.names = self.names + 100
+        inside = self.enter()
         start = Tensor(keras.Input(shape, name=self.name("start")))
         ends = inside.grow([start], self.some(1, 4), depth + 1)
         end = inside.join(ends)
-        self.names = inside.names
+        self.leave(inside)
         return self.freeze(keras.Model(start.tensor, end.tensor, name=self.name("inner")))
 
     def nested_wide(self, shapes, depth):
         """A model of several inputs and two outputs."""
-        inside = Maker(self.random)
-        inside.names = self.names + 100
+        inside = self.enter()
         starts = [Tensor(keras.Input(s, name=self.name("start"))) for s in shapes]
         ends = inside.grow(list(starts), self.some(2, 4), depth + 1)
         ends = [t for t in ends if t not in starts] or ends
         first = inside.join(ends)
         second = inside.apply(inside.dense(2), first)
-        self.names = inside.names
+        self.leave(inside)
         return self.freeze(keras.Model(use(*starts), [first.tensor, second.tensor], name=self.name("wide")))
 
     # -- graphs
@@ -337,7 +351,13 @@ class Maker:
     def sequential(self, heads):
         shape = self.input_shape()
         inside = self.chain(shape, self.some(1, 5))
-        model = keras.Sequential([keras.Input(shape, name=self.name("first")), *inside], name=self.name("sequential"))
+        first = [keras.Input(shape, name=self.name("first"))] if self.chance(0.8) else []
+        if self.chance(0.2):
+            inside.insert(0, self.nested(shape, 0))
+            inside[1:] = self.chain(tuple(inside[0].output_shape[1:]), self.some(1, 3))
+        model = keras.Sequential([*first, *inside], name=self.name("sequential"))
+        if not first:
+            model.build((None, *shape))
         if len(shape) == 2 and self.chance(0.2):
             model = keras.Sequential([keras.Input(shape), layers.Masking(), self.dense(3), self.dense(4)])
             self.masks = True
@@ -349,7 +369,7 @@ class Maker:
 
     def functional(self, heads):
         starts = [Tensor(keras.Input(self.input_shape(), name=self.name("in"))) for _ in range(self.pick([1, 1, 2, 3]))]
-        free = self.grow(list(starts), self.some(2, 9), 0)
+        free = self.grow(list(starts), self.pick([self.some(2, 9), self.some(8, 25)]), 0)
         for t in starts:
             if not t.used and t not in free:
                 free.append(t)
@@ -370,4 +390,5 @@ class Maker:
             return tensors[0]
         if form < 0.8:
             return list(tensors)
-        return {t._keras_history.operation.name: t for t in tensors}
+        other = self.chance(0.3)  # keys that are no layers' names
+        return {t._keras_history.operation.name + ("_key" if other else ""): t for t in tensors}

@@ -42,7 +42,8 @@ class Output:
         plain = not self.logits and maker.chance(0.5)
         smooth = maker.pick([0.0, 0.0, 0.1])
         if self.kind == "regression":
-            return maker.pick(["mse", "mae", "huber", losses.MeanSquaredError(), losses.Huber(delta=1.0)])
+            chosen = [losses.MeanSquaredError(), losses.Huber(), losses.MeanAbsoluteError(reduction="sum")]
+            return maker.pick(["mse", "mae", "huber", *chosen])
         if self.kind == "binary":
             made = losses.BinaryCrossentropy(from_logits=self.logits, label_smoothing=smooth)
             return "binary_crossentropy" if plain else made
@@ -105,15 +106,28 @@ def compile_arguments(maker, model, outputs):
     if len(outputs) == 1 and not isinstance(structure, (list, dict)):
         arguments["loss"] = outputs[0].loss()
         arguments["metrics"] = outputs[0].metrics() or None
+        arguments["weighted_metrics"] = outputs[0].metrics() or None if maker.chance(0.2) else None
         return arguments
     only_names = isinstance(structure, dict)
-    arguments["loss"] = by_output(maker, names, [o.loss() for o in outputs], only_names)
-    if len(outputs) > 1 and maker.chance(0.5):
+    losses = [o.loss() for o in outputs]
+    if len(outputs) > 1 and maker.chance(0.1):  # an output that nothing trains
+        losses[maker.some(0, len(losses) - 1)] = None
+    arguments["loss"] = by_output(maker, names, losses, only_names)
+    if all(o.kind == "regression" for o in outputs) and maker.chance(0.3):
+        arguments["loss"] = "mse"  # one for all
+    if len(outputs) > 1 and None not in losses and arguments["loss"] != "mse" and maker.chance(0.5):
         weights = [maker.number(0.2, 2.0) for _ in outputs]
         arguments["loss_weights"] = dict(zip(names, weights)) if isinstance(arguments["loss"], dict) else weights
     if maker.chance(0.6):
         arguments["metrics"] = by_output(maker, names, [o.metrics() for o in outputs], only_names)
     return arguments
+
+
+def sample_weights(maker, numbers, samples, outputs):
+    """By output, or None."""
+    if not maker.chance(0.2):
+        return None
+    return [numbers.uniform(0.1, 2, samples).astype("f4") for _ in range(outputs)]
 
 
 def output_names(model):
