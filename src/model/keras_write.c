@@ -39,6 +39,13 @@ static ls_status write_layer_config(struct ls_tree *config, const struct ls_laye
     return layer->kind->write ? layer->kind->write(layer, config) : LS_OK;
 }
 
+/* Keras 3 drops a list of axes that it reads in the old dialect, unless the layer has a module. */
+static bool needs_module(const struct ls_tree *config)
+{
+    const struct ls_tree *axis = ls_tree_find(config, "axis");
+    return axis && axis->type == LS_TREE_LIST && axis->count > 1;
+}
+
 const struct ls_use *ls_model_first_use(const struct ls_model *model, size_t part)
 {
     for (size_t u = 0; u < model->uses; u++)
@@ -91,6 +98,9 @@ ls_status ls_keras_write_part(struct ls_tree *entry, const struct ls_part *part,
                            : write_layer_config(config, layer);
     if (status == LS_BAD_INPUT)
         return ls_fail_within(status, "%s (%s)", layer->name, layer->kind->kind.name);
+    if (status == LS_OK && needs_module(config) &&
+        !ls_tree_add_text(entry, "module", "keras.layers"))
+        return no_memory();
     return status;
 }
 

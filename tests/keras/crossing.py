@@ -7,6 +7,7 @@ import random
 import keras
 import numpy as np
 import objectives
+import tensorflow as tf
 from graphs import Maker
 from program import Refused
 
@@ -134,11 +135,14 @@ class Crossing:
         return reports
 
     def is_tame(self):
-        """Whether the numbers stay small, and weights get gradients."""
+        """Whether Keras can train it, and its numbers stay small."""
         model = keras.models.clone_model(self.model)
         model.set_weights(self.start)
-        model.compile(**{**self.arguments, "optimizer": "sgd", "metrics": None}, run_eagerly=True)
-        numbers = self.predict(model) + [r["loss"] for r in self.train(model, STEPS)] + model.get_weights()
+        model.compile(**{**self.arguments, "optimizer": "sgd", "metrics": None, "weighted_metrics": None}, run_eagerly=True)
+        try:
+            numbers = self.predict(model) + [r["loss"] for r in self.train(model, STEPS)] + model.get_weights()
+        except tf.errors.InvalidArgumentError:  # a weight a sample, where Keras wants one a position
+            return False
         return all(np.all(np.isfinite(n)) and np.all(np.abs(n) < LARGEST) for n in numbers)
 
     # -- comparing

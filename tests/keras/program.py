@@ -27,7 +27,8 @@ class Program:
             command, cwd=self.directory, env=environment, capture_output=True, text=True, timeout=120
         )
         if done.returncode != 0:
-            message = next((m for m in done.stderr.splitlines() if m.startswith("lockstep:")), done.stderr[-500:])
+            messages = [m for m in done.stderr.splitlines() if m.startswith("lockstep:") and "warning:" not in m]
+            message = messages[0] if messages else done.stderr[-500:]
             raise Refused(f"{' '.join(arguments)}: status {done.returncode}: {message}")
 
     def write_data(self, columns):
