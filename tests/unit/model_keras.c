@@ -171,6 +171,23 @@ static void the_shape_may_be_that_of_the_build(void **state)
     ls_model_free(model);
 }
 
+/* Without it Keras 3 takes the axes for none. */
+static void a_layer_with_several_axes_has_its_module(void **state)
+{
+    (void)state;
+    struct ls_model *model = make_model("model: {input: {shape: [2, 3]}, layers: [Normalization: "
+                                        "{axis: [1, 2]}, Normalization: {axis: [2]}]}");
+    struct ls_tree *config;
+    assert_ok(ls_model_to_keras(model, &config));
+    const struct ls_tree *layers = ls_tree_find(ls_tree_find(config, "config"), "layers");
+    const struct ls_tree *several = layers->child->next, *one = several->next;
+    assert_non_null(ls_tree_find(several, "module"));
+    assert_string_equal(ls_tree_find(several, "module")->text, "keras.layers");
+    assert_null(ls_tree_find(one, "module"));
+    ls_tree_free(config);
+    ls_model_free(model);
+}
+
 /* -- calls of a Functional model */
 
 #define TENSOR                                                                                     \
@@ -306,6 +323,7 @@ int main(void)
         leak_checked_test(what_keras_3_writes_is_read),
         leak_checked_test(what_keras_2_writes_is_read),
         leak_checked_test(the_shape_may_be_that_of_the_build),
+        leak_checked_test(a_layer_with_several_axes_has_its_module),
         leak_checked_test(arguments_that_say_nothing_are_passed_over),
         leak_checked_test(what_is_no_model_is_refused),
         leak_checked_test(what_changes_something_is_refused),
