@@ -76,7 +76,7 @@ LS_API ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *t
 
 struct ls_run_evaluate {
     const char *model; /* a checkpoint, a Keras .h5 or .keras, a run directory; a run file that sets
-                          all weights, by hand or by files */
+                          all weights, by hand or by `weights` */
     const char *data;  /* FILE:SPLIT or F.csv; NULL: the run's validation data */
     const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
     int threads;

@@ -74,7 +74,7 @@ out:
     return status;
 }
 
-/* *given: the weights are of files or set by hand, all of them. */
+/* *given: the weights are those of `weights`, or set by hand, all of them. */
 static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *path, bool *given)
 {
     struct ls_comm *alone = NULL;
@@ -86,8 +86,7 @@ static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *pat
         status = config.model->type == LS_TREE_SCALAR ? open_named(checkpoint, &config)
                                                       : open_described(checkpoint, &config);
     if (status == LS_OK)
-        *given = config.model->type == LS_TREE_SCALAR || config.weights ||
-                 ls_model_is_given(checkpoint->model);
+        *given = config.weights || ls_model_is_given(checkpoint->model);
     ls_config_release(&config);
     ls_comm_free(alone);
     return status;

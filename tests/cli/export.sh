@@ -118,6 +118,11 @@ for place in weights weights.yaml; do
         -o b.csv --quiet || exit 1
     same "$(cut -d, -f2- b.csv | tail -n +2)" "$(cut -d, -f2- a.csv | tail -n +2)"
 done
+run ranks 2 evaluate weights.yaml --data "$reference/trained_adam_ref.h5:train" --json
+status 0
+cp out by_run_file
+run lockstep evaluate whole.h5 --data "$reference/trained_adam_ref.h5:train" --json
+same "$(cat out)" "$(cat by_run_file)"
 run ranks 2 train weights.yaml --set "weights=$reference/keras2_adam_weights.h5" -o two --quiet
 status 0
 run lockstep train weights.yaml --set "weights=$reference/keras2_adam.h5" -o one --set fit.replicas=2 --quiet
