@@ -40,7 +40,7 @@ void ls_release(void *memory);
 /* Bytes that this process can still have: those that the machine has free, can free, or can swap
  * out; less where the process or one of its control groups is limited to less. */
 uint64_t ls_memory_available(void);
-/* For tests: as if that were at most so many (0: what it is). */
+/* For tests: as if there were so many (0: what there is). */
 void ls_memory_pretend(uint64_t bytes);
 
 /* For tests: the n-th allocation from now on fails (0: none). */

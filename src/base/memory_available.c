@@ -86,7 +86,6 @@ static uint64_t of_groups(void)
 
 uint64_t ls_memory_available(void)
 {
-    uint64_t bytes = least(of_machine(), least(of_process(), of_groups()));
-    uint64_t most = atomic_load(&pretended);
-    return most ? least(bytes, most) : bytes;
+    uint64_t bytes = atomic_load(&pretended);
+    return bytes ? bytes : least(of_machine(), least(of_process(), of_groups()));
 }

@@ -28,6 +28,7 @@ struct ls_h5 {
     hid_t file;            /* -1 where a child has the file */
     struct ls_child child; /* process 0: the file is read in this process */
     const char *path;      /* the caller's */
+    void *image;           /* the file's bytes, where it is in memory; else NULL */
     uint64_t bytes;        /* of the file: nothing in it can be larger, unless compressed */
     struct ls_h5_quiet quiet;
 };
@@ -45,9 +46,10 @@ ls_status ls_texts_add(struct ls_texts *texts, const char *text);
  * LS_BAD_INPUT in this and in all that read. Such a file's h5->file is -1: what is added here to
  * read by goes through store/h5_child.h. */
 ls_status ls_h5_open(struct ls_h5 *h5, const char *path);
-/* A file in memory, which stays the caller's and must outlive the reading. path: for messages. */
+/* The same of a file in memory, which stays the caller's and must outlive the reading. path: for
+ * messages. */
 ls_status ls_h5_open_bytes(struct ls_h5 *h5, void *bytes, size_t length, const char *path);
-/* The same in this process, for files whose digest was checked (store/digest.h). */
+/* A file whose digest was checked (store/digest.h): in this process. */
 ls_status ls_h5_open_sealed(struct ls_h5 *h5, const char *path);
 void ls_h5_close(struct ls_h5 *h5); /* a failed open is allowed */
 

@@ -15,6 +15,7 @@ struct reply {
     ls_status status;
     bool found;
     int64_t value;
+    double number;
     size_t bytes; /* which follow: the values, or the message of a failure */
 };
 
@@ -37,11 +38,13 @@ static bool answer(int socket, struct reply reply, const void *bytes)
     return ls_child_send(socket, &reply, sizeof reply) && ls_child_send(socket, bytes, reply.bytes);
 }
 
+/* The strings of an attribute, or the names in a group. */
 static bool answer_texts(struct service *service, const char *object, const char *attribute)
 {
     struct ls_texts texts = {0};
     struct reply reply = {0};
-    reply.status = ls_h5_add_texts(service->h5, object, attribute, &texts, &reply.found);
+    reply.status = attribute ? ls_h5_add_texts(service->h5, object, attribute, &texts, &reply.found)
+                             : ls_h5_list(service->h5, object, &texts);
     for (size_t i = 0; i < texts.count; i++)
         ls_text_append_bytes(&service->texts, texts.text[i], strlen(texts.text[i]) + 1);
     if (reply.status == LS_OK)
@@ -80,8 +83,10 @@ static bool answer_request(struct service *service, const struct request *reques
                            const char *object, const char *attribute)
 {
     struct reply reply = {0};
+    int rank = 0;
     switch (request->question) {
     case LS_H5_TEXTS:
+    case LS_H5_LIST:
         return answer_texts(service, object, attribute);
     case LS_H5_FLOATS:
         return answer_floats(service, object, &request->shape);
@@ -93,34 +98,60 @@ static bool answer_request(struct service *service, const struct request *reques
     case LS_H5_FIND:
         reply.status = ls_h5_find(service->h5, object, &reply.found);
         return answer(service->socket, reply, NULL);
+    case LS_H5_RANK:
+        reply.status = ls_h5_read_rank(service->h5, object, &rank);
+        reply.value = rank;
+        return answer(service->socket, reply, NULL);
+    case LS_H5_NUMBER:
+        reply.status = ls_h5_read_number(service->h5, object, &reply.number);
+        return answer(service->socket, reply, NULL);
     }
     return false;
 }
 
-static bool receive_text(int socket, char **text, size_t bytes)
+/* *text NULL where there is none; *whole false when the parent is no more. */
+static ls_status receive_text(int socket, char **text, size_t bytes, bool *whole)
 {
     *text = NULL;
-    return bytes == 0 ||
-           (ls_allocate(text, bytes, 1) == LS_OK && ls_child_receive(socket, *text, bytes));
+    if (bytes == 0)
+        return LS_OK;
+    LS_TRY(ls_allocate(text, bytes, 1));
+    *whole = *whole && ls_child_receive(socket, *text, bytes);
+    return LS_OK;
+}
+
+/* False when there is nothing more to be done. */
+static bool serve_one(struct service *service)
+{
+    struct request request;
+    char *object, *attribute = NULL;
+    bool whole = ls_child_receive(service->socket, &request, sizeof request);
+    if (!whole)
+        return false;
+    struct reply failed = {0};
+    failed.status = receive_text(service->socket, &object, request.object_bytes, &whole);
+    if (failed.status == LS_OK)
+        failed.status = receive_text(service->socket, &attribute, request.attribute_bytes, &whole);
+    if (failed.status != LS_OK)
+        answer(service->socket, failed, NULL); /* and no more: the rest of the request is unread */
+    whole = whole && failed.status == LS_OK && answer_request(service, &request, object, attribute);
+    ls_release(object);
+    ls_release(attribute);
+    return whole;
 }
 
 static void serve(int socket, void *context)
 {
-    struct ls_h5 *asked = context, h5;
+    struct ls_h5 *h5 = context;
     struct reply opened = {0};
-    struct request request;
-    opened.status = ls_h5_open_sealed(&h5, asked->path);
-    struct service service = {.socket = socket, .h5 = &h5};
+    struct service service = {.socket = socket, .h5 = h5};
+    h5->child = (struct ls_child){0}; /* this is it */
+    opened.status = ls_h5_open_here(h5);
     ls_child_seal();
-    bool going = answer(socket, opened, NULL) && opened.status == LS_OK;
-    while (going && ls_child_receive(socket, &request, sizeof request)) {
-        char *object, *attribute = NULL;
-        going = receive_text(socket, &object, request.object_bytes) &&
-                receive_text(socket, &attribute, request.attribute_bytes) &&
-                answer_request(&service, &request, object, attribute);
-        ls_release(object);
-        ls_release(attribute);
-    }
+    if (!answer(socket, opened, NULL) || opened.status != LS_OK)
+        return;
+    while (serve_one(&service))
+        ;
 }
 
 /* -- the parent's side */
@@ -202,6 +233,7 @@ ls_status ls_h5_child_ask(const struct ls_h5 *h5, const struct ls_h5_ask *ask,
         return ls_child_died(h5->path);
     answer->found = reply.found;
     answer->value = reply.value;
+    answer->number = reply.number;
     answer->count = reply.bytes;
     return reply.bytes > 0 ? receive_bytes(h5, ask, answer) : LS_OK;
 }

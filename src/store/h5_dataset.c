@@ -160,9 +160,25 @@ ls_status ls_h5_read_floats(const struct ls_h5 *h5, const char *object, float *v
     return status;
 }
 
+/* A question whose answer has no bytes. */
+static ls_status ask_child(const struct ls_h5 *h5, enum ls_h5_question question, const char *object,
+                           struct ls_h5_answer *answer)
+{
+    ls_status status =
+        ls_h5_child_ask(h5, &(struct ls_h5_ask){.question = question, .object = object}, answer);
+    ls_release(answer->bytes);
+    return status;
+}
+
 ls_status ls_h5_read_number(const struct ls_h5 *h5, const char *object, double *value)
 {
     struct dataset dataset;
+    if (h5->child.process) {
+        struct ls_h5_answer answer;
+        LS_TRY(ask_child(h5, LS_H5_NUMBER, object, &answer));
+        *value = answer.number;
+        return LS_OK;
+    }
     LS_TRY(dataset_open(h5, object, &dataset));
     ls_status status = LS_OK;
     if (dataset.shape.rank != 0)
@@ -176,6 +192,12 @@ ls_status ls_h5_read_number(const struct ls_h5 *h5, const char *object, double *
 ls_status ls_h5_read_rank(const struct ls_h5 *h5, const char *object, int *rank)
 {
     struct dataset dataset;
+    if (h5->child.process) {
+        struct ls_h5_answer answer;
+        LS_TRY(ask_child(h5, LS_H5_RANK, object, &answer));
+        *rank = (int)answer.value;
+        return LS_OK;
+    }
     LS_TRY(dataset_open(h5, object, &dataset));
     *rank = dataset.shape.rank;
     dataset_close(&dataset);

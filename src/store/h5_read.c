@@ -1,12 +1,10 @@
 /* Reading HDF5 files that somebody else may have made. */
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "store/h5_child.h"
 
-enum { PARTS_MAX = 100000, CORE_STEP_BYTES = 1 << 16 };
+enum { PARTS_MAX = 100000 };
 
 static ls_status bad(const struct ls_h5 *h5, const char *object, const char *why)
 {
@@ -27,111 +25,6 @@ ls_status ls_texts_add(struct ls_texts *texts, const char *text)
     LS_TRY(ls_duplicate(&texts->text[texts->count], text));
     texts->count++;
     return LS_OK;
-}
-
-static ls_status look_at(struct ls_h5 *h5, const char *path)
-{
-    struct stat info;
-    *h5 = (struct ls_h5){.file = -1};
-    if (stat(path, &info) != 0)
-        return ls_fail(LS_NO_INPUT, "cannot read '%s': %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return ls_fail(LS_NO_INPUT, "cannot read '%s': it is no file", path);
-    h5->bytes = (uint64_t)info.st_size;
-    return LS_OK;
-}
-
-ls_status ls_h5_open(struct ls_h5 *h5, const char *path)
-{
-    LS_TRY(look_at(h5, path));
-    h5->path = path;
-    ls_status status = ls_h5_child_open(h5);
-    if (status != LS_OK)
-        ls_h5_close(h5);
-    return status;
-}
-
-ls_status ls_h5_open_sealed(struct ls_h5 *h5, const char *path)
-{
-    LS_TRY(look_at(h5, path));
-    h5->path = path;
-    ls_h5_quiet_begin(&h5->quiet);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    /* Files are replaced by renames, never changed in place: HDF5's locks, which some file systems
-     * refuse, have nothing to guard. */
-    H5Pset_file_locking(access, false, true);
-    h5->file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-    if (h5->file >= 0)
-        return LS_OK;
-    ls_h5_close(h5);
-    return ls_fail(LS_BAD_INPUT, "%s: not a whole HDF5 file", path);
-}
-
-/* -- a file in memory: HDF5 takes the bytes as they lie there, without copies of its own */
-
-static void *image_take(size_t bytes, H5FD_file_image_op_t operation, void *user)
-{
-    (void)bytes, (void)operation;
-    return user;
-}
-
-static void *image_copy(void *to, const void *from, size_t bytes, H5FD_file_image_op_t operation,
-                        void *user)
-{
-    (void)from, (void)bytes, (void)operation, (void)user;
-    return to; /* is from */
-}
-
-static void *image_grow(void *bytes, size_t size, H5FD_file_image_op_t operation, void *user)
-{
-    (void)bytes, (void)size, (void)operation, (void)user;
-    return NULL;
-}
-
-static herr_t image_leave(void *bytes, H5FD_file_image_op_t operation, void *user)
-{
-    (void)bytes, (void)operation, (void)user;
-    return 0;
-}
-
-static void *same_user(void *user)
-{
-    return user;
-}
-
-static herr_t leave_user(void *user)
-{
-    (void)user;
-    return 0;
-}
-
-ls_status ls_h5_open_bytes(struct ls_h5 *h5, void *bytes, size_t length, const char *path)
-{
-    H5FD_file_image_callbacks_t callbacks = {image_take, image_copy, image_grow, image_leave,
-                                             same_user,  leave_user, bytes};
-    *h5 = (struct ls_h5){.file = -1, .path = path, .bytes = length};
-    ls_h5_quiet_begin(&h5->quiet);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (length > 0 && H5Pset_fapl_core(access, CORE_STEP_BYTES, false) >= 0 &&
-        H5Pset_file_image_callbacks(access, &callbacks) >= 0 &&
-        H5Pset_file_image(access, bytes, length) >= 0)
-        h5->file = H5Fopen(LS_H5_NO_FILE, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-    if (h5->file >= 0)
-        return LS_OK;
-    ls_h5_close(h5);
-    return ls_fail(LS_BAD_INPUT, "%s: not a whole HDF5 file", path);
-}
-
-void ls_h5_close(struct ls_h5 *h5)
-{
-    if (h5->file >= 0)
-        H5Fclose(h5->file);
-    if (h5->quiet.begun)
-        ls_h5_quiet_end(&h5->quiet);
-    ls_child_stop(&h5->child);
-    *h5 = (struct ls_h5){.file = -1};
 }
 
 /* -- ways and objects */
@@ -181,6 +74,19 @@ ls_status ls_h5_find(const struct ls_h5 *h5, const char *object, bool *found)
     return status;
 }
 
+static ls_status add_texts_of_child(const struct ls_h5 *h5, const struct ls_h5_ask *ask,
+                                    struct ls_texts *texts, bool *found)
+{
+    struct ls_h5_answer answer;
+    ls_status status = ls_h5_child_ask(h5, ask, &answer);
+    const char *text = answer.bytes;
+    for (size_t at = 0; status == LS_OK && at < answer.count; at += strlen(text + at) + 1)
+        status = ls_texts_add(texts, text + at);
+    *found = answer.found;
+    ls_release(answer.bytes);
+    return status;
+}
+
 struct listing {
     struct ls_texts *names;
     ls_status status;
@@ -197,7 +103,11 @@ static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, vo
 ls_status ls_h5_list(const struct ls_h5 *h5, const char *group, struct ls_texts *names)
 {
     struct listing listing = {names, LS_OK};
+    bool found;
     *names = (struct ls_texts){0};
+    if (h5->child.process)
+        return add_texts_of_child(h5, &(struct ls_h5_ask){.question = LS_H5_LIST, .object = group},
+                                  names, &found);
     hid_t open = H5Gopen2(h5->file, group, H5P_DEFAULT);
     if (open < 0)
         return bad(h5, group, "expected a group");
@@ -291,19 +201,6 @@ static ls_status add_strings(const struct ls_h5 *h5, const struct attribute *att
     if (variable)
         H5Dvlen_reclaim(attribute->type, attribute->space, H5P_DEFAULT, values);
     ls_release(values);
-    return status;
-}
-
-static ls_status add_texts_of_child(const struct ls_h5 *h5, const struct ls_h5_ask *ask,
-                                    struct ls_texts *texts, bool *found)
-{
-    struct ls_h5_answer answer;
-    ls_status status = ls_h5_child_ask(h5, ask, &answer);
-    const char *text = answer.bytes;
-    for (size_t at = 0; status == LS_OK && at < answer.count; at += strlen(text + at) + 1)
-        status = ls_texts_add(texts, text + at);
-    *found = answer.found;
-    ls_release(answer.bytes);
     return status;
 }
 

@@ -128,15 +128,18 @@ out:
 static ls_status read_json(const struct ls_archive *archive, const char *name,
                            struct ls_tree **tree)
 {
-    char *json = NULL;
+    char *json = NULL, *place = NULL;
     size_t length;
     *tree = NULL;
     LS_TRY(ls_archive_read(archive, name, &json, &length));
     if (!json)
         return LS_OK;
-    ls_status status = ls_tree_parse_json(tree, json, length, archive->path);
+    ls_status status = ls_format(&place, "%s: %s", archive->path, name);
+    if (status == LS_OK)
+        status = ls_tree_parse_json(tree, json, length, place);
+    ls_release(place);
     ls_release(json);
-    return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", name);
+    return status;
 }
 
 static ls_status read_config(const struct ls_archive *archive, struct ls_checkpoint *checkpoint)

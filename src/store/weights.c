@@ -44,7 +44,7 @@ ls_status ls_weights_read(struct ls_model *model, const char *path)
     if (ls_archive_is(path))
         return read_archive(model, path);
     LS_TRY(ls_digest_check(path, &sealed));
-    LS_TRY(ls_h5_open(&h5, path));
+    LS_TRY(sealed ? ls_h5_open_sealed(&h5, path) : ls_h5_open(&h5, path));
     ls_status status = read_h5(model, &h5);
     ls_h5_close(&h5);
     return status;
