@@ -84,5 +84,7 @@ ls_status ls_weights_read(struct ls_model *model, const char *path);
 
 /* "1.10.8": HDF5, for `lockstep version`. */
 const char *ls_checkpoint_library(void);
+/* "1.7.3": libzip. */
+const char *ls_archive_library(void);
 
 #endif

@@ -1,5 +1,6 @@
 #include <hdf5.h>
 #include <stdio.h>
+#include <zip.h>
 
 #include "data/hdf5.h"
 #include "store/checkpoint.h"
@@ -12,4 +13,9 @@ const char *ls_checkpoint_library(void)
     H5get_libversion(&major, &minor, &release);
     snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
     return text;
+}
+
+const char *ls_archive_library(void)
+{
+    return zip_libzip_version();
 }

@@ -96,6 +96,7 @@ ls_status ls_run_version(char **text)
     ls_text_append(&made, "oneDNN      %s, %s\n", identity.onednn_version, identity.onednn_isa);
     ls_text_append(&made, "SLEEF       %s\n", identity.sleef_version);
     ls_text_append(&made, "HDF5        %s\n", ls_checkpoint_library());
+    ls_text_append(&made, "libzip      %s\n", ls_archive_library());
     ls_text_append(&made, "MPI         %s\n", ls_comm_library());
     ls_text_append(&made, "probe       %016llx\n", (unsigned long long)identity.probe);
     return give(&made, text);
