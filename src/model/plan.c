@@ -41,11 +41,13 @@ static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options 
     const struct ls_edge *wanted = options->outputs ? options->outputs : plan->model->output;
     plan->outputs = options->outputs ? options->output_count : plan->model->outputs;
     LS_TRY(ls_allocate(&plan->output, plan->outputs, sizeof *plan->output));
+    LS_TRY(ls_allocate(&plan->output_grad, plan->outputs, sizeof *plan->output_grad));
     for (size_t i = 0; i < plan->outputs; i++) {
         const struct ls_graph_call *call = &plan->model->call[wanted[i].call];
         size_t last =
             call->masked && call->mask.call > wanted[i].call ? call->mask.call : wanted[i].call;
         plan->output[i] = wanted[i];
+        plan->output_grad[i] = LS_PLAN_NONE;
         if (last + 1 > plan->calls)
             plan->calls = last + 1;
     }
@@ -197,16 +199,22 @@ static bool is_output(const struct ls_plan *plan, struct ls_edge edge)
     return false;
 }
 
-/* The loss writes the gradients of the outputs. */
+/* The loss writes the gradients of the outputs; where several outputs are one tensor, theirs are
+ * added to the first one's. */
 static void place_output_gradients(struct ls_plan *plan, const bool *no_loss)
 {
+    int64_t now = (int64_t)plan->calls;
     for (size_t i = 0; i < plan->outputs; i++) {
         struct ls_edge edge = plan->output[i];
         const struct ls_shape *shape = &plan->model->call[edge.call].shapes.out[edge.output];
+        int *grad = &plan->call[edge.call].grad[edge.output];
+        bool first = *grad == LS_PLAN_NONE;
         if (no_loss && no_loss[i])
             continue;
-        plan->call[edge.call].grad[edge.output] = new_interval(
-            plan, tensor_floats(plan, shape), (int64_t)plan->calls, backward_time(plan, edge.call));
+        plan->output_grad[i] = new_interval(plan, tensor_floats(plan, shape), now,
+                                            first ? backward_time(plan, edge.call) : now);
+        if (first)
+            *grad = plan->output_grad[i];
     }
 }
 
@@ -432,6 +440,7 @@ void ls_plan_free(struct ls_plan *plan)
     ls_release(plan->call);
     ls_release(plan->interval);
     ls_release(plan->output);
+    ls_release(plan->output_grad);
     ls_release(plan->item);
     ls_release(plan->segment);
     ls_release(plan->point);

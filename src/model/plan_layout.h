@@ -54,6 +54,7 @@ struct ls_plan {
     size_t intervals, room;
     int work; /* interval of the scratch memory, or LS_PLAN_NONE */
     struct ls_edge *output;
+    int *output_grad; /* by output: where the loss writes its gradient; LS_PLAN_NONE: nowhere */
     size_t outputs;
     struct ls_plan_item *item;
     size_t items;

@@ -178,11 +178,26 @@ static void count_positions(struct ls_plan_run *run)
     }
 }
 
+/* Of outputs that are one tensor. */
+static void add_output_gradients(const struct ls_plan_run *run)
+{
+    const struct ls_plan *plan = run->plan;
+    for (size_t o = 0; o < plan->outputs; o++) {
+        struct ls_edge edge = plan->output[o];
+        const struct ls_shape *shape = &plan->model->call[edge.call].shapes.out[edge.output];
+        float *sum = place(run, plan->call[edge.call].grad[edge.output]);
+        const float *mine = ls_plan_output_grad(run, o);
+        if (mine && mine != sum)
+            ls_k->add(sum, sum, mine, (size_t)(ls_shape_count(shape) * run->rows));
+    }
+}
+
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
 {
     struct bound_call bound;
     if (item->action == LS_PLAN_LOSS) {
         run->plan->loss(run->user, run);
+        add_output_gradients(run);
         return;
     }
     if (item->action == LS_PLAN_COUNT) {
@@ -234,8 +249,7 @@ double ls_plan_output_valid(const struct ls_plan_run *run, size_t output)
 
 float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output)
 {
-    struct ls_edge edge = run->plan->output[output];
-    return place(run, run->plan->call[edge.call].grad[edge.output]);
+    return place(run, run->plan->output_grad[output]);
 }
 
 const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run)

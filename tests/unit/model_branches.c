@@ -212,6 +212,12 @@ static void test_outputs_that_others_read(void **state)
                      "    - Dense: {units: 2, name: b}\n"
                      "  outputs: {p: a, q: b, r: f, s: x}\n",
                 NULL);
+    const char *yaml = HEAD "    - Dense: {units: 3, activation: tanh, name: a}\n"
+                            "    - Dense: {units: 2, name: b}\n"
+                            "  outputs: {p: b, q: a, r: b, s: b}\n";
+    check_graph(yaml, NULL);
+    check_graph(yaml, (const bool[]){true, false, false, false});
+    check_graph(yaml, (const bool[]){false, false, true, false});
 }
 
 /* What leads to outputs without a loss alone gets no gradient: it is zero, not what was there. */
