@@ -9,8 +9,18 @@ ACTIVATIONS = ["linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "
 ACTIVATIONS += ["exponential", "sigmoid", "hard_sigmoid", "tanh", "softmax", "log_softmax", "mish"]
 INITIALIZERS = ["glorot_uniform", "glorot_normal", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
 INITIALIZERS += ["orthogonal", "random_normal", "random_uniform", "truncated_normal"]
-MERGES = [layers.Add, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum]
+SUMS = [layers.Add, layers.Average, layers.Subtract]
+MERGES = SUMS + [layers.Multiply, layers.Maximum, layers.Minimum]
 SIZE_MAX = 48  # elements of a sample
+
+
+def unique(names):
+    """Names that are there already get a number, as Keras does it with layers."""
+    made = []
+    for name in names:
+        numbers = (f"_{n}" for n in range(1, len(names)))
+        made.append(name if name not in made else next(name + n for n in numbers if name + n not in made))
+    return made
 
 
 class Tensor:
@@ -36,6 +46,8 @@ class Maker:
         self.shared = []  # [layer, input shape]: what can be called again
         self.masks = False
         self.drops = False  # training is random
+        self.extra = 0  # outputs beside those with heads
+        self.keys = []  # of the last dictionary of tensors
 
     # -- choices
 
@@ -232,7 +244,8 @@ class Maker:
         with_it = [t]
         for _ in range(self.some(1, 2)):
             with_it.append(self.pick(others) if others and self.chance(0.7) else self.like(t))
-        kind = self.pick(MERGES + [layers.Subtract])
+        # The others leave masked elements out, which the program refuses to do.
+        kind = self.pick(SUMS if any(o.masked for o in with_it) else MERGES)
         if kind is layers.Subtract:
             with_it = with_it[:2]
         elif self.chance(0.15) and len(t.shape) > 1 and not t.masked:  # one feature stands for all
@@ -369,7 +382,8 @@ class Maker:
 
     def functional(self, heads):
         starts = [Tensor(keras.Input(self.input_shape(), name=self.name("in"))) for _ in range(self.pick([1, 1, 2, 3]))]
-        free = self.grow(list(starts), self.pick([self.some(2, 9), self.some(8, 25)]), 0)
+        all_of_them = list(starts)
+        free = self.grow(all_of_them, self.pick([self.some(2, 9), self.some(8, 25)]), 0)
         for t in starts:
             if not t.used and t not in free:
                 free.append(t)
@@ -381,6 +395,9 @@ class Maker:
             for layer in head(end.shape, masked=end.masked):
                 end = self.apply(layer, end)
             ends.append(end.tensor)
+        if self.chance(0.15):  # outputs that others read, inputs, and the same output twice
+            self.extra = self.some(1, 2)
+            ends += self.random.sample([t.tensor for t in all_of_them] + ends, self.extra)
         return keras.Model(self.structure([t.tensor for t in starts]), self.structure(ends), name=self.name("model"))
 
     def structure(self, tensors):
@@ -391,4 +408,5 @@ class Maker:
         if form < 0.8:
             return list(tensors)
         other = self.chance(0.3)  # keys that are no layers' names
-        return {t._keras_history.operation.name + ("_key" if other else ""): t for t in tensors}
+        self.keys = unique([t._keras_history.operation.name + ("_key" if other else "") for t in tensors])
+        return dict(zip(self.keys, tensors))

@@ -2,15 +2,16 @@
 
 import keras
 import numpy as np
+from graphs import unique
 from keras import layers
 
 
 class Output:
     """One output: the layers at its end, its loss and its metrics, and targets for it."""
 
-    def __init__(self, maker):
+    def __init__(self, maker, kind=None):
         self.maker = maker
-        self.kind = maker.pick(["regression", "regression", "binary", "categorical", "sparse"])
+        self.kind = kind or maker.pick(["regression", "regression", "binary", "categorical", "sparse"])
         self.logits = maker.chance(0.5)
         self.classes = maker.some(2, 5)
         self.layers = []
@@ -95,7 +96,7 @@ def names_of(structure, names):
 
 def by_output(maker, names, values, only_names=False):
     """Values by output as a list or by name."""
-    return dict(zip(names, values)) if only_names or maker.chance(0.5) else list(values)
+    return dict(zip(names, values)) if only_names or (maker.chance(0.5) and names) else list(values)
 
 
 def compile_arguments(maker, model, outputs):
@@ -109,6 +110,8 @@ def compile_arguments(maker, model, outputs):
         arguments["weighted_metrics"] = outputs[0].metrics() or None if maker.chance(0.2) else None
         return arguments
     only_names = isinstance(structure, dict)
+    if len(set(model.output_names)) < len(outputs) and not only_names:
+        names = []  # Keras does not tell them apart
     losses = [o.loss() for o in outputs]
     if len(outputs) > 1 and maker.chance(0.1):  # an output that nothing trains
         losses[maker.some(0, len(losses) - 1)] = None
@@ -135,7 +138,7 @@ def output_names(model):
     structure = getattr(model, "_outputs_struct", None)
     if isinstance(structure, dict):
         return sorted(structure)
-    return [t._keras_history.operation.name for t in model.outputs]
+    return unique([t._keras_history.operation.name for t in model.outputs])
 
 
 def input_names(model):
