@@ -110,8 +110,8 @@ def compile_arguments(maker, model, outputs):
         arguments["weighted_metrics"] = outputs[0].metrics() or None if maker.chance(0.2) else None
         return arguments
     only_names = isinstance(structure, dict)
-    if len(set(model.output_names)) < len(outputs) and not only_names:
-        names = []  # Keras does not tell them apart
+    if not has_own_names(model):
+        names = []
     losses = [o.loss() for o in outputs]
     if len(outputs) > 1 and maker.chance(0.1):  # an output that nothing trains
         losses[maker.some(0, len(losses) - 1)] = None
@@ -139,6 +139,12 @@ def output_names(model):
     if isinstance(structure, dict):
         return sorted(structure)
     return unique([t._keras_history.operation.name for t in model.outputs])
+
+
+def has_own_names(model):
+    """Whether Keras has a name for each output: of two calls of a layer it has not."""
+    layers_of = [t._keras_history.operation.name for t in model.outputs]
+    return isinstance(getattr(model, "_outputs_struct", None), dict) or len(set(layers_of)) == len(layers_of)
 
 
 def input_names(model):

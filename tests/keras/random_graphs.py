@@ -45,6 +45,8 @@ def check(number, given):
         crossing = Crossing((given.seed, number), Program(os.path.abspath(given.program), directory))
         what = crossing.what
         problems = crossing.run()
+        if crossing.rounding:
+            what += f", rounding errors of {crossing.rounding:.0e} (Keras' own {crossing.error:.0e})"
     except (Differs, Refused) as problem:
         problems = [str(problem)]
     except Exception:  # of Keras, or of these scripts: the model counts as failed, the others go on
