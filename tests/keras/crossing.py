@@ -14,6 +14,7 @@ from program import Refused
 PREDICTION, WEIGHT = 1e-5, 1e-4  # relative to max(1, |x|)
 STEPS = 5
 LARGEST = 1e3  # models with larger numbers are of no use: their rounding errors are as large
+ROUNDING = 1e-2  # the most that rounding errors can be made responsible for
 
 
 class Differs(Exception):
@@ -95,8 +96,9 @@ class Crossing:
         losses = losses.values() if isinstance(losses, dict) else losses if isinstance(losses, list) else [losses]
         losses = [loss if isinstance(loss, str) else getattr(loss, "name", "none") for loss in losses]
         optimizer = type(self.model.optimizer).__name__
-        notes = [n for n, said in [("masks", self.maker.masks), ("weights", self.weights), ("dropout", self.maker.drops)] if said]
-        kind += f" ({', '.join(notes)})" if notes else ""
+        notes = {"masks": self.maker.masks, "weights": self.weights, "dropout": self.maker.drops}
+        notes = ", ".join(name for name, said in notes.items() if said)
+        kind += f" ({notes})" if notes else ""
         return f"{kind}, {len(self.model.layers)} layers, {optimizer}, {'; '.join(losses)}, {self.samples} samples"
 
     def x(self):
@@ -133,22 +135,24 @@ class Crossing:
         return reports
 
     def is_tame(self):
-        """Whether Keras can train it, and its numbers stay small."""
+        """Whether Keras can train it, its weights move, and its numbers stay small."""
         model = keras.models.clone_model(self.model)
         model.set_weights(self.start)
-        model.compile(**{**self.arguments, "optimizer": "sgd", "metrics": None, "weighted_metrics": None}, run_eagerly=True)
+        compile_with = {**self.arguments, "optimizer": "sgd", "metrics": None, "weighted_metrics": None}
+        model.compile(**compile_with, run_eagerly=True)
         try:
             numbers = self.predict(model) + [r["loss"] for r in self.train(model, STEPS)] + model.get_weights()
         except tf.errors.InvalidArgumentError:  # a weight a sample, where Keras wants one a position
             return False
-        return all(np.all(np.isfinite(n)) and np.all(np.abs(n) < LARGEST) for n in numbers)
+        moved = max([distance(a, b) for a, b in zip(model.get_weights(), self.start)], default=0)
+        return 1e-4 < moved and all(np.all(np.isfinite(n)) and np.all(np.abs(n) < LARGEST) for n in numbers)
 
     # -- comparing
 
     def expect(self, what, found, expected, tolerance):
         d = distance(found, expected)
         if d > tolerance and tolerance == WEIGHT:  # where rounding errors grow, they grow in Keras too
-            tolerance = max(tolerance, 10 * self.own_error())
+            tolerance = max(tolerance, min(10 * self.own_error(), ROUNDING))
             if d <= tolerance:
                 self.rounding = max(self.rounding, d)
         if d > tolerance:

@@ -397,7 +397,9 @@ class Maker:
             ends.append(end.tensor)
         if self.chance(0.15):  # outputs that others read, inputs, and the same output twice
             self.extra = self.some(1, 2)
-            ends += self.random.sample([t.tensor for t in all_of_them] + ends, self.extra)
+            # An input of several has a column of its name, where the target would be.
+            from_here = all_of_them[len(starts) :] if len(starts) > 1 else all_of_them
+            ends += self.random.sample([t.tensor for t in from_here] + ends, self.extra)
         return keras.Model(self.structure([t.tensor for t in starts]), self.structure(ends), name=self.name("model"))
 
     def structure(self, tensors):

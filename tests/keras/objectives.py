@@ -90,10 +90,6 @@ def optimizer(maker):
     return maker.pick(choices)()
 
 
-def names_of(structure, names):
-    return list(structure) if isinstance(structure, dict) else names
-
-
 def by_output(maker, names, values, only_names=False):
     """Values by output as a list or by name."""
     return dict(zip(names, values)) if only_names or (maker.chance(0.5) and names) else list(values)
@@ -123,6 +119,8 @@ def compile_arguments(maker, model, outputs):
         arguments["loss_weights"] = dict(zip(names, weights)) if isinstance(arguments["loss"], dict) else weights
     if maker.chance(0.6):
         arguments["metrics"] = by_output(maker, names, [o.metrics() for o in outputs], only_names)
+    if maker.chance(0.2):
+        arguments["weighted_metrics"] = by_output(maker, names, [o.metrics() for o in outputs], only_names)
     return arguments
 
 
