@@ -22,12 +22,35 @@ static ls_status open_directory(struct ls_checkpoint *checkpoint, const char *pa
     return found ? LS_OK : ls_fail(LS_NO_INPUT, "%s: no checkpoint in this directory", path);
 }
 
+/* A file that is being opened. */
+struct opening {
+    const char *path;
+    size_t depth; /* how many run files name it, one the other */
+    bool *given;
+};
+
+/* Run files may name run files; one that names itself has no end. */
+enum { DEPTH_MAX = 8 };
+
+static ls_status open_any(struct ls_checkpoint *checkpoint, const struct opening *opening);
+
+static ls_status open_inner(struct ls_checkpoint *checkpoint, const struct opening *outer,
+                            const char *path)
+{
+    bool given;
+    const struct opening inner = {path, outer->depth + 1, &given};
+    if (inner.depth > DEPTH_MAX)
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: %d run files that name each other as models: does one name itself?",
+                       outer->path, DEPTH_MAX);
+    return open_any(checkpoint, &inner);
+}
+
 /* A model that is a part of another, for ls_model_parse. */
 static ls_status open_nested(void *user, const char *path, struct ls_model **model)
 {
     struct ls_checkpoint checkpoint;
-    (void)user;
-    LS_TRY(ls_model_open(&checkpoint, path));
+    LS_TRY(open_inner(&checkpoint, user, path));
     *model = checkpoint.model;
     checkpoint.model = NULL;
     ls_checkpoint_release(&checkpoint);
@@ -42,9 +65,10 @@ static ls_status initialize(struct ls_model *model, const struct ls_config *conf
 }
 
 /* `model: FILE`: what the run file says beside it comes in the place of what the file has. */
-static ls_status open_named(struct ls_checkpoint *checkpoint, const struct ls_config *config)
+static ls_status open_named(struct ls_checkpoint *checkpoint, const struct ls_config *config,
+                            const struct opening *opening)
 {
-    LS_TRY(ls_model_open(checkpoint, config->model->text));
+    LS_TRY(open_inner(checkpoint, opening, config->model->text));
     if (config->weights)
         LS_TRY(ls_weights_read(checkpoint->model, config->weights));
     if (config->weights || config->compile)
@@ -57,11 +81,13 @@ static ls_status open_named(struct ls_checkpoint *checkpoint, const struct ls_co
     return ls_tree_copy(&checkpoint->model->compile, config->compile);
 }
 
-static ls_status open_described(struct ls_checkpoint *checkpoint, struct ls_config *config)
+static ls_status open_described(struct ls_checkpoint *checkpoint, struct ls_config *config,
+                                const struct opening *opening)
 {
+    const struct ls_model_files files = {open_nested, (void *)opening};
     struct ls_model *model = NULL;
     ls_status status;
-    LS_TRY_OUT(ls_model_parse(&model, config->model, &(struct ls_model_files){open_nested, NULL}));
+    LS_TRY_OUT(ls_model_parse(&model, config->model, &files));
     LS_TRY_OUT(initialize(model, config));
     if (config->compile)
         LS_TRY_OUT(ls_tree_copy(&model->compile, config->compile));
@@ -75,18 +101,19 @@ out:
 }
 
 /* *given: the weights are those of `weights`, or set by hand, all of them. */
-static ls_status open_run_file(struct ls_checkpoint *checkpoint, const char *path, bool *given)
+static ls_status open_run_file(struct ls_checkpoint *checkpoint, const struct opening *opening)
 {
     struct ls_comm *alone = NULL;
     struct ls_config config = {0};
     ls_status status = ls_comm_create_alone(&alone);
     if (status == LS_OK)
-        status = ls_config_read(&config, alone, path, &(struct ls_config_changes){0});
+        status = ls_config_read(&config, alone, opening->path, &(struct ls_config_changes){0});
     if (status == LS_OK)
-        status = config.model->type == LS_TREE_SCALAR ? open_named(checkpoint, &config)
-                                                      : open_described(checkpoint, &config);
+        status = config.model->type == LS_TREE_SCALAR
+                     ? open_named(checkpoint, &config, opening)
+                     : open_described(checkpoint, &config, opening);
     if (status == LS_OK)
-        *given = config.weights || ls_model_is_given(checkpoint->model);
+        *opening->given = config.weights || ls_model_is_given(checkpoint->model);
     ls_config_release(&config);
     ls_comm_free(alone);
     return status;
@@ -108,14 +135,15 @@ static ls_status open_json(struct ls_checkpoint *checkpoint, const char *path)
     return status;
 }
 
-static ls_status open_any(struct ls_checkpoint *checkpoint, const char *path, bool *given)
+static ls_status open_any(struct ls_checkpoint *checkpoint, const struct opening *opening)
 {
+    const char *path = opening->path;
     memset(checkpoint, 0, sizeof *checkpoint);
-    *given = true;
+    *opening->given = true;
     if (ls_path_is_directory(path))
         return open_directory(checkpoint, path);
     if (is_run_file(path))
-        return open_run_file(checkpoint, path, given);
+        return open_run_file(checkpoint, opening);
     if (ls_ends_with(path, ".json"))
         return open_json(checkpoint, path);
     return ls_checkpoint_read(checkpoint, path);
@@ -124,7 +152,7 @@ static ls_status open_any(struct ls_checkpoint *checkpoint, const char *path, bo
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path)
 {
     bool given;
-    return open_any(checkpoint, path, &given);
+    return open_any(checkpoint, &(struct opening){path, 0, &given});
 }
 
 /* -- on all ranks */
@@ -196,7 +224,7 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path,
                             enum ls_open_purpose purpose, char **json)
 {
     bool given;
-    LS_TRY(open_any(checkpoint, path, &given));
+    LS_TRY(open_any(checkpoint, &(struct opening){path, 0, &given}));
     /* It would give the initial weights of its seed: numbers that look like a bad model's. */
     if (!given)
         return ls_fail(LS_BAD_INPUT,

@@ -135,6 +135,33 @@ static void refuse_start(const char *yaml, ls_status status, const char *wanted)
         fail_msg("left a directory behind: %s", wanted);
 }
 
+/* Run files that name run files as models, and in the end themselves. */
+static void test_models_of_themselves(void **state)
+{
+    (void)state;
+    static const char rest[] = "compile: {loss: mse}\ndata: {train: data.h5:train}\n";
+    char wanted[512], text[256];
+    snprintf(wanted, sizeof wanted,
+             "%s/run.yaml: 8 run files that name each other as models: does one name itself?",
+             test_directory);
+    snprintf(text, sizeof text, "model: run.yaml\n%s", rest);
+    refuse_start(text, LS_BAD_INPUT, wanted);
+    snprintf(text, sizeof text, "model: run.yaml\n%s", rest);
+    write_text("other.yaml", text);
+    snprintf(text, sizeof text, "model: other.yaml\n%s", rest);
+    write_text("run.yaml", text);
+    expect_status(train_in("run", true, NULL), LS_BAD_INPUT);
+    assert_non_null(strstr(ls_message(), "8 run files that name each other as models"));
+    snprintf(text, sizeof text,
+             "model:\n  inputs: {a: {shape: [4]}}\n  layers:\n"
+             "    - Model: {file: run.yaml}\n      from: a\n%s",
+             rest);
+    write_text("run.yaml", text);
+    expect_status(train_in("run", true, NULL), LS_BAD_INPUT);
+    assert_non_null(strstr(ls_message(), "8 run files that name each other as models"));
+    assert_false(there("run"));
+}
+
 /* Whatever is wrong is found before anything is written. */
 static void test_failed_starts(void **state)
 {
@@ -227,7 +254,8 @@ int main(void)
         trained_test(test_directory_with_a_run), trained_test(test_directory_in_use),
         trained_test(test_another_run),          trained_test(test_accepted),
         trained_test(test_other_data),           trained_test(test_failed_starts),
-        trained_test(test_nan_is_never_saved),   trained_test(test_weights_that_diverge),
+        trained_test(test_models_of_themselves), trained_test(test_nan_is_never_saved),
+        trained_test(test_weights_that_diverge),
     };
     return cmocka_run_group_tests_name("refused runs", tests, start_alone, end_alone);
 }
