@@ -26,6 +26,8 @@ static const char *const drawn_layers[][2] = {
 };
 enum { DRAWN = sizeof drawn_layers / sizeof *drawn_layers };
 
+enum { LAYERS_MAX = 12 };
+
 static struct ls_model *random_model(uint32_t n)
 {
     const char *layers[2 * LAYERS_MAX + 2] = {"Input", "shape: [4, 2]"};
@@ -42,11 +44,11 @@ static void check_forward(const struct ls_model *model, const float *input, int6
 {
     struct naive n = {.model = model, .rows = rows, .samples = samples};
     struct planned p;
-    naive_forward(&n, input);
+    naive_forward(&n, (const float *const *)&input);
     plan_create(&p, model, rows, &(struct ls_plan_options){0});
     plan_execute(&p, input, rows);
     size_t last = model->calls - 1;
-    compare("output", ls_plan_output(p.run, 0), n.value[last], tensor_size(model, last, rows));
+    compare("output", ls_plan_output(p.run, 0), n.value[last][0], tensor_size(model, last, rows));
     if (p.run->penalty != n.penalty)
         fail_msg("penalty %.17g, one by one %.17g", p.run->penalty, n.penalty);
     plan_release(&p);
@@ -58,17 +60,17 @@ static void check_training(const struct ls_model *model, const float *input, int
                            bool defer)
 {
     struct naive n = {
-        .model = model, .rows = rows, .samples = samples, .training = true, .defer = defer};
+        .model = model, .rows = rows, .samples = samples, .training = true, .defer = &defer};
     struct planned p;
     size_t last = model->calls - 1, size = tensor_size(model, last, rows);
     float *wanted = numbers(size, 600);
-    naive_forward(&n, input);
-    naive_backward(&n, wanted, GLOBAL_ROWS);
+    naive_forward(&n, (const float *const *)&input);
+    naive_backward(&n, (const float *const *)&wanted, GLOBAL_ROWS);
     plan_create(&p, model, rows + 3, &(struct ls_plan_options){.training = true, .defer = &defer});
     p.wanted_grad = wanted;
     for (int pass = 0; pass < 2; pass++) { /* a run is as good as new */
         plan_execute(&p, input, rows);
-        compare("output", p.out, n.value[last], size);
+        compare("output", p.out, n.value[last][0], size);
         if (p.run->penalty != n.penalty)
             fail_msg("penalty %.17g, one by one %.17g", p.run->penalty, n.penalty);
         compare_gradients(model, p.gradient, n.gradient);
@@ -120,8 +122,8 @@ static void test_predict(void **state)
         compare("input", input, kept, 8 * (size_t)rows); /* stays the caller's */
         for (int64_t row = 0; row < rows; row += first) {
             struct naive n = {.model = model, .rows = rows - row < first ? rows - row : first};
-            naive_forward(&n, input + 8 * row);
-            compare("prediction", out + out_size * (size_t)row, n.value[model->calls - 1],
+            naive_forward(&n, (const float *const[]){input + 8 * row});
+            compare("prediction", out + out_size * (size_t)row, n.value[model->calls - 1][0],
                     out_size * (size_t)n.rows);
             naive_free(&n);
         }
@@ -139,7 +141,7 @@ static void test_other_outputs(void **state)
     struct ls_model *model = model_of(mixed);
     float *input = numbers(8 * 5, 402);
     struct naive n = {.model = model, .rows = 5};
-    naive_forward(&n, input);
+    naive_forward(&n, (const float *const *)&input);
     for (size_t c = 0; c < model->calls; c++) {
         const struct ls_edge edges[] = {{c, 0}, {model->calls - 1, 0}};
         struct planned p;
@@ -147,7 +149,7 @@ static void test_other_outputs(void **state)
         plan_execute(&p, input, 5);
         /* The input's own memory is scribbled on by those that work in place behind it, but here
          * nothing is behind it. */
-        compare("alone", ls_plan_output(p.run, 0), n.value[c], tensor_size(model, c, 5));
+        compare("alone", ls_plan_output(p.run, 0), n.value[c][0], tensor_size(model, c, 5));
         plan_release(&p);
     }
     for (size_t c = 1; c + 1 < model->calls; c++) {
@@ -155,8 +157,9 @@ static void test_other_outputs(void **state)
         struct planned p;
         plan_create(&p, model, 5, &(struct ls_plan_options){.outputs = edges, .output_count = 2});
         plan_execute(&p, input, 5);
-        compare("beside the last", ls_plan_output(p.run, 0), n.value[c], tensor_size(model, c, 5));
-        compare("last", ls_plan_output(p.run, 1), n.value[model->calls - 1],
+        compare("beside the last", ls_plan_output(p.run, 0), n.value[c][0],
+                tensor_size(model, c, 5));
+        compare("last", ls_plan_output(p.run, 1), n.value[model->calls - 1][0],
                 tensor_size(model, model->calls - 1, 5));
         plan_release(&p);
     }
