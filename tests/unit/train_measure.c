@@ -22,6 +22,7 @@ struct fake {
     struct ls_model model;
     struct ls_plan_call call;
     struct ls_edge output;
+    int output_grad;
     struct ls_plan plan;
     struct ls_plan_run run;
     float value[FLOATS], grad[FLOATS], *input[2];
@@ -33,9 +34,12 @@ static void fake_create(struct fake *fake)
     memcpy(fake->value, predicted, sizeof predicted);
     fake->model.inputs = 2;
     fake->call.value[0] = 0;
-    fake->call.grad[0] = 1;
-    fake->plan = (struct ls_plan){
-        .model = &fake->model, .call = &fake->call, .output = &fake->output, .outputs = 1};
+    fake->output_grad = 1;
+    fake->plan = (struct ls_plan){.model = &fake->model,
+                                  .call = &fake->call,
+                                  .output = &fake->output,
+                                  .output_grad = &fake->output_grad,
+                                  .outputs = 1};
     fake->input[0] = fake->value;
     fake->input[1] = fake->grad;
     fake->run = (struct ls_plan_run){.plan = &fake->plan, .input = fake->input, .rows = ROWS};
