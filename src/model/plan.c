@@ -8,7 +8,7 @@
 #include "model/plan_layout.h"
 #include "model/size.h"
 
-static const struct ls_layer *layer_of(const struct ls_plan *plan, size_t call)
+const struct ls_layer *ls_plan_layer(const struct ls_plan *plan, size_t call)
 {
     return plan->model->layer[plan->model->call[call].layer];
 }
@@ -20,7 +20,7 @@ bool ls_plan_trains(const struct ls_plan *plan, size_t call)
 
 unsigned ls_plan_flags(const struct ls_plan *plan, size_t call)
 {
-    const struct ls_layer *layer = layer_of(plan, call);
+    const struct ls_layer *layer = ls_plan_layer(plan, call);
     unsigned flags = ls_layer_flags(layer);
     if ((flags & LS_LAYER_TRAINING) && !ls_plan_trains(plan, call))
         flags |= LS_LAYER_VIEW;
@@ -29,7 +29,7 @@ unsigned ls_plan_flags(const struct ls_plan *plan, size_t call)
     return flags;
 }
 
-static int64_t backward_time(const struct ls_plan *plan, size_t call)
+int64_t ls_plan_backward_time(const struct ls_plan *plan, size_t call)
 {
     return 2 * (int64_t)plan->calls - (int64_t)call;
 }
@@ -43,14 +43,10 @@ static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options 
     LS_TRY(ls_allocate(&plan->output, plan->outputs, sizeof *plan->output));
     LS_TRY(ls_allocate(&plan->output_grad, plan->outputs, sizeof *plan->output_grad));
     for (size_t i = 0; i < plan->outputs; i++) {
-        const struct ls_graph_call *call = &plan->model->call[wanted[i].call];
-        size_t last =
-            call->masked && call->mask.call > wanted[i].call ? call->mask.call : wanted[i].call;
         plan->output[i] = wanted[i];
         plan->output_grad[i] = LS_PLAN_NONE;
-        if (last + 1 > plan->calls)
-            plan->calls = last + 1;
     }
+    plan->calls = plan->model->calls;
     LS_TRY(ls_allocate(&plan->call, plan->calls, sizeof *plan->call));
     for (size_t i = 0; i < plan->outputs; i++)
         if (options->defer && options->defer[i])
@@ -58,12 +54,29 @@ static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options 
     return LS_OK;
 }
 
-static bool has_trainable(const struct ls_layer *layer)
+bool ls_layer_has_trainable(const struct ls_layer *layer)
 {
     for (size_t v = 0; v < layer->variables; v++)
         if (layer->trainable && layer->variable[v].trainable)
             return true;
     return false;
+}
+
+/* What leads to an output or to its mask, and, where the outputs are the model's, to a penalty. */
+static void find_needed(struct ls_plan *plan, bool penalties)
+{
+    for (size_t o = 0; o < plan->outputs; o++) {
+        const struct ls_graph_call *call = &plan->model->call[plan->output[o].call];
+        plan->call[plan->output[o].call].needed = true;
+        if (call->masked)
+            plan->call[call->mask.call].needed = true;
+    }
+    for (size_t c = plan->calls; c-- > 0;) {
+        const struct ls_graph_call *call = &plan->model->call[c];
+        plan->call[c].needed |= penalties && ls_plan_layer(plan, c)->activity_regularizer;
+        for (size_t i = 0; plan->call[c].needed && i < call->shapes.inputs; i++)
+            plan->call[call->in[i].call].needed = true;
+    }
 }
 
 static void mark_calls(struct ls_plan *plan)
@@ -73,36 +86,32 @@ static void mark_calls(struct ls_plan *plan)
         struct ls_plan_call *mine = &plan->call[c];
         mine->stream = (uint32_t)c;
         mine->view = ls_plan_flags(plan, c) & LS_LAYER_VIEW;
-        mine->wants_grad = plan->training && has_trainable(layer_of(plan, c));
+        mine->wants_grad = plan->training && ls_layer_has_trainable(ls_plan_layer(plan, c));
         for (size_t i = 0; i < call->shapes.inputs; i++)
             mine->wants_grad |= plan->call[call->in[i].call].wants_grad;
+        mine->wants_grad &= mine->needed;
     }
 }
 
 /* -- values */
 
-static int new_interval(struct ls_plan *plan, size_t floats, int64_t from, int64_t to)
+int ls_plan_add_interval(struct ls_plan *plan, size_t floats, int64_t from, int64_t to)
 {
     plan->interval[plan->intervals] = (struct ls_interval){floats, 0, from, to};
     return (int)plan->intervals++;
 }
 
-static size_t tensor_floats(const struct ls_plan *plan, const struct ls_shape *shape)
+size_t ls_plan_tensor_floats(const struct ls_plan *plan, const struct ls_shape *shape)
 {
     return (size_t)ls_shape_count(shape) * (size_t)plan->rows;
 }
 
-static bool same_edge(struct ls_edge a, struct ls_edge b)
-{
-    return a.call == b.call && a.output == b.output;
-}
-
-static size_t readers(const struct ls_plan *plan, struct ls_edge edge)
+size_t ls_plan_readers(const struct ls_plan *plan, struct ls_edge edge)
 {
     size_t count = 0;
     for (size_t c = edge.call + 1; c < plan->calls; c++)
-        for (size_t i = 0; i < plan->model->call[c].shapes.inputs; i++)
-            count += same_edge(plan->model->call[c].in[i], edge);
+        for (size_t i = 0; plan->call[c].needed && i < plan->model->call[c].shapes.inputs; i++)
+            count += ls_edge_equal(plan->model->call[c].in[i], edge);
     return count;
 }
 
@@ -111,7 +120,8 @@ static bool is_kept(const struct ls_plan *plan, struct ls_edge edge)
 {
     for (size_t i = 0; i < plan->outputs; i++) {
         const struct ls_graph_call *call = &plan->model->call[plan->output[i].call];
-        if (same_edge(plan->output[i], edge) || (call->masked && same_edge(call->mask, edge)))
+        if (ls_edge_equal(plan->output[i], edge) ||
+            (call->masked && ls_edge_equal(call->mask, edge)))
             return true;
     }
     return false;
@@ -123,23 +133,24 @@ static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, siz
 {
     int64_t until = -1;
     if (plan->call[edge.call].wants_grad && (ls_plan_flags(plan, edge.call) & LS_LAYER_READS_OUT))
-        until = backward_time(plan, edge.call);
+        until = ls_plan_backward_time(plan, edge.call);
     if (is_kept(plan, edge))
         until = until < (int64_t)plan->calls ? (int64_t)plan->calls : until;
     for (size_t c = edge.call + 1; c < plan->calls; c++)
-        for (size_t i = 0; i < plan->model->call[c].shapes.inputs; i++) {
-            if (!same_edge(plan->model->call[c].in[i], edge))
+        for (size_t i = 0; plan->call[c].needed && i < plan->model->call[c].shapes.inputs; i++) {
+            if (!ls_edge_equal(plan->model->call[c].in[i], edge))
                 continue;
             if (c != except && until < (int64_t)c)
                 until = (int64_t)c;
             if (plan->call[c].wants_grad && !plan->call[c].view &&
-                (ls_plan_flags(plan, c) & LS_LAYER_READS_IN) && until < backward_time(plan, c))
-                until = backward_time(plan, c);
+                (ls_plan_flags(plan, c) & LS_LAYER_READS_IN) &&
+                until < ls_plan_backward_time(plan, c))
+                until = ls_plan_backward_time(plan, c);
         }
     return until;
 }
 
-static void extend(struct ls_plan *plan, int interval, int64_t to)
+void ls_plan_extend(struct ls_plan *plan, int interval, int64_t to)
 {
     if (plan->interval[interval].to < to)
         plan->interval[interval].to = to;
@@ -157,18 +168,19 @@ static void place_value(struct ls_plan *plan, size_t c, bool *shared)
         bool in_place = (ls_plan_flags(plan, c) & LS_LAYER_IN_PLACE) && !shared[source] &&
                         others < (int64_t)c && plan->interval[source].to <= (int64_t)c;
         if (mine->view || in_place) {
-            shared[source] |= readers(plan, call->in[0]) > 1;
+            shared[source] |= ls_plan_readers(plan, call->in[0]) > 1;
             mine->value[0] = source;
-            extend(plan, source, others);
-            extend(plan, source, wanted_until(plan, (struct ls_edge){c, 0}, SIZE_MAX));
-            extend(plan, source, (int64_t)c);
+            ls_plan_extend(plan, source, others);
+            ls_plan_extend(plan, source, wanted_until(plan, (struct ls_edge){c, 0}, SIZE_MAX));
+            ls_plan_extend(plan, source, (int64_t)c);
             return;
         }
     }
     for (size_t o = 0; o < call->shapes.outputs; o++) {
         int64_t until = wanted_until(plan, (struct ls_edge){c, o}, SIZE_MAX);
-        mine->value[o] = new_interval(plan, tensor_floats(plan, &call->shapes.out[o]), (int64_t)c,
-                                      until < (int64_t)c ? (int64_t)c : until);
+        mine->value[o] =
+            ls_plan_add_interval(plan, ls_plan_tensor_floats(plan, &call->shapes.out[o]),
+                                 (int64_t)c, until < (int64_t)c ? (int64_t)c : until);
     }
 }
 
@@ -177,142 +189,15 @@ static ls_status place_values(struct ls_plan *plan)
     bool *shared = NULL;
     LS_TRY(ls_allocate(&shared, plan->room, sizeof *shared));
     for (size_t i = 0; i < plan->model->inputs; i++) {
-        int input = new_interval(plan, 0, 0, 0);
+        int input = ls_plan_add_interval(plan, 0, 0, 0);
         struct ls_edge edge = plan->model->input[i];
         if (edge.call < plan->calls)
             plan->call[edge.call].value[edge.output] = input;
     }
     for (size_t c = 0; c < plan->calls; c++)
-        if (!(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
+        if (plan->call[c].needed && !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
             place_value(plan, c, shared);
     ls_release(shared);
-    return LS_OK;
-}
-
-/* -- gradients */
-
-static bool is_output(const struct ls_plan *plan, struct ls_edge edge)
-{
-    for (size_t o = 0; o < plan->outputs; o++)
-        if (same_edge(plan->output[o], edge))
-            return true;
-    return false;
-}
-
-/* The loss writes the gradients of the outputs; where several outputs are one tensor, theirs are
- * added to the first one's. */
-static void place_output_gradients(struct ls_plan *plan, const bool *no_loss)
-{
-    int64_t now = (int64_t)plan->calls;
-    for (size_t i = 0; i < plan->outputs; i++) {
-        struct ls_edge edge = plan->output[i];
-        const struct ls_shape *shape = &plan->model->call[edge.call].shapes.out[edge.output];
-        int *grad = &plan->call[edge.call].grad[edge.output];
-        bool first = *grad == LS_PLAN_NONE;
-        if (no_loss && no_loss[i])
-            continue;
-        plan->output_grad[i] = new_interval(plan, tensor_floats(plan, shape), now,
-                                            first ? backward_time(plan, edge.call) : now);
-        if (first)
-            *grad = plan->output_grad[i];
-    }
-}
-
-/* A call that may work in place, and that alone reads its input, leaves its gradient's memory to
- * it. */
-static bool passes_gradient(const struct ls_plan *plan, size_t c)
-{
-    const struct ls_graph_call *call = &plan->model->call[c];
-    return call->shapes.inputs == 1 && readers(plan, call->in[0]) == 1 &&
-           !is_output(plan, call->in[0]) &&
-           (plan->call[c].view || (ls_plan_flags(plan, c) & LS_LAYER_IN_PLACE));
-}
-
-/* Where call c writes the gradient of input i: the first of the readers (from behind) makes the
- * place, the others add to it. */
-static void place_input_gradient(struct ls_plan *plan, size_t c, size_t i)
-{
-    const struct ls_graph_call *call = &plan->model->call[c];
-    struct ls_plan_call *mine = &plan->call[c];
-    struct ls_edge edge = call->in[i];
-    int *grad = &plan->call[edge.call].grad[edge.output];
-    int64_t now = backward_time(plan, c), wanted = backward_time(plan, edge.call);
-    if (!plan->call[edge.call].wants_grad)
-        return;
-    if (passes_gradient(plan, c)) {
-        *grad = mine->grad[0];
-        extend(plan, *grad, wanted);
-    } else if (*grad == LS_PLAN_NONE) {
-        *grad = new_interval(plan, tensor_floats(plan, &call->shapes.in[i]), now, wanted);
-    } else {
-        mine->add[i] = true;
-        mine->in_grad[i] = new_interval(plan, tensor_floats(plan, &call->shapes.in[i]), now, now);
-        return;
-    }
-    mine->in_grad[i] = *grad;
-}
-
-static bool gradient_reaches(struct ls_plan *plan, size_t c)
-{
-    struct ls_plan_call *mine = &plan->call[c];
-    const struct ls_call_shapes *shapes = &plan->model->call[c].shapes;
-    bool reaches = false;
-    if (!mine->wants_grad)
-        return false;
-    for (size_t o = 0; o < shapes->outputs; o++)
-        reaches |= mine->grad[o] != LS_PLAN_NONE;
-    if (reaches || !layer_of(plan, c)->activity_regularizer)
-        return reaches;
-    mine->from_zero = true;
-    mine->grad[0] = new_interval(plan, tensor_floats(plan, &shapes->out[0]), backward_time(plan, c),
-                                 backward_time(plan, c));
-    return true;
-}
-
-/* From the last call to the first: each edge's gradient is written by its readers (or by the loss)
- * and read by the call that made the edge. */
-static void place_gradients(struct ls_plan *plan, const bool *no_loss)
-{
-    for (size_t c = 0; c < plan->calls; c++)
-        for (size_t o = 0; o < LS_TENSORS_MAX; o++)
-            plan->call[c].grad[o] = plan->call[c].in_grad[o] = LS_PLAN_NONE;
-    if (!plan->training)
-        return;
-    place_output_gradients(plan, no_loss);
-    for (size_t c = plan->calls; c-- > 0;) {
-        struct ls_plan_call *mine = &plan->call[c];
-        mine->backward = gradient_reaches(plan, c);
-        for (size_t i = 0; mine->backward && i < plan->model->call[c].shapes.inputs; i++)
-            place_input_gradient(plan, c, i);
-        for (size_t other = c + 1; mine->backward && other < plan->calls; other++)
-            mine->again |= plan->call[other].backward &&
-                           plan->model->call[other].layer == plan->model->call[c].layer;
-    }
-}
-
-/* -- variables that train, but that no gradient reaches */
-
-static bool has_backward(const struct ls_plan *plan, size_t layer)
-{
-    for (size_t c = 0; c < plan->calls; c++)
-        if (plan->model->call[c].layer == layer && plan->call[c].backward)
-            return true;
-    return false;
-}
-
-static ls_status find_silences(struct ls_plan *plan)
-{
-    const struct ls_model *model = plan->model;
-    LS_TRY(ls_allocate(&plan->silence, ls_model_variables(model) + 1, sizeof *plan->silence));
-    for (size_t l = 0; plan->training && l < model->layers; l++) {
-        const struct ls_layer *layer = model->layer[l];
-        if (!has_trainable(layer) || has_backward(plan, l))
-            continue;
-        for (size_t v = 0; v < layer->variables; v++)
-            if (layer->variable[v].trainable)
-                plan->silence[plan->silences++] = (struct ls_plan_silence){
-                    layer->variable[v].offset, ls_variable_count(&layer->variable[v])};
-    }
     return LS_OK;
 }
 
@@ -322,16 +207,16 @@ static void place_scratch(struct ls_plan *plan)
     for (size_t c = 0; c < plan->calls; c++) {
         const struct ls_call_needs *needs = &plan->model->call[c].needs;
         size_t wanted = needs->work_floats + needs->work_floats_per_row * rows;
-        int64_t to = plan->training ? backward_time(plan, c) : (int64_t)c;
-        work = wanted > work ? wanted : work;
+        int64_t to = plan->training ? ls_plan_backward_time(plan, c) : (int64_t)c;
+        work = plan->call[c].needed && wanted > work ? wanted : work;
         plan->call[c].saved = LS_PLAN_NONE;
-        if (needs->saved_floats_per_row && !plan->call[c].view)
+        if (needs->saved_floats_per_row && plan->call[c].needed && !plan->call[c].view)
             plan->call[c].saved =
-                new_interval(plan, needs->saved_floats_per_row * rows, (int64_t)c, to);
+                ls_plan_add_interval(plan, needs->saved_floats_per_row * rows, (int64_t)c, to);
     }
     plan->work = LS_PLAN_NONE;
     if (work)
-        plan->work = new_interval(plan, work, 0, 2 * (int64_t)plan->calls);
+        plan->work = ls_plan_add_interval(plan, work, 0, 2 * (int64_t)plan->calls);
 }
 
 /* -- the order of work */
@@ -339,7 +224,7 @@ static void place_scratch(struct ls_plan *plan)
 /* Items of one call in one direction; a phase that ends at a point ends the segment. */
 static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c)
 {
-    const struct ls_layer *layer = layer_of(plan, c);
+    const struct ls_layer *layer = ls_plan_layer(plan, c);
     size_t points =
         action == LS_PLAN_FORWARD ? layer->kind->forward_points : layer->kind->backward_points;
     for (size_t phase = 0; phase <= points; phase++) {
@@ -372,7 +257,7 @@ static ls_status order_items(struct ls_plan *plan)
 {
     size_t room = 3;
     for (size_t c = 0; c < plan->calls; c++) {
-        const struct ls_layer_kind *kind = layer_of(plan, c)->kind;
+        const struct ls_layer_kind *kind = ls_plan_layer(plan, c)->kind;
         room += 2 + kind->forward_points + kind->backward_points;
     }
     LS_TRY(ls_allocate(&plan->item, room, sizeof *plan->item));
@@ -380,27 +265,31 @@ static ls_status order_items(struct ls_plan *plan)
     LS_TRY(ls_allocate(&plan->point, room + 1, sizeof *plan->point));
     plan->segments = 1;
     for (size_t c = 0; c < plan->calls; c++)
-        if (!plan->call[c].view && !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
+        if (plan->call[c].needed && !plan->call[c].view &&
+            !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
             add_items(plan, LS_PLAN_FORWARD, c);
     if (plan->training && has_masks(plan))
         add_count(plan);
     if (plan->training) {
         plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_LOSS, 0, 0};
         for (size_t c = plan->calls; c-- > 0;)
-            if (plan->call[c].backward && (!plan->call[c].view || !passes_gradient(plan, c)))
+            if (plan->call[c].backward &&
+                (!plan->call[c].view || !ls_plan_passes_gradient(plan, c)))
                 add_items(plan, LS_PLAN_BACKWARD, c);
     }
     plan->segment[plan->segments] = plan->items;
     return LS_OK;
 }
 
-/* Room for every interval that place_* may make. */
+/* Room for every interval that is made: of inputs, of the gradients of outputs, of the scratch
+ * memory; of a call's results, of what it adds to its inputs' gradients, of what it saves, and of a
+ * gradient that its penalty alone gives. */
 static size_t most_intervals(const struct ls_plan *plan)
 {
     size_t room = plan->model->inputs + plan->outputs + 1;
     for (size_t c = 0; c < plan->calls; c++) {
         const struct ls_call_shapes *shapes = &plan->model->call[c].shapes;
-        room += shapes->inputs + shapes->outputs + 1;
+        room += shapes->inputs + shapes->outputs + 2;
     }
     return room;
 }
@@ -417,12 +306,12 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     made->training = options->training;
     made->loss = options->loss;
     LS_TRY_OUT(set_outputs(made, options));
+    find_needed(made, !options->outputs);
     mark_calls(made);
     made->room = most_intervals(made);
     LS_TRY_OUT(ls_allocate(&made->interval, made->room, sizeof *made->interval));
     LS_TRY_OUT(place_values(made));
-    place_gradients(made, options->no_loss);
-    LS_TRY_OUT(find_silences(made));
+    LS_TRY_OUT(ls_plan_place_gradients(made, options->no_loss));
     place_scratch(made);
     LS_TRY_OUT(ls_intervals_place(made->interval, made->intervals, &made->floats));
     LS_TRY_OUT(order_items(made));

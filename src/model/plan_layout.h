@@ -33,6 +33,7 @@ struct ls_plan_call {
     int grad[LS_TENSORS_MAX];    /* of their gradients; LS_PLAN_NONE where nobody wants them */
     int in_grad[LS_TENSORS_MAX]; /* where backward writes each input's; LS_PLAN_NONE */
     bool add[LS_TENSORS_MAX];    /* in_grad is scratch, to be added to what is there already */
+    bool needed;                 /* it leads to what the plan is for; else it does not run */
     bool wants_grad;             /* some variable at or before this call trains */
     bool backward;  /* it has a backward pass: it wants a gradient, and one reaches it */
     bool from_zero; /* no loss is behind it: its gradient is its activity regularizer's alone */
@@ -48,8 +49,8 @@ struct ls_plan {
     int64_t rows;
     bool training;
     void (*loss)(void *user, struct ls_plan_run *run);
-    struct ls_plan_call *call; /* as many as the model's */
-    size_t calls;              /* up to the last one that is wanted */
+    struct ls_plan_call *call; /* as many as the model has calls */
+    size_t calls;
     struct ls_interval *interval;
     size_t intervals, room;
     int work; /* interval of the scratch memory, or LS_PLAN_NONE */
@@ -67,6 +68,30 @@ struct ls_plan {
     size_t silences;
     size_t floats; /* of a run's block */
 };
+
+static inline const struct ls_shape *ls_plan_shape(const struct ls_plan *plan, struct ls_edge edge)
+{
+    return &plan->model->call[edge.call].shapes.out[edge.output];
+}
+static inline bool ls_edge_equal(struct ls_edge a, struct ls_edge b)
+{
+    return a.call == b.call && a.output == b.output;
+}
+
+const struct ls_layer *ls_plan_layer(const struct ls_plan *plan, size_t call);
+bool ls_layer_has_trainable(const struct ls_layer *layer);
+/* When a call runs backward. */
+int64_t ls_plan_backward_time(const struct ls_plan *plan, size_t call);
+/* How many inputs of calls a result is. */
+size_t ls_plan_readers(const struct ls_plan *plan, struct ls_edge edge);
+size_t ls_plan_tensor_floats(const struct ls_plan *plan, const struct ls_shape *shape);
+int ls_plan_add_interval(struct ls_plan *plan, size_t floats, int64_t from, int64_t to);
+void ls_plan_extend(struct ls_plan *plan, int interval, int64_t to);
+
+/* Places the gradients, after the values. */
+ls_status ls_plan_place_gradients(struct ls_plan *plan, const bool *no_loss);
+/* Whether the gradient of a call's input lies where that of its result does. */
+bool ls_plan_passes_gradient(const struct ls_plan *plan, size_t call);
 
 /* The flags of a call's layer in this plan (a layer that works in training only is a view
  * elsewhere). */

@@ -4,7 +4,7 @@
 #include "unit/store_test.h"
 
 #include "lockstep/lockstep.h"
-#include "model/plan.h"
+#include "model/plan_layout.h"
 
 #define SIAMESE                                                                                    \
     "model:\n"                                                                                     \
@@ -220,6 +220,18 @@ static void test_outputs_that_others_read(void **state)
     check_graph(yaml, (const bool[]){false, false, true, false});
 }
 
+/* One result under several names: the gradients of all of them count. */
+static void test_result_that_is_several_outputs(void **state)
+{
+    (void)state;
+    const char *yaml = HEAD "    - Dense: {units: 3, activation: tanh, name: a}\n"
+                            "    - Dense: {units: 2, name: b}\n"
+                            "  outputs: {p: b, q: b, r: a, s: b}\n";
+    check_graph(yaml, NULL);
+    check_graph(yaml, (const bool[]){true, false, false, false});
+    check_graph(yaml, (const bool[]){false, true, true, false});
+}
+
 /* What leads to outputs without a loss alone gets no gradient: it is zero, not what was there. */
 static void test_outputs_without_loss(void **state)
 {
@@ -264,6 +276,91 @@ static void test_nested_gradients(void **state)
                 NULL);
 }
 
+#define UNREAD(name)                                                                               \
+    "          - Dense: {units: 3, activation: gelu, name: " name                                  \
+    ", activity_regularizer: {L2: {l2: 0.1}}}\n"                                                   \
+    "            from: x\n"
+
+/* Results of a nested model that nobody reads, each with a penalty of its own: nothing else gives
+ * their layers a gradient. */
+static void test_unread_results(void **state)
+{
+    (void)state;
+    struct ls_tree *tree;
+    struct graph g = {
+        .model = parse(&tree, HEAD "    - Dense: {units: 3, name: first}\n"
+                                   "    - Model:\n"
+                                   "        inputs: {x: {shape: 3}}\n"
+                                   "        layers:\n" UNREAD("a") UNREAD("b") UNREAD("c")
+                                       UNREAD("d") UNREAD("e") UNREAD("f")
+                                           UNREAD("g") "        outputs: [a, b, c, d, e, f, g]\n")};
+    assert_ok(ls_model_initialize(g.model, 5));
+    g.input[0] = draw_all(3 * ROWS, 10);
+    g.grad[0] = draw_all(3 * ROWS, 20);
+    float *gradient = gradient_of(&g);
+    for (size_t i = 0; i < ls_model_variables(g.model); i++) {
+        struct ls_variable_at at = ls_model_variable(g.model, i);
+        for (size_t k = 0; k < ls_variable_count(at.variable); k++)
+            if (gradient[at.variable->offset + k] == 0)
+                fail_msg("%s/%s[%zu]: no gradient", at.layer->path, at.variable->name, k);
+    }
+    free(gradient);
+    free(g.input[0]);
+    free(g.grad[0]);
+    ls_model_free(g.model);
+    ls_tree_free(tree);
+}
+
+/* The layers that a plan for some results runs. */
+static void assert_runs(const struct ls_model *model, const struct ls_edge *outputs, size_t count,
+                        const char *layers)
+{
+    struct ls_plan *plan;
+    char found[64] = "";
+    assert_ok(ls_plan_create(
+        &plan, &(struct ls_plan_options){
+                   .model = model, .rows = 1, .outputs = outputs, .output_count = count}));
+    for (size_t i = 0; i < plan->items; i++) {
+        const struct ls_graph_call *call = &model->call[plan->item[i].call];
+        strcat(found, model->layer[call->layer]->name);
+    }
+    assert_string_equal(found, layers);
+    ls_plan_free(plan);
+}
+
+/* For one result only what leads to it is computed; for the model's outputs its penalties too. */
+static void test_only_what_is_needed(void **state)
+{
+    (void)state;
+    struct ls_tree *tree;
+    struct ls_model *model =
+        parse(&tree, HEAD "    - Dense: {units: 3, name: a}\n"
+                          "    - Dense: {units: 3, name: b}\n"
+                          "      from: x\n"
+                          "    - Model:\n"
+                          "        inputs: {y: {shape: 3}}\n"
+                          "        layers:\n"
+                          "          - Dense: {units: 3, name: c}\n"
+                          "          - Dense: {units: 3, name: d}\n"
+                          "            from: y\n"
+                          "          - Dense: {units: 3, name: e, activity_regularizer: l2}\n"
+                          "            from: y\n"
+                          "        outputs: [c, d, e]\n"
+                          "      from: b\n"
+                          "      as: m\n"
+                          "    - Add: {name: s}\n"
+                          "      from: [a, m:0]\n");
+    size_t calls = model->calls; /* x a b c d e s */
+    assert_int_equal(calls, 7);
+    assert_runs(model, NULL, 0, "abces");
+    assert_runs(model, (const struct ls_edge[]){{2, 0}}, 1, "b");
+    assert_runs(model, (const struct ls_edge[]){{4, 0}, {1, 0}}, 2, "abd");
+    assert_runs(model, (const struct ls_edge[]){{6, 0}}, 1, "abcs");
+    assert_runs(model, (const struct ls_edge[]){{0, 0}}, 1, "");
+    ls_model_free(model);
+    ls_tree_free(tree);
+}
+
 /* `call: {training: false}`: no dropout there. */
 static void test_inference(void **state)
 {
@@ -284,8 +381,11 @@ int main(void)
         leak_checked_test(test_same_tensor_twice),
         leak_checked_test(test_shared_gradients),
         leak_checked_test(test_outputs_that_others_read),
+        leak_checked_test(test_result_that_is_several_outputs),
         leak_checked_test(test_outputs_without_loss),
         leak_checked_test(test_nested_gradients),
+        leak_checked_test(test_unread_results),
+        leak_checked_test(test_only_what_is_needed),
         leak_checked_test(test_inference),
     };
     return cmocka_run_group_tests_name("gradients of graphs", tests, start_kernels, NULL);
