@@ -253,6 +253,10 @@ static void test_kinks(void **state)
         struct ls_activation leaky = ls_activation_default(LS_ACTIVATION_LEAKY_RELU);
         assert_float_equal(value(&leaky, -2), -0.4f, 0);
         assert_float_equal(slope(&leaky, 0), 0.2f, 0);
+        struct ls_activation selu = ls_activation_default(LS_ACTIVATION_SELU);
+        assert_float_equal(slope(&selu, 0), 1.0507009873554805f, 0);
+        struct ls_activation elu = {LS_ACTIVATION_ELU, 0.7f, 0, 0};
+        assert_float_equal(slope(&elu, 0), 0.7f, 0);
         struct ls_activation step = ls_activation_default(LS_ACTIVATION_STEP);
         assert_float_equal(value(&step, 0), 1, 0);
         assert_float_equal(value(&step, -1e-45f), 0, 0);
