@@ -1,5 +1,6 @@
 #include "train/options.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ static ls_status parse_every(struct ls_checkpoint_options *options, const struct
         size_t length = strlen(units[unit]);
         if (strncmp(end, units[unit], length) != 0)
             continue;
-        bool whole = options->count == (double)(int64_t)options->count;
+        bool whole = options->count == floor(options->count);
         bool decimal = strpbrk(options->every, "xX") == NULL;
         if ((end[length] == '\0' || strcmp(end + length, "s") == 0) && options->count > 0 &&
             options->count < 1e9 && decimal && (whole || unit == LS_EVERY_MINUTES)) {
