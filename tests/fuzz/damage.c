@@ -111,8 +111,10 @@ int main(int count, char **argument)
         struct counts counts = {0};
         size_t length;
         unsigned char *whole = read_whole(argument[f], &length);
-        if (!whole)
+        if (!whole) {
+            printf("%s: cannot be read\n", argument[f]);
             return 2;
+        }
         unsigned char *bytes = malloc(length + 1);
         for (long i = 0; i < damages; i++) {
             memcpy(bytes, whole, length);
