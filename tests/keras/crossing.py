@@ -7,7 +7,6 @@ import random
 import keras
 import numpy as np
 import objectives
-import tensorflow as tf
 from graphs import Maker
 from program import Refused
 
@@ -84,7 +83,7 @@ class Crossing:
         self.inputs = objectives.inputs(maker, self.model, numbers, self.samples)
         shapes = [tuple(t.shape[1:]) for t in self.model.outputs]
         self.targets = [o.targets(numbers, self.samples, s) for o, s in zip(outputs, shapes)]
-        self.weights = objectives.sample_weights(maker, numbers, self.samples, len(outputs))
+        self.weights = objectives.sample_weights(maker, numbers, self.samples, shapes)
         self.arguments = objectives.compile_arguments(maker, self.model, outputs)
         self.model.compile(**self.arguments, run_eagerly=True)
         self.start = self.model.get_weights()
@@ -135,15 +134,12 @@ class Crossing:
         return reports
 
     def is_tame(self):
-        """Whether Keras can train it, its weights move, and its numbers stay small."""
+        """Whether its weights move, and its numbers stay small."""
         model = keras.models.clone_model(self.model)
         model.set_weights(self.start)
         compile_with = {**self.arguments, "optimizer": "sgd", "metrics": None, "weighted_metrics": None}
         model.compile(**compile_with, run_eagerly=True)
-        try:
-            numbers = self.predict(model) + [r["loss"] for r in self.train(model, STEPS)] + model.get_weights()
-        except tf.errors.InvalidArgumentError:  # a weight a sample, where Keras wants one a position
-            return False
+        numbers = self.predict(model) + [r["loss"] for r in self.train(model, STEPS)] + model.get_weights()
         moved = max([distance(a, b) for a, b in zip(model.get_weights(), self.start)], default=0)
         return 1e-4 < moved and all(np.all(np.isfinite(n)) and np.all(np.abs(n) < LARGEST) for n in numbers)
 

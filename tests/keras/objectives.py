@@ -124,11 +124,12 @@ def compile_arguments(maker, model, outputs):
     return arguments
 
 
-def sample_weights(maker, numbers, samples, outputs):
-    """By output, or None."""
+def sample_weights(maker, numbers, samples, shapes):
+    """By output, or None: one a sample, or, where an output has several axes, one a position (Keras
+    would take the samples' for those of the last axis)."""
     if not maker.chance(0.2):
         return None
-    return [numbers.uniform(0.1, 2, samples).astype("f4") for _ in range(outputs)]
+    return [numbers.uniform(0.1, 2, (samples, *shape[:-1])).astype("f4") for shape in shapes]
 
 
 def output_names(model):
