@@ -63,6 +63,27 @@ void ls_strings_free(char **strings, size_t count)
     ls_release(strings);
 }
 
+ls_status ls_data_pass_on(struct ls_data *view, const struct ls_data *data)
+{
+    size_t strings = 2 * view->passed_overs;
+
+    if (data->passed_overs == 0)
+        return LS_OK;
+    LS_TRY(ls_reallocate(&view->passed_over, strings + 2 * data->passed_overs, sizeof(char *)));
+    for (size_t i = 0; i < data->passed_overs; i++) {
+        char **pair = view->passed_over + strings + 2 * i;
+
+        LS_TRY(ls_duplicate(&pair[0], data->passed_over[2 * i]));
+        ls_status status = ls_duplicate(&pair[1], data->passed_over[2 * i + 1]);
+        if (status != LS_OK) {
+            ls_release(pair[0]);
+            return status;
+        }
+        view->passed_overs++;
+    }
+    return LS_OK;
+}
+
 void ls_column_release(struct ls_column *column)
 {
     ls_release(column->name);

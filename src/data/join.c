@@ -130,6 +130,7 @@ static ls_status fill_join(struct join *join, size_t count)
         const struct ls_data *part = join->part[i];
 
         LS_TRY(check_part(first, part));
+        LS_TRY(ls_data_pass_on(data, part));
         join->begin[i] = data->samples;
         data->samples += part->samples;
         if (part->chunk > data->chunk)

@@ -59,6 +59,7 @@ ls_status ls_data_slice(struct ls_data **slice, struct ls_data *data, int64_t be
     made->data.unread = data->unread;
     if (data->learnt)
         LS_TRY_OUT(ls_duplicate(&made->data.learnt, data->learnt));
+    LS_TRY_OUT(ls_data_pass_on(&made->data, data));
     for (size_t i = 0; i < data->columns; i++) {
         made->data.columns++;
         LS_TRY_OUT(ls_column_copy(&made->data.column[i], &data->column[i]));

@@ -39,6 +39,9 @@ ls_status ls_column_init(struct ls_column *column, const char *name, enum ls_num
 ls_status ls_column_copy(struct ls_column *copy, const struct ls_column *column);
 void ls_column_release(struct ls_column *column);
 void ls_strings_free(char **strings, size_t count);
+/* Adds what `data` passes over to what `view`, which is made of it, does: asked for there, it is
+ * refused for the same reason. */
+ls_status ls_data_pass_on(struct ls_data *view, const struct ls_data *data);
 
 /* A split of one file; `columns` NULL, or pairs of column name and path of its dataset, ending with
  * NULL, in place of the split's group. *resident is what may still be kept in memory, in bytes; it

@@ -245,7 +245,7 @@ static void test_wrong_datasets(void **state)
 {
     const float x[12] = {0};
     const hsize_t shapes[][2] = {{4, 3}, {5, 1}, {0, 3}, {4, 0}};
-    struct ls_data *data;
+    struct ls_data *data, *slice;
     hid_t file = make_file("sets.h5"), text = H5Tcopy(H5T_C_S1), space, id;
     size_t column;
 
@@ -293,6 +293,18 @@ static void test_wrong_datasets(void **state)
     assert_int_equal(ls_data_columns(data), 1);
     expect_failure(ls_data_find(data, "ids", &column), LS_BAD_INPUT,
                    "sets.h5:beside: ids: holds texts; only integers and floats can be read");
+    /* by what is made of the data set too */
+    expect_status(ls_data_slice(&slice, data, 1, 3), LS_OK);
+    assert_true(ls_data_has(slice, "ids"));
+    expect_failure(ls_data_find(slice, "ids", &column), LS_BAD_INPUT,
+                   "sets.h5:beside: ids: holds texts; only integers and floats can be read");
+    ls_data_free(slice);
+    ls_data_free(data);
+    assert_int_equal(system("cp sets.h5 sets-2.h5"), 0);
+    expect_status(ls_data_open(&data, "sets*.h5:beside"), LS_OK);
+    assert_int_equal(ls_data_samples(data), 8);
+    expect_failure(ls_data_find(data, "ids", &column), LS_BAD_INPUT,
+                   "sets-2.h5:beside: ids: holds texts; only integers and floats can be read");
     ls_data_free(data);
 }
 
