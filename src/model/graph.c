@@ -130,12 +130,20 @@ static ls_status free_name(const struct ls_model *model, const char *base, char 
     return number == 0 ? ls_duplicate(name, base) : ls_format(name, "%s_%zu", base, number);
 }
 
+ls_status ls_model_name_check(const char *name, const char *of, const struct ls_tree *place)
+{
+    if (*name == '\0' || strchr(name, '/') || strcmp(name, ".") == 0)
+        return ls_fail_at(place, LS_BAD_INPUT, "%s name is not empty, has no '/' and is not '.'",
+                          of);
+    return LS_OK;
+}
+
 ls_status ls_model_rename(const struct ls_model *model, struct ls_model *nested, const char *name,
                           const struct ls_tree *place)
 {
     char *made;
-    if (name && (*name == '\0' || strchr(name, '/')))
-        return ls_fail_at(place, LS_BAD_INPUT, "a layer's name is not empty and has no '/'");
+    if (name)
+        LS_TRY(ls_model_name_check(name, "a layer's", place));
     if (name && ls_model_name_taken(model, name))
         return ls_fail_at(place, LS_BAD_INPUT, "the name '%s' is used twice", name);
     LS_TRY(free_name(model, name ? name : nested->name, &made));
@@ -155,8 +163,7 @@ static ls_status read_common(const struct ls_model *model, struct ls_layer *laye
     if (name && !ls_tree_is_null(name)) {
         const char *text;
         LS_TRY(ls_tree_text(name, &text));
-        if (*text == '\0' || strchr(text, '/'))
-            return ls_fail_at(name, LS_BAD_INPUT, "a layer's name is not empty and has no '/'");
+        LS_TRY(ls_model_name_check(text, "a layer's", name));
         if (ls_model_name_taken(model, text))
             return ls_fail_at(name, LS_BAD_INPUT, "the name '%s' is used twice", text);
         LS_TRY(ls_duplicate(&layer->name, text));

@@ -117,8 +117,8 @@ static ls_status parse_input(struct ls_graph_parser *p, const struct ls_tree *in
     ls_release(part.layer->name);
     part.layer->name = NULL;
     ls_status status = ls_duplicate(&part.layer->name, input->key);
-    if (status == LS_OK && (*input->key == '\0' || strchr(input->key, '/')))
-        status = ls_fail_at(input, LS_BAD_INPUT, "an input's name is not empty and has no '/'");
+    if (status == LS_OK)
+        status = ls_model_name_check(input->key, "an input's", input);
     if (status != LS_OK) {
         ls_part_release(&part);
         return status;

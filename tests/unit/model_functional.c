@@ -206,7 +206,9 @@ static void test_refused_models(void **state)
     refuse("model: {inputs: {x: {shape: 3, name: y}}, layers: [Flatten]}\n",
            "run.yaml:1: inputs x name: an input's name is its key, 'x'");
     refuse("model: {inputs: {a/b: {shape: 3}}, layers: [Flatten]}\n",
-           "run.yaml:1: inputs a/b: an input's name is not empty and has no '/'");
+           "run.yaml:1: inputs a/b: an input's name is not empty, has no '/' and is not '.'");
+    refuse("model: {inputs: {.: {shape: 3}}, layers: [Flatten]}\n",
+           "run.yaml:1: inputs .: an input's name is not empty, has no '/' and is not '.'");
     refuse("model: {inputs: {x: {shape: 3}}, input: {shape: 3}, layers: [Flatten]}\n",
            "run.yaml:1: model: unknown key 'input' (did you mean 'inputs'?)");
     refuse(HEAD "    - Flatten\n  outputs: []\n",

@@ -109,9 +109,11 @@ static void test_refused_layers(void **state)
     refuse_layer("Dense", "units: 2, name: input_layer",
                  "Dense: name: the name 'input_layer' is used twice");
     refuse_layer("Dense", "units: 2, name: ''",
-                 "Dense: name: a layer's name is not empty and has no '/'");
+                 "Dense: name: a layer's name is not empty, has no '/' and is not '.'");
     refuse_layer("Dense", "units: 2, name: a/b",
-                 "Dense: name: a layer's name is not empty and has no '/'");
+                 "Dense: name: a layer's name is not empty, has no '/' and is not '.'");
+    refuse_layer("Dense", "units: 2, name: .",
+                 "Dense: name: a layer's name is not empty, has no '/' and is not '.'");
     refuse_layer("Dense", "units: 2, name: [a]", "Dense: name: expected a text, found a list");
     refuse_layer("Dense", "units: 2, trainable: maybe",
                  "Dense: trainable: expected true or false, found 'maybe'");
