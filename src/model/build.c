@@ -1,5 +1,7 @@
 /* Completing a model: nested models are taken apart, so that what runs is one graph of calls of
  * layers; then shapes, variables, the arena of weights. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -167,18 +169,33 @@ struct frame {
     struct ls_model *whole, *model;
     struct results *use;
     const struct results *given; /* NULL: the whole's own inputs */
+    const struct ls_use *caller; /* what they are given to */
     size_t *taken;               /* uses that were taken apart, in all of the whole */
     bool inference;
 };
 
-static ls_status find_edge(const struct frame *f, struct ls_edge edge, struct ls_edge *found)
+/* A failure at the use's place in the run file, where it has one. */
+__attribute__((format(printf, 2, 3))) static ls_status fail_use(const struct ls_use *use,
+                                                                const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return use && use->place && use->place->file ? ls_fail_at(use->place, LS_BAD_INPUT, "%s", text)
+                                                 : ls_fail(LS_BAD_INPUT, "%s", text);
+}
+
+/* `reader`: whose input it is, or NULL. */
+static ls_status find_edge(const struct frame *f, struct ls_edge edge, const struct ls_use *reader,
+                           struct ls_edge *found)
 {
     const struct results *from = &f->use[edge.call];
     const struct ls_part *part = &f->model->part[f->model->use[edge.call].part];
     if (edge.output >= from->count)
-        return ls_fail(LS_BAD_INPUT, "'%s' has %zu result%s: there is no '%s:%zu'",
-                       ls_part_name(part), from->count, from->count == 1 ? "" : "s",
-                       ls_part_name(part), edge.output);
+        return fail_use(reader, "'%s' has %zu result%s: there is no '%s:%zu'", ls_part_name(part),
+                        from->count, from->count == 1 ? "" : "s", ls_part_name(part), edge.output);
     *found = from->edge[edge.output];
     return LS_OK;
 }
@@ -204,7 +221,7 @@ static ls_status call_layer(struct frame *f, const struct ls_use *use, struct re
     struct ls_layer *layer = f->model->part[use->part].layer;
     size_t call;
     for (size_t i = 0; i < use->inputs; i++)
-        LS_TRY(find_edge(f, use->in[i], &in[i]));
+        LS_TRY(find_edge(f, use->in[i], use, &in[i]));
     LS_TRY(ls_graph_add_call(
         f->whole, &(struct ls_graph_new){layer, in, use->inputs, f->inference || use->inference},
         &call));
@@ -230,8 +247,8 @@ static ls_status take_input(const struct frame *f, const struct ls_use *use, siz
     ls_shape_format(takes, &wanted.out[0]);
     ls_shape_format(gets, found);
     if (!ls_shape_equal(&wanted.out[0], found))
-        return ls_fail(LS_BAD_INPUT, "model '%s': its input '%s' has shape %s, but gets %s",
-                       f->model->name, layer->name, takes, gets);
+        return fail_use(f->caller, "model '%s': its input '%s' has shape %s, but gets %s",
+                        f->model->name, layer->name, takes, gets);
     results->count = 1;
     results->edge[0] = f->given->edge[input];
     return LS_OK;
@@ -245,13 +262,14 @@ static ls_status call_nested(const struct frame *f, const struct ls_use *use,
     struct results given = {.count = use->inputs};
     struct ls_model *nested = f->model->part[use->part].model;
     if (use->inputs != nested->inputs)
-        return ls_fail(LS_BAD_INPUT, "model '%s' has %zu input%s, but is called with %zu",
-                       nested->name, nested->inputs, nested->inputs == 1 ? "" : "s", use->inputs);
+        return fail_use(use, "model '%s' has %zu input%s, but is called with %zu", nested->name,
+                        nested->inputs, nested->inputs == 1 ? "" : "s", use->inputs);
     for (size_t i = 0; i < use->inputs; i++)
-        LS_TRY(find_edge(f, use->in[i], &given.edge[i]));
+        LS_TRY(find_edge(f, use->in[i], use, &given.edge[i]));
     struct frame inner = {.whole = f->whole,
                           .model = nested,
                           .given = &given,
+                          .caller = use,
                           .taken = f->taken,
                           .inference = f->inference || use->inference};
     LS_TRY(ls_allocate(&inner.use, nested->uses, sizeof *inner.use));
@@ -299,7 +317,7 @@ static ls_status take_apart(struct frame *f, struct results *results)
     }
     results->count = f->model->outputs;
     for (size_t o = 0; o < f->model->outputs; o++)
-        LS_TRY(find_edge(f, f->model->result[o], &results->edge[o]));
+        LS_TRY(find_edge(f, f->model->result[o], NULL, &results->edge[o]));
     return LS_OK;
 }
 
@@ -313,7 +331,7 @@ static ls_status add_calls(struct ls_model *model)
     LS_TRY(ls_allocate(&f.use, model->uses, sizeof *f.use));
     ls_status status = take_apart(&f, &results);
     for (size_t i = 0; i < model->inputs && status == LS_OK; i++)
-        status = find_edge(&f, model->given[i], &model->input[i]);
+        status = find_edge(&f, model->given[i], NULL, &model->input[i]);
     for (size_t o = 0; o < model->outputs && status == LS_OK; o++)
         model->output[o] = results.edge[o];
     ls_release(f.use);

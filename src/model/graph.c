@@ -302,7 +302,9 @@ ls_status ls_model_append_part(struct ls_model *model, struct ls_part part,
                           "of a sample");
     if (input && model->parts > 0)
         return ls_fail_at(place, LS_BAD_INPUT, "a Sequential model has one Input, its first layer");
-    return append_part(model, part);
+    LS_TRY(append_part(model, part));
+    model->use[model->uses - 1].place = place;
+    return LS_OK;
 }
 
 ls_status ls_model_append(struct ls_model *model, const struct ls_kind *kind,

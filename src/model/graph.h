@@ -41,6 +41,7 @@ struct ls_use {
     bool inference;       /* called with training false: Dropout and the like do nothing */
     struct ls_shape *out; /* its results' shapes, set by ls_model_build of the outermost model */
     size_t outputs;
+    const struct ls_tree *place; /* its entry in the run file, for messages; or NULL */
 };
 
 /* More parts, uses or calls are refused: some of what is done with a graph takes the square of

@@ -23,8 +23,10 @@ static ls_status fail_cycle(const struct ls_graph_parser *p, const size_t *stack
 
 static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
 {
-    struct ls_use use = {
-        .part = entry->part, .inputs = entry->inputs, .inference = entry->inference};
+    struct ls_use use = {.part = entry->part,
+                         .inputs = entry->inputs,
+                         .inference = entry->inference,
+                         .place = entry->tree};
     for (size_t i = 0; i < entry->inputs; i++)
         use.in[i] = (struct ls_edge){p->entry[entry->in[i].call].use, entry->in[i].output};
     entry->use = p->model->uses;

@@ -171,7 +171,7 @@ static void test_refused_names(void **state)
     refuse(HEAD "    - Dense: {units: 2}\n    - apply: x\n",
            "run.yaml:5: layers[1] apply: an input is no layer to apply");
     refuse(HEAD "    - Dense: {units: 2}\n      from: x:1\n",
-           "'x' has 1 result: there is no 'x:1'");
+           "run.yaml:4: layers[0]: 'x' has 1 result: there is no 'x:1'");
     refuse(HEAD "    - Dense: {units: 2}\n      from: []\n",
            "run.yaml:5: layers[0] from: expected the names of what the layer comes from");
 }
@@ -246,11 +246,18 @@ static void test_refused_graphs(void **state)
     refuse(HEAD "    - Dense: {units: 2, name: a}\n    - apply: a\n",
            "run.yaml:4: layers[0] Dense: called again with samples of (None, 2), for which its "
            "weights have other shapes than in its first call");
-    refuse(HEAD "    - Model: {name: m, input: {shape: 4}, layers: [Flatten]}\n",
-           "model 'm': its input 'input_layer' has shape (None, 4), but gets (None, 3)");
+    refuse(
+        HEAD "    - Model: {name: m, input: {shape: 4}, layers: [Flatten]}\n",
+        "run.yaml:4: layers[0]: model 'm': its input 'input_layer' has shape (None, 4), but gets "
+        "(None, 3)");
     refuse(HEAD "    - Model: {name: m, input: {shape: 3}, layers: [Flatten]}\n"
                 "      from: [x, x]\n",
-           "model 'm' has 1 input, but is called with 2");
+           "run.yaml:4: layers[0]: model 'm' has 1 input, but is called with 2");
+    refuse(
+        "model:\n  input: {shape: 3}\n  layers:\n    - Flatten\n"
+        "    - Model: {name: m, input: {shape: 4}, layers: [Flatten]}\n",
+        "run.yaml:5: layers[1] Model: model 'm': its input 'input_layer' has shape (None, 4), but "
+        "gets (None, 3)");
     refuse(HEAD "    - Dense: {units: 2}\n      from: [x, x]\n",
            "run.yaml:4: layers[0] Dense: it takes 1 input, not 2");
     refuse(HEAD "    - Model: {file: base.h5}\n",
