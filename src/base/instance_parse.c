@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/kind.h"
+#include "base/memory.h"
 
 static ls_status parse_named(struct ls_instance *instance, const struct ls_registry *registry,
                              const struct ls_tree *name)
@@ -24,7 +25,8 @@ static ls_status parse_keras(struct ls_instance *instance, const struct ls_regis
     const struct ls_tree *class_name = ls_tree_find(tree, "class_name");
     const struct ls_tree *config = ls_tree_find(tree, "config");
     const struct ls_kind *kind;
-    const char *name;
+    const char *text;
+    char *name;
     for (const struct ls_tree *entry = tree->child; entry; entry = entry->next) {
         bool found = false;
         for (size_t i = 0; known[i]; i++)
@@ -33,13 +35,22 @@ static ls_status parse_keras(struct ls_instance *instance, const struct ls_regis
             return ls_fail_at_line(tree, entry->line, LS_BAD_INPUT,
                                    "unknown key '%.60s' beside class_name and config", entry->key);
     }
-    LS_TRY(ls_tree_text(class_name, &name));
-    if (strcmp(name, "function") == 0 && config && config->type == LS_TREE_SCALAR)
+    LS_TRY(ls_tree_text(class_name, &text));
+    if (strcmp(text, "function") == 0 && config && config->type == LS_TREE_SCALAR)
         return parse_named(instance, registry, config);
-    LS_TRY(ls_kind_require(registry, class_name, name, &kind));
+    LS_TRY(ls_kind_saved_name(&name, tree));
+    ls_status status = ls_kind_require(registry, class_name, name, &kind);
+    ls_release(name);
+    LS_TRY(status);
     if (config && config->type != LS_TREE_MAP && !ls_tree_is_null(config))
         return ls_fail_expected(config, "a map of options");
     return ls_instance_create(instance, kind, config ? config : tree, config ? NULL : known);
+}
+
+/* What is left of a lambda where Keras writes no class_name: {"value": [code, ...]}. */
+static bool is_lambda(const struct ls_tree *tree)
+{
+    return strcmp(tree->child->key, "value") == 0 && tree->child->type == LS_TREE_LIST;
 }
 
 ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
@@ -59,6 +70,7 @@ ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_regist
     if (tree->count != 1)
         return ls_fail_at(tree, LS_BAD_INPUT, "expected %s, found a map of %zu", expected,
                           tree->count);
-    LS_TRY(ls_kind_require(registry, tree, tree->child->key, &kind));
+    LS_TRY(
+        ls_kind_require(registry, tree, is_lambda(tree) ? "__lambda__" : tree->child->key, &kind));
     return ls_instance_create(instance, kind, tree->child, NULL);
 }

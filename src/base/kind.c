@@ -1,6 +1,7 @@
 /* Kinds by name, and their help. */
 #include "base/kind.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -116,6 +117,10 @@ static ls_status fail_unknown(const struct ls_registry *registry, const struct l
     struct ls_text text = {0};
     char shown[LS_EXCERPT];
     ls_excerpt(shown, name);
+    if (strcmp(name, "__lambda__") == 0)
+        return ls_fail_at(place, LS_BAD_INPUT,
+                          "the %s is a lambda of Python's, which only Keras can run",
+                          registry->noun);
     if (registry->open && strchr(name, '>'))
         return ls_fail_at(place, LS_BAD_INPUT,
                           "the %s '%s' is a custom one, which only its author's code knows: "
@@ -144,12 +149,60 @@ ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tr
     return *kind ? LS_OK : fail_unknown(registry, place, name, &words);
 }
 
-ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *place,
-                                const char *name, const struct ls_kind **kind)
+/* -- in Keras' configs */
+
+/* Before what a user registers without a package, and before Keras 2's own optimizers. */
+static const char custom[] = "Custom>";
+
+static const char *text_of(const struct ls_tree *map, const char *key)
 {
-    static const struct unknown words = {"Keras", "", " is not known here", "; known: ", ""};
+    const struct ls_tree *entry = map && map->type == LS_TREE_MAP ? ls_tree_find(map, key) : NULL;
+    return entry && entry->type == LS_TREE_SCALAR && !ls_tree_is_null(entry) ? entry->text : NULL;
+}
+
+bool ls_kind_is_own(const struct ls_tree *saved)
+{
+    static const char *const keras[] = {"keras", "tf_keras", "builtins"};
+    const char *module = text_of(saved, "module");
+    if (!ls_tree_find(saved, "module") || !text_of(saved, "registered_name"))
+        return false;
+    for (size_t i = 0; module && i < sizeof keras / sizeof *keras; i++)
+        if (strncmp(module, keras[i], strlen(keras[i])) == 0)
+            return false;
+    return true;
+}
+
+ls_status ls_kind_saved_name(char **name, const struct ls_tree *saved)
+{
+    const char *class_name, *module = text_of(saved, "module");
+    const char *registered = text_of(saved, "registered_name");
+    *name = NULL;
+    LS_TRY(ls_tree_text(ls_tree_find(saved, "class_name"), &class_name));
+    if (!ls_kind_is_own(saved))
+        return ls_duplicate(name, class_name);
+    if (strchr(registered, '>') && strncmp(registered, custom, strlen(custom)) != 0)
+        return ls_duplicate(name, registered);
+    return ls_format(name, "%s>%s", module ? module : "__main__", class_name);
+}
+
+ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *saved,
+                                const struct ls_kind **kind)
+{
+    struct unknown words = {"Keras", "", " is not known here", "; known: ", ""};
+    const char *called = text_of(ls_tree_find(saved, "config"), "name");
+    char after[96], shown[LS_EXCERPT], *name;
+    LS_TRY(ls_kind_saved_name(&name, saved));
+    if (called) {
+        ls_excerpt(shown, called);
+        snprintf(after, sizeof after, " ('%s') is not known here", shown);
+        words.after = after;
+    }
     *kind = ls_kind_find(registry, name);
-    return *kind ? LS_OK : fail_unknown(registry, place, name, &words);
+    if (*kind && !(*kind)->registered && strncmp(name, custom, strlen(custom)) == 0)
+        *kind = NULL; /* a user's own, registered without a package, that has one of our names */
+    ls_status status = *kind ? LS_OK : fail_unknown(registry, saved, name, &words);
+    ls_release(name);
+    return status;
 }
 
 /* -- adding */

@@ -125,9 +125,17 @@ const struct ls_kind *ls_kind_find(const struct ls_registry *registry, const cha
 ls_status ls_kind_require(const struct ls_registry *registry, const struct ls_tree *place,
                           const char *name, const struct ls_kind **kind);
 
-/* The same of a name in a config of Keras', which has more kinds than there are here. */
-ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *place,
-                                const char *name, const struct ls_kind **kind);
+/* Whether {"module", "class_name", "config", "registered_name"} of Keras 3's is of a class that is
+ * none of Keras' own, though it may be called as one is. */
+bool ls_kind_is_own(const struct ls_tree *saved);
+/* What the class of {"class_name": C, ...} is called, for ls_kind_find: C, and of a class of a
+ * user's own "package>C", which only a kind that was added answers to. To be released. LS_BAD_INPUT
+ * without a class_name. */
+ls_status ls_kind_saved_name(char **name, const struct ls_tree *saved);
+/* The kind of {"class_name": ..., "config": {"name": ...}} in a config of Keras', which has more
+ * kinds than there are here. */
+ls_status ls_kind_require_keras(const struct ls_registry *registry, const struct ls_tree *saved,
+                                const struct ls_kind **kind);
 
 /* The options of a kind from a map (NULL or LS_TREE_NULL: all defaults; so does the kind's bare
  * name, as the place where a required option is missed). Unknown keys are refused with the nearest

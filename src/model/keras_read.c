@@ -34,7 +34,7 @@ bool ls_keras_is_model(const struct ls_tree *entry)
     const char *name = ls_keras_class(entry);
     for (size_t i = 0; name && i < sizeof classes / sizeof *classes; i++)
         if (strcmp(name, classes[i]) == 0)
-            return true;
+            return !ls_kind_is_own(entry);
     return false;
 }
 
@@ -42,12 +42,11 @@ bool ls_keras_is_model(const struct ls_tree *entry)
 static ls_status add_layer(struct ls_tree *entry, const struct ls_tree *keras)
 {
     static const char *const keep[] = {"name", "trainable", NULL};
-    const char *name = ls_keras_class(keras);
     const struct ls_tree *config = find(keras, "config");
     const struct ls_kind *kind;
-    if (!name || !config || config->type != LS_TREE_MAP)
+    if (!ls_keras_class(keras) || !config || config->type != LS_TREE_MAP)
         return ls_fail_at(keras, LS_BAD_INPUT, "expected a layer with class_name and config");
-    LS_TRY(ls_kind_require_keras(&ls_layers, keras, name, &kind));
+    LS_TRY(ls_kind_require_keras(&ls_layers, keras, &kind));
     struct ls_tree *options = ls_tree_add_copy(entry, kind->name, config);
     if (!options)
         return no_memory();
@@ -155,10 +154,14 @@ ls_status ls_keras_read_model(struct ls_tree *model, const struct ls_tree *keras
     if (!name || !config)
         return ls_fail_at(keras, LS_BAD_INPUT,
                           "expected Keras' config of a model: class_name and config");
-    if (!ls_keras_is_model(keras))
-        return ls_fail_at(keras, LS_BAD_INPUT,
-                          "a model of class %s: Sequential and Functional models can be read",
-                          name);
+    if (!ls_keras_is_model(keras)) {
+        char *called;
+        LS_TRY(ls_kind_saved_name(&called, keras));
+        ls_fail_at(keras, LS_BAD_INPUT,
+                   "a model of class %s: Sequential and Functional models can be read", called);
+        ls_release(called);
+        return LS_BAD_INPUT;
+    }
     if (strcmp(name, "Sequential") == 0)
         return read_sequential(model, config);
     if (config->type != LS_TREE_MAP)

@@ -1,6 +1,7 @@
 /* Keras' training_config or compile_config as the run file's `compile`. */
 #include <string.h>
 
+#include "base/memory.h"
 #include "layer/layer.h"
 #include "loss/loss.h"
 #include "metric/metric.h"
@@ -25,23 +26,35 @@ static const char *text_of(const struct ls_tree *map, const char *key)
     return entry && entry->type == LS_TREE_SCALAR ? entry->text : NULL;
 }
 
+static ls_status add_named(struct ls_tree *parent, const char *key, const char *name,
+                           const struct ls_tree *config, struct ls_tree **options)
+{
+    struct ls_tree *made = ls_tree_add(parent, key, LS_TREE_MAP);
+    if (!made)
+        return no_memory();
+    *options = config && config->type == LS_TREE_MAP ? ls_tree_add_copy(made, name, config)
+                                                     : ls_tree_add(made, name, LS_TREE_MAP);
+    return *options ? LS_OK : no_memory();
+}
+
 /* {"class_name": C, "config": {...}} as {C: {...}}; C alone when nothing is set. */
 static ls_status read_object(struct ls_tree *parent, const char *key,
                              const struct ls_registry *registry, const struct ls_tree *tree)
 {
     static const char package[] = "Custom>"; /* Keras 2's own optimizers */
-    const char *name = text_of(tree, "class_name");
     const struct ls_tree *config = find(tree, "config");
-    if (strncmp(name, package, sizeof package - 1) == 0)
-        name += sizeof package - 1;
-    if (config && strcmp(name, "function") == 0)
+    struct ls_tree *options;
+    char *name;
+    if (config && strcmp(text_of(tree, "class_name"), "function") == 0)
         return ls_tree_add_copy(parent, key, config) ? LS_OK : no_memory();
-    struct ls_tree *made = ls_tree_add(parent, key, LS_TREE_MAP);
-    struct ls_tree *options = NULL;
-    if (made)
-        options = config && config->type == LS_TREE_MAP ? ls_tree_add_copy(made, name, config)
-                                                        : ls_tree_add(made, name, LS_TREE_MAP);
-    return options ? ls_keras_clean(options, ls_kind_find(registry, name), NULL) : no_memory();
+    LS_TRY(ls_kind_saved_name(&name, tree));
+    const char *plain =
+        strncmp(name, package, sizeof package - 1) == 0 ? name + sizeof package - 1 : name;
+    ls_status status = add_named(parent, key, plain, config, &options);
+    if (status == LS_OK)
+        status = ls_keras_clean(options, ls_kind_find(registry, plain), NULL);
+    ls_release(name);
+    return status;
 }
 
 /* A name, an object, or a list or a map (by output) of them. */

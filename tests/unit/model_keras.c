@@ -243,6 +243,48 @@ static void what_is_no_model_is_refused(void **state)
                    "Input first, or build it, before Keras saves it");
 }
 
+/* Classes that users call as Keras calls its own compute something else. */
+static void classes_of_users_are_no_classes_of_keras(void **state)
+{
+    (void)state;
+    assert_refused(SEQUENTIAL(", {\"module\": null, \"class_name\": \"Dense\", \"config\": "
+                              "{\"units\": 1}, \"registered_name\": \"pkg>Dense\"}"),
+                   "net.json: layers[1]: the layer 'pkg>Dense' is a custom one, which only its "
+                   "author's code knows: --plugin F.so loads it");
+    assert_refused(SEQUENTIAL(", {\"module\": null, \"class_name\": \"Dense\", \"config\": "
+                              "{\"units\": 1}, \"registered_name\": \"Custom>Dense\"}"),
+                   "net.json: layers[1]: the layer '__main__>Dense' is a custom one, which only "
+                   "its author's code knows: --plugin F.so loads it");
+    assert_refused(SEQUENTIAL(", {\"module\": \"net\", \"class_name\": \"Dense\", \"config\": "
+                              "{\"units\": 1}, \"registered_name\": \"Dense\"}"),
+                   "net.json: layers[1]: the layer 'net>Dense' is a custom one, which only its "
+                   "author's code knows: --plugin F.so loads it");
+    assert_refused(SEQUENTIAL(", {\"class_name\": \"Custom>Dense\", \"config\": {\"units\": 1}}"),
+                   "net.json: layers[1]: the layer 'Custom>Dense' is a custom one, which only its "
+                   "author's code knows: --plugin F.so loads it");
+    assert_refused(SEQUENTIAL(", {\"module\": null, \"class_name\": \"Sequential\", "
+                              "\"config\": {\"layers\": []}, \"registered_name\": "
+                              "\"pkg>Sequential\"}"),
+                   "net.json: layers[1]: the layer 'pkg>Sequential' is a custom one, which only "
+                   "its author's code knows: --plugin F.so loads it");
+    assert_refused("{\"module\": null, \"class_name\": \"Sequential\", \"config\": {\"layers\": "
+                   "[]}, \"registered_name\": \"Sequential\"}",
+                   "net.json: a model of class __main__>Sequential: Sequential and Functional "
+                   "models can be read");
+    assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"units\": 1, "
+                              "\"kernel_initializer\": {\"module\": null, \"class_name\": "
+                              "\"Zeros\", \"config\": {}, \"registered_name\": \"pkg>Zeros\"}}}"),
+                   "net.json: layers[1] Dense kernel_initializer class_name: unknown initializer "
+                   "'pkg>Zeros' (known: Zeros, Ones, Constant, Identity, Orthogonal, RandomNormal, "
+                   "RandomUniform, TruncatedNormal, VarianceScaling, GlorotNormal, GlorotUniform, "
+                   "HeNormal, HeUniform, LecunNormal, LecunUniform)");
+    /* {"value": ...} is what Keras leaves of a lambda */
+    assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"units\": 1, "
+                              "\"activation\": {\"value\": [\"4wEA\", null, null]}}}"),
+                   "net.json: layers[1] Dense activation: the activation is a lambda of "
+                   "Python's, which only Keras can run");
+}
+
 static void what_changes_something_is_refused(void **state)
 {
     (void)state;
@@ -259,6 +301,10 @@ static void what_changes_something_is_refused(void **state)
         assert_string_equal(ls_message(), known);
     assert_non_null(strstr(ls_message(), ", Dense, "));
     ls_tree_free(config);
+    assert_refused(
+        SEQUENTIAL(", {\"class_name\": \"Densee\", \"config\": {\"name\": \"mine\"}}"),
+        "net.json: layers[1]: Keras layer Densee ('mine') is not known here (did you mean "
+        "'Dense'?)");
     assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"unitz\": 1}}"),
                    "net.json: layers[1] Dense: unknown option 'unitz' (did you mean 'units'?)");
     assert_refused(SEQUENTIAL(", {\"class_name\": \"Dense\", \"config\": {\"units\": 1, "
@@ -326,6 +372,7 @@ int main(void)
         leak_checked_test(a_layer_with_several_axes_has_its_module),
         leak_checked_test(arguments_that_say_nothing_are_passed_over),
         leak_checked_test(what_is_no_model_is_refused),
+        leak_checked_test(classes_of_users_are_no_classes_of_keras),
         leak_checked_test(what_changes_something_is_refused),
         leak_checked_test(an_incomplete_model_is_not_written),
         leak_checked_test(memory_that_runs_out_leaves_nothing),

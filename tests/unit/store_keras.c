@@ -290,6 +290,21 @@ static void compile_is_read_in_all_dialects(void **state)
                       "loss: mse\nmetrics: {a: [acc]}\n");
 }
 
+/* A user's own loss is none of Keras', whatever it is called: a plugin's, or unknown. */
+static void losses_of_users_keep_their_names(void **state)
+{
+    (void)state;
+    assert_from_keras("{\"loss\": {\"module\": null, \"class_name\": \"Huber\", \"config\": {}, "
+                      "\"registered_name\": \"pkg>Huber\"}}",
+                      "loss: {\"pkg>Huber\": {}}\n");
+    assert_from_keras("{\"loss\": {\"module\": null, \"class_name\": \"Huber\", \"config\": {}, "
+                      "\"registered_name\": \"Huber\"}}",
+                      "loss: {\"__main__>Huber\": {}}\n");
+    assert_from_keras("{\"loss\": {\"module\": \"keras.losses\", \"class_name\": \"Huber\", "
+                      "\"config\": {}, \"registered_name\": null}}",
+                      "loss: {Huber: {}}\n");
+}
+
 /* -- files that are not right */
 
 #define CONFIG                                                                                     \
@@ -462,6 +477,7 @@ int main(void)
         leak_checked_test(wrong_parts_are_told),
         scratch_test(a_wrong_compile_is_told),
         leak_checked_test(compile_is_read_in_all_dialects),
+        leak_checked_test(losses_of_users_keep_their_names),
         scratch_test(layers_go_by_name_or_else_by_position),
         scratch_test(what_trains_not_comes_last),
         scratch_test(files_that_lack_something_are_refused),
