@@ -115,6 +115,29 @@ status 0
 same 16 "$(head -n 1 layer.csv | tr ',' '\n' | wc -l)"
 refused_like 64 "the model has no layer 'dens'*dense*" \
     predict points --data points.h5:test -o no.csv --layer dens
+# a layer that is called twice: which call is to be said
+cat >twice.yaml <<'YAML'
+model:
+  inputs: {x: {shape: [2]}}
+  layers:
+    - Dense: {units: 2, use_bias: false, name: twofold, weights: {kernel: [[2, 0], [0, 2]]}}
+    - apply: twofold
+      as: fourfold
+YAML
+printf 'a,b,y\n1,3,0\n' >one.csv
+lockstep import csv one.csv --target y --split train -o one.h5 -q
+refused 64 "layer 'twofold' is called 2 times: say which, 'twofold#1' to 'twofold#2'" \
+    predict twice.yaml --data one.h5:train -o no.csv --layer twofold
+refused 64 "layer 'twofold' is called 2 times: there is no 'twofold#3'" \
+    predict twice.yaml --data one.h5:train -o no.csv --layer twofold#3
+refused_like 64 "the model has no layer 'onefold#1'*" \
+    predict twice.yaml --data one.h5:train -o no.csv --layer onefold#1
+run lockstep predict twice.yaml --data one.h5:train -o first.csv --layer twofold#1
+status 0
+same "twofold#1_0,twofold#1_1 2,6" "$(xargs <first.csv)"
+run lockstep predict twice.yaml --data one.h5:train -o second.csv --layer twofold#2
+status 0
+same "twofold#2_0,twofold#2_1 4,12" "$(xargs <second.csv)"
 refused_like 64 "-o names the file to write: F.h5 or F.csv" predict points --data points.h5:test -o no.txt
 refused_like 73 "*nowhere/no.csv*" predict points --data points.h5:test -o nowhere/no.csv
 refused_like 66 "cannot read 'nothing': *" predict nothing --data points.h5:test -o no.csv
