@@ -9,17 +9,43 @@
 
 /* -- entries */
 
+/* What stands in an entry beside the layer. */
+static const char *const words[] = {"from", "as", "apply", "call"};
+enum { WORDS = sizeof words / sizeof *words };
+
+static bool is_word(const char *key)
+{
+    bool word = false;
+    for (size_t i = 0; i < WORDS; i++)
+        word |= strcmp(key, words[i]) == 0;
+    return word;
+}
+
 static const struct ls_tree *kind_of(const struct ls_tree *tree)
 {
-    static const char *const words[] = {"from", "as", "apply", "call", NULL};
-    for (const struct ls_tree *child = tree->child; child; child = child->next) {
-        bool word = false;
-        for (size_t i = 0; words[i]; i++)
-            word |= strcmp(child->key, words[i]) == 0;
-        if (!word)
-            return child;
-    }
-    return NULL;
+    const struct ls_tree *child = tree->child;
+    while (child && is_word(child->key))
+        child = child->next;
+    return child;
+}
+
+/* One layer, and what stands beside it at its place. */
+static ls_status check_keys(const struct ls_tree *tree, const struct ls_tree *kind)
+{
+    const char *known[WORDS + 2] = {kind->key};
+    memcpy(known + 1, words, sizeof words);
+    for (const struct ls_tree *child = kind->next; child; child = child->next)
+        if (ls_part_is_model(child->key) || ls_kind_find(&ls_layers, child->key))
+            return ls_fail_at(tree, LS_BAD_INPUT, "one layer an entry: both %s and %s", kind->key,
+                              child->key);
+    LS_TRY(ls_keys_check(tree, known));
+    for (const struct ls_tree *option = kind->type == LS_TREE_MAP ? kind->child : NULL; option;
+         option = option->next)
+        if (is_word(option->key))
+            return ls_fail_at(option, LS_BAD_INPUT,
+                              "it stands beside the layer, a line of its own, not among its "
+                              "options");
+    return LS_OK;
 }
 
 /* `call: {training: false}` */
@@ -71,7 +97,6 @@ static ls_status parse_entry(struct ls_graph_parser *p, const struct ls_tree *tr
                           "expected a layer: its name, or its name with a map "
                           "of options");
     const struct ls_tree *kind = kind_of(tree), *as = ls_tree_find(tree, "as");
-    static const char *const words[] = {"from", "as", "apply", "call", NULL};
     entry->from = ls_tree_find(tree, "from");
     entry->apply = ls_tree_find(tree, "apply");
     if (as)
@@ -86,14 +111,7 @@ static ls_status parse_entry(struct ls_graph_parser *p, const struct ls_tree *tr
         return LS_OK;
     if (!kind)
         return ls_fail_at(tree, LS_BAD_INPUT, "expected a layer, or `apply`");
-    for (const struct ls_tree *child = kind->next; child; child = child->next) {
-        bool word = false;
-        for (size_t i = 0; words[i]; i++)
-            word |= strcmp(child->key, words[i]) == 0;
-        if (!word)
-            return ls_fail_at(tree, LS_BAD_INPUT, "one layer an entry: both %s and %s", kind->key,
-                              child->key);
-    }
+    LS_TRY(check_keys(tree, kind));
     LS_TRY(ls_part_parse(p->model, kind, kind->key, p->files, &part));
     return add_part(p, entry, part);
 }
@@ -318,6 +336,9 @@ static ls_status parse(struct ls_graph_parser *p, const struct ls_tree *tree)
     const struct ls_tree *inputs = ls_tree_find(tree, "inputs");
     const struct ls_tree *layers = ls_tree_find(tree, "layers");
     LS_TRY(ls_keys_check(tree, known));
+    if (inputs->type == LS_TREE_LIST && inputs->child && inputs->child->type == LS_TREE_MAP)
+        return ls_fail_at(inputs, LS_BAD_INPUT,
+                          "found a list of maps: inputs have names: {left: {shape: [100]}}");
     if (ls_tree_is_null(inputs) || (inputs->type != LS_TREE_SCALAR && inputs->count == 0))
         return ls_fail_at(inputs, LS_BAD_INPUT, "expected a map of inputs: {left: {shape: [100]}}");
     if (!layers || layers->type != LS_TREE_LIST || layers->count == 0)

@@ -183,6 +183,13 @@ static void test_refused_entries(void **state)
            "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options");
     refuse(HEAD "    - Dense: {units: 2}\n      Flatten:\n",
            "run.yaml:4: layers[0]: one layer an entry: both Dense and Flatten");
+    refuse(HEAD "    - Dense: {units: 2}\n      form: x\n",
+           "run.yaml:5: layers[0]: unknown key 'form' (did you mean 'from'?)");
+    refuse(HEAD "    - Dense: {units: 2}\n      trainable: false\n",
+           "run.yaml:5: layers[0]: unknown key 'trainable'; known: Dense, from, as, apply, call");
+    refuse(HEAD "    - Dense: {units: 2, from: x}\n",
+           "run.yaml:4: layers[0] Dense from: it stands beside the layer, a line of its own, not "
+           "among its options");
     refuse(HEAD "    - Dense: {units: 2}\n      apply: dense\n",
            "run.yaml:4: layers[0]: `apply` calls a layer that is there: 'Dense' has no business "
            "here");
@@ -203,6 +210,9 @@ static void test_refused_models(void **state)
     refuse("model: {inputs: {x: {shape: 3}}}\n", "run.yaml:1: model: expected `layers`, a list");
     refuse("model: {inputs: {x: [3]}, layers: [Flatten]}\n",
            "run.yaml:1: inputs x: expected a map: {shape: [100]}");
+    refuse("model: {inputs: [{shape: [3]}], layers: [Flatten]}\n",
+           "run.yaml:1: model inputs: found a list of maps: inputs have names: {left: {shape: "
+           "[100]}}");
     refuse("model: {inputs: {x: {shape: 3, name: y}}, layers: [Flatten]}\n",
            "run.yaml:1: inputs x name: an input's name is its key, 'x'");
     refuse("model: {inputs: {a/b: {shape: 3}}, layers: [Flatten]}\n",
