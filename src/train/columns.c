@@ -126,6 +126,44 @@ static ls_status use_weight(struct ls_columns *columns, const struct ls_objectiv
     return LS_OK;
 }
 
+/* Whether weights called after this are no output's of this model, but may be one's of another that
+ * the data is for: they have a target. */
+static bool weighs_another(const struct ls_model *model, const char *name,
+                           const struct ls_data *data)
+{
+    if (model->outputs == 1)
+        return strcmp(name, "y") != 0 && ls_data_has(data, name);
+    return ls_data_has(data, name);
+}
+
+/* Weights under a name that no output has would be passed over: the wrong model is trained, and
+ * nobody told. */
+static ls_status check_unused(const struct ls_columns *columns, const struct ls_model *model,
+                              const struct ls_data *data)
+{
+    static const char ending[] = "_sample_weight";
+    for (size_t c = 0; c < ls_data_columns(data); c++) {
+        const char *name = ls_data_column(data, c)->name;
+        bool known =
+            !ls_ends_with(name, ending) || use_of(columns, c) != LS_NO_USE || is_taken(model, name);
+        char *output = NULL;
+        if (known)
+            continue;
+        LS_TRY(ls_format(&output, "%.*s", (int)(strlen(name) - strlen(ending)), name));
+        known = weighs_another(model, output, data);
+        for (size_t o = 0; o < model->outputs; o++)
+            known |= strcmp(model->output_name[o], output) == 0;
+        ls_release(output);
+        if (!known)
+            return ls_fail(
+                LS_BAD_INPUT,
+                "%s: '%s' is named after no output of the model: expected %s%s%s sample_weight",
+                ls_data_name(data), name, model->output_name[0], ending,
+                model->outputs > 1 ? ", ..., or" : " or");
+    }
+    return LS_OK;
+}
+
 /* -- the whole */
 
 static ls_status use_outputs(struct ls_columns *columns, const struct ls_objective *objective,
@@ -138,7 +176,7 @@ static ls_status use_outputs(struct ls_columns *columns, const struct ls_objecti
         use_target(columns, objective, o);
     for (size_t o = 0; o < outputs; o++)
         LS_TRY(use_weight(columns, objective, o, data));
-    return LS_OK;
+    return check_unused(columns, objective->model, data);
 }
 
 ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *model,

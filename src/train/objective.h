@@ -31,7 +31,8 @@ struct ls_columns {
  * data, and checks shapes and types. An input is named x where there is one, else as the model
  * names it; a target is y where there is one output, else named as the output. Sample weights are
  * NAME_sample_weight for the output NAME, else sample_weight: one a sample, or one a position (the
- * shape of the output without its last axis). LS_BAD_INPUT names the layer and the column. */
+ * shape of the output without its last axis). LS_BAD_INPUT names the layer and the column; also
+ * where NAME is neither an output nor another target of the data. */
 ls_status ls_columns_find(struct ls_columns *columns, const struct ls_model *model,
                           const struct ls_objective *objective, const struct ls_data *data);
 void ls_columns_release(struct ls_columns *columns);

@@ -107,7 +107,8 @@ static void refuse(const struct refused *r)
 
 /* Arrays of one output's sample weights, `size` a sample; the model's last layer and the target are
  * of one number or class a position. */
-static void check_weights(const char *input, size_t y_size, size_t size, const char *wanted)
+static void check_weights(const char *input, size_t y_size, struct ls_data_array weights,
+                          const char *wanted)
 {
     static const float values[SAMPLES * 6];
     struct ls_columns columns;
@@ -116,7 +117,7 @@ static void check_weights(const char *input, size_t y_size, size_t size, const c
     struct ls_model *model = make_model(input, "Dense", "units: 1");
     struct ls_tree *compile = yaml_tree("loss: mse");
     const struct ls_data_array array[] = {
-        {"x", values, 6}, {"y", values, y_size}, {"dense_sample_weight", values, size}};
+        {"x", values, 6}, {"y", values, y_size}, {weights.name, values, weights.size}};
     assert_ok(ls_data_from_columns(&data, SAMPLES, array, 3));
     assert_ok(ls_objective_create(&objective, model, compile, data));
     if (wanted) {
@@ -124,7 +125,7 @@ static void check_weights(const char *input, size_t y_size, size_t size, const c
     } else {
         assert_ok(ls_columns_find(&columns, model, objective, data));
         assert_int_equal(columns.output[0].weight, 2);
-        assert_int_equal(columns.output[0].by_position, size > 1);
+        assert_int_equal(columns.output[0].by_position, weights.size > 1);
     }
     ls_columns_release(&columns);
     ls_objective_free(objective);
@@ -137,14 +138,18 @@ static void check_weights(const char *input, size_t y_size, size_t size, const c
 static void test_weights(void **state)
 {
     (void)state;
-    check_weights("[6]", 1, 1, NULL);
-    check_weights("[2, 3]", 2, 1, NULL);
-    check_weights("[2, 3]", 2, 2, NULL);
-    check_weights("[6]", 1, 2,
+    check_weights("[6]", 1, (struct ls_data_array){"dense_sample_weight", NULL, 1}, NULL);
+    check_weights("[2, 3]", 2, (struct ls_data_array){"dense_sample_weight", NULL, 1}, NULL);
+    check_weights("[2, 3]", 2, (struct ls_data_array){"dense_sample_weight", NULL, 2}, NULL);
+    check_weights("[6]", 1, (struct ls_data_array){"dense_sample_weight", NULL, 2},
                   "arrays: 'dense_sample_weight' has shape (None, 2), but a sample has one weight");
-    check_weights("[2, 3]", 2, 3,
+    check_weights("[2, 3]", 2, (struct ls_data_array){"dense_sample_weight", NULL, 3},
                   "arrays: 'dense_sample_weight' has shape (None, 3), but a sample has one weight, "
                   "or, in output dense, (None, 2)");
+    /* of the only output they are called after that, not after y */
+    check_weights("[6]", 1, (struct ls_data_array){"y_sample_weight", NULL, 1},
+                  "arrays: 'y_sample_weight' is named after no output of the model: expected "
+                  "dense_sample_weight or sample_weight");
 }
 
 static void test_shapes_that_do_not_fit(void **state)

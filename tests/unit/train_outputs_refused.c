@@ -71,6 +71,11 @@ static void test_refused_data(void **state)
     refuse("loss: mse", array, 3,
            "arrays: target 'kind' has shape (None, 3), but the output of layer 'kind' is (None, "
            "4)");
+    array[1] = good[1];
+    array[3] = (struct ls_data_array){"knd_sample_weight", own, 1};
+    refuse("loss: mse", array, 4,
+           "arrays: 'knd_sample_weight' is named after no output of the model: expected "
+           "price_sample_weight, ..., or sample_weight");
     float bad[SAMPLES_HERE];
     memcpy(bad, kind, sizeof bad);
     bad[7] = 4;
