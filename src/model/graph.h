@@ -57,6 +57,7 @@ struct ls_model {
     char *name;
     bool sequential;      /* as Keras saves it: parts in a row */
     bool trainable;       /* a nested model that is not freezes its layers */
+    bool nested;          /* a program made it a part of another model, which owns it */
     struct ls_part *part; /* in Keras' order once built: inputs first, by depth */
     size_t parts;
     struct ls_use *use; /* in an order in which they can run */
@@ -140,6 +141,8 @@ ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *con
  * hold models). The model is built. */
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config);
 
+/* LS_USAGE for a model that is a part of another: its layers are laid out as that one's. */
+ls_status ls_model_check_own(const struct ls_model *model);
 /* Shapes, variables, arena. Does not fill the weights. Idempotent. */
 ls_status ls_model_build(struct ls_model *model);
 /* Back to the description: the graph goes, values of weights stay with their variables until the
@@ -151,6 +154,9 @@ ls_status ls_model_cut(struct ls_model *model, const char *layer);
 /* Puts the parts of a Functional model in Keras' order, which the order of its weights in files
  * hangs on (model/order.c); LS_BAD_INPUT for a part that leads to no output. Idempotent. */
 ls_status ls_model_order(struct ls_model *model);
+/* Where an output stands among the model's outputs in Keras, which takes those of a dictionary in
+ * the order of their names. */
+size_t ls_model_output_rank(const struct ls_model *model, size_t output);
 /* Whether nobody but the model's user reads this output: no other call, no other output. */
 bool ls_model_output_is_last(const struct ls_model *model, size_t output);
 /* Initial weights: a function of the seed alone, but for those that the run file sets by hand. */

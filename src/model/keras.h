@@ -5,6 +5,10 @@
 
 #include "base/kind.h"
 
+/* Beside class_name and config of a model: a list of its outputs' names in their order, where the
+ * config alone does not give them. */
+#define LS_KERAS_OUTPUTS "lockstep_outputs"
+
 static inline ls_status ls_keras_no_memory(void)
 {
     return ls_fail(LS_FAILED, "out of memory");

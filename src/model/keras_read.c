@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "model/keras.h"
 #include "model/keras_read.h"
+#include "model/parse.h"
 
 #define no_memory ls_keras_no_memory
 #define find      ls_keras_find
@@ -179,6 +180,65 @@ static ls_status name_file(ls_status status, const struct ls_tree *config)
     return ls_fail_within(status, "%s", config->file);
 }
 
+static ls_status fail_outputs(const struct ls_tree *names)
+{
+    return ls_fail_at(names, LS_BAD_INPUT, "expected a name for each of the model's outputs");
+}
+
+/* The output that gets the name, from `from` on: of a dictionary the one that has it, else the
+ * next. */
+static ls_status find_output(const struct ls_model *model, const struct ls_tree *name, size_t from,
+                             size_t *output)
+{
+    const char *text;
+    LS_TRY(ls_tree_text(name, &text));
+    for (size_t o = 0; o < from; o++)
+        if (strcmp(model->output_name[o], text) == 0)
+            return fail_outputs(name);
+    *output = from;
+    if (model->output_structure == LS_STRUCTURE_DICTIONARY)
+        while (*output < model->outputs && strcmp(model->output_name[*output], text) != 0)
+            ++*output;
+    return *text && *output < model->outputs ? LS_OK : fail_outputs(name);
+}
+
+/* Outputs have the names and the order in which the model was described. */
+static ls_status name_outputs(struct ls_model *model, const struct ls_tree *names)
+{
+    size_t o = 0, found = 0;
+    char *text;
+    if (!names)
+        return LS_OK;
+    if (names->type != LS_TREE_LIST || names->count != model->outputs)
+        return fail_outputs(names);
+    for (const struct ls_tree *name = names->child; name; name = name->next, o++) {
+        struct ls_edge edge = model->result[o];
+        LS_TRY(find_output(model, name, o, &found));
+        LS_TRY(ls_duplicate(&text, name->text));
+        ls_release(model->output_name[found]);
+        model->output_name[found] = model->output_name[o];
+        model->output_name[o] = text;
+        model->result[o] = model->result[found];
+        model->result[found] = edge;
+    }
+    return LS_OK;
+}
+
+/* The model that the tree describes, with its outputs as the config says beside it. */
+static ls_status make_model(struct ls_model **model, const struct ls_tree *tree,
+                            const struct ls_tree *config)
+{
+    LS_TRY(ls_model_describe(model, tree, NULL));
+    ls_status status = name_outputs(*model, find(config, LS_KERAS_OUTPUTS));
+    if (status == LS_OK)
+        status = ls_model_build(*model);
+    if (status != LS_OK) {
+        ls_model_free(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config)
 {
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
@@ -188,7 +248,7 @@ ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *con
     if (status == LS_OK)
         status = ls_keras_read_model(tree, config);
     if (status == LS_OK)
-        status = name_file(ls_model_from_tree(model, tree), config);
+        status = name_file(make_model(model, tree, config), config);
     if (status == LS_OK) {
         (*model)->source = root;
         root = NULL;

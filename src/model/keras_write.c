@@ -1,5 +1,7 @@
 /* Keras' config of a model: the layers, and Sequential models; keras_write_graph.c has the graph of
  * Functional ones. */
+#include <string.h>
+
 #include "model/keras_write.h"
 
 #define no_memory ls_keras_no_memory
@@ -114,6 +116,31 @@ static bool holds_models(const struct ls_model *model)
     return false;
 }
 
+/* Whether reading the config gives the outputs their names and their order. */
+static bool says_outputs(const struct ls_model *model)
+{
+    for (size_t o = 0; o < model->outputs; o++) {
+        const struct ls_part *part = &model->part[model->use[model->result[o].call].part];
+        if (model->output_structure == LS_STRUCTURE_DICTIONARY
+                ? ls_model_output_rank(model, o) != o
+                : strcmp(model->output_name[o], ls_part_name(part)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Beside the config, where Keras does not look. */
+static ls_status write_outputs(struct ls_tree *root, const struct ls_model *model)
+{
+    if (model->sequential || says_outputs(model))
+        return LS_OK;
+    struct ls_tree *names = ls_tree_add(root, LS_KERAS_OUTPUTS, LS_TREE_LIST);
+    for (size_t o = 0; names && o < model->outputs; o++)
+        if (!ls_tree_add_text(names, NULL, model->output_name[o]))
+            return no_memory();
+    return names ? LS_OK : no_memory();
+}
+
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config)
 {
     const struct ls_part part = {.model = (struct ls_model *)model}; /* is only read */
@@ -123,6 +150,8 @@ ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **confi
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
     ls_status status =
         root ? ls_keras_write_part(root, &part, NULL, holds_models(model)) : no_memory();
+    if (status == LS_OK)
+        status = write_outputs(root, model);
     if (status == LS_OK)
         *config = root;
     else

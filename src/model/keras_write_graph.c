@@ -1,6 +1,8 @@
 /* The calls of a Functional model in Keras' config. Two forms: lists of tensors, which Keras 2 and
  * 3 read, and Keras 3's nodes, for models that hold models (Keras 2 counts their calls from 1,
  * Keras 3 from 0). */
+#include <string.h>
+
 #include "model/keras_write.h"
 
 #define no_memory ls_keras_no_memory
@@ -19,9 +21,11 @@ static const struct ls_part *part_of(const struct ls_model *model, struct ls_edg
 static ls_status add_history(struct ls_tree *list, const struct writer *w, struct ls_edge edge,
                              size_t first)
 {
-    bool good = ls_tree_add_text(list, NULL, ls_part_name(part_of(w->model, edge))) &&
+    const struct ls_part *part = part_of(w->model, edge);
+    size_t result = part->model ? ls_model_output_rank(part->model, edge.output) : edge.output;
+    bool good = ls_tree_add_text(list, NULL, ls_part_name(part)) &&
                 ls_tree_add_int(list, NULL, (int64_t)(w->model->use[edge.call].nth + first)) &&
-                ls_tree_add_int(list, NULL, (int64_t)edge.output);
+                ls_tree_add_int(list, NULL, (int64_t)result);
     return good ? LS_OK : no_memory();
 }
 
@@ -143,6 +147,19 @@ struct ends {
     enum ls_structure structure;
 };
 
+/* The n-th of the ends in the order in which Keras takes them: by name in a dictionary. */
+static size_t nth_end(const struct ends *ends, size_t n)
+{
+    for (size_t i = 0; ends->structure == LS_STRUCTURE_DICTIONARY && i < ends->count; i++) {
+        size_t before = 0;
+        for (size_t other = 0; other < ends->count; other++)
+            before += strcmp(ends->name[other], ends->name[i]) < 0;
+        if (before == n)
+            return i;
+    }
+    return n;
+}
+
 static ls_status write_ends(struct ls_tree *config, const char *key, const struct writer *w,
                             const struct ends *ends)
 {
@@ -152,7 +169,8 @@ static ls_status write_ends(struct ls_tree *config, const char *key, const struc
         return no_memory();
     if (ends->structure == LS_STRUCTURE_ONE)
         return add_end(all, w, ends->edge[0]);
-    for (size_t i = 0; i < ends->count; i++) {
+    for (size_t n = 0; n < ends->count; n++) {
+        size_t i = nth_end(ends, n);
         struct ls_tree *one = ls_tree_add(all, map ? ends->name[i] : NULL, LS_TREE_LIST);
         if (!one)
             return no_memory();

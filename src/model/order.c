@@ -125,6 +125,24 @@ static ls_status arrange(struct ls_model *model, const struct rank *rank)
     return status;
 }
 
+size_t ls_model_output_rank(const struct ls_model *model, size_t output)
+{
+    size_t rank = 0;
+    if (model->output_structure != LS_STRUCTURE_DICTIONARY)
+        return output;
+    for (size_t o = 0; o < model->outputs; o++)
+        rank += strcmp(model->output_name[o], model->output_name[output]) < 0;
+    return rank;
+}
+
+static void visit_outputs(struct walk *w)
+{
+    for (size_t rank = 0; rank < w->model->outputs; rank++)
+        for (size_t o = 0; o < w->model->outputs; o++)
+            if (ls_model_output_rank(w->model, o) == rank)
+                visit(w, w->model->result[o].call);
+}
+
 ls_status ls_model_order(struct ls_model *model)
 {
     struct walk w = {.model = model};
@@ -137,8 +155,7 @@ ls_status ls_model_order(struct ls_model *model)
     LS_TRY_OUT(ls_allocate(&w.rank, model->parts, sizeof *w.rank));
     for (size_t p = 0; p < model->parts; p++)
         w.rank[p] = (struct rank){.part = p, .index = -1};
-    for (size_t o = 0; o < model->outputs; o++)
-        visit(&w, model->result[o].call);
+    visit_outputs(&w);
     LS_TRY_OUT(check_connected(&w));
     find_depths(&w);
     qsort(w.rank, model->parts, sizeof *w.rank, deeper_first);

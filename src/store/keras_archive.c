@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/keras.h"
 #include "store/archive_weights.h"
 #include "store/keras_compile.h"
 #include "store/keras_file.h"
@@ -28,6 +29,9 @@ static ls_status put_class(struct ls_tree *top, const struct ls_tree *model)
     if (!ls_tree_add_text(top, "module", sequential ? "keras" : "keras.src.models.functional") ||
         !ls_tree_add_text(top, "class_name", class_name->text) ||
         !ls_tree_add_copy(top, "config", ls_tree_find(model, "config")))
+        return no_memory();
+    const struct ls_tree *outputs = ls_tree_find(model, LS_KERAS_OUTPUTS);
+    if (outputs && !ls_tree_add_copy(top, LS_KERAS_OUTPUTS, outputs))
         return no_memory();
     return (sequential ? ls_tree_add_null(top, "registered_name")
                        : ls_tree_add_text(top, "registered_name", class_name->text))

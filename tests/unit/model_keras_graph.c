@@ -176,6 +176,106 @@ static void dictionaries(void **state)
 
 /* Keras 2 counts the calls of a nested model from 1 everywhere, and does not wrap single tensors.
  */
+static const char *part_names(const struct ls_model *model)
+{
+    static char names[64];
+    names[0] = '\0';
+    for (size_t p = 0; p < model->parts; p++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s ",
+                 ls_part_name(&model->part[p]));
+    return names;
+}
+
+/* Keras takes the outputs of a dictionary in the order of their names: the parts' order, by which
+ * it finds weights, and the numbers of a nested model's results hang on it. */
+static void unsorted_dictionaries(void **state)
+{
+    (void)state;
+    char *json = round_trip("model:\n"
+                            "  inputs: {x: {shape: 3}}\n"
+                            "  layers:\n"
+                            "    - Model:\n"
+                            "        name: m\n"
+                            "        inputs: {v: {shape: 3}}\n"
+                            "        layers:\n"
+                            "          - Dense: {units: 3, name: p}\n"
+                            "          - Dense: {units: 3, name: q}\n"
+                            "            from: v\n"
+                            "        outputs: {z: p, a: q}\n"
+                            "    - Dense: {units: 3, name: one}\n"
+                            "      from: m:0\n"
+                            "    - Dense: {units: 3, name: two}\n"
+                            "      from: m:1\n"
+                            "  outputs: {zz: one, mm: x, aa: two}\n");
+    struct ls_model *model = read_json(json);
+    assert_string_equal(part_names(model), "x m two one ");
+    assert_string_equal(part_names(model->part[1].model), "v q p ");
+    const char *const names[] = {"zz", "mm", "aa"}, *const layers[] = {"one", "x", "two"};
+    for (size_t o = 0; o < 3; o++) {
+        assert_string_equal(model->output_name[o], names[o]);
+        assert_string_equal(model->layer[model->call[model->output[o].call].layer]->name,
+                            layers[o]);
+    }
+    /* "two" comes before "one", and reads a, which is the first result to Keras */
+    const char *a = strstr(json, "\"keras_history\": [\"m\", 0, 0]");
+    const char *z = strstr(json, "\"keras_history\": [\"m\", 0, 1]");
+    assert_true(a && z && a < z);
+    ls_model_free(model);
+    ls_release(json);
+}
+
+/* Outputs keep the names that the run file gives them, though to Keras they are a list. */
+static void names_of_results(void **state)
+{
+    (void)state;
+    char *json = round_trip("model:\n"
+                            "  inputs: {x: {shape: 3}}\n"
+                            "  layers:\n"
+                            "    - Dense: {units: 2, name: a}\n"
+                            "      as: first\n"
+                            "    - Dense: {units: 1, name: b}\n"
+                            "      as: second\n"
+                            "  outputs: [second, first]\n");
+    struct ls_model *model = read_json(json);
+    assert_int_equal(model->output_structure, LS_STRUCTURE_LIST);
+    assert_string_equal(model->output_name[0], "second");
+    assert_string_equal(model->output_name[1], "first");
+    assert_int_equal(ls_model_output_size(model, 1), 2);
+    ls_model_free(model);
+    ls_release(json);
+}
+
+#define TWO_OUTPUTS(names, outputs)                                                                \
+    "{\"lockstep_outputs\": " names ", \"class_name\": \"Functional\", \"config\": {"              \
+    "\"layers\": [{\"name\": \"x\", \"class_name\": \"InputLayer\", \"config\": "                  \
+    "{\"name\": \"x\", \"batch_shape\": [null, 3]}, \"inbound_nodes\": []}],"                      \
+    "\"input_layers\": [\"x\", 0, 0], \"output_layers\": " outputs "}}"
+#define AS_LIST "[[\"x\", 0, 0], [\"x\", 0, 0]]"
+#define AS_MAP  "{\"a\": [\"x\", 0, 0], \"b\": [\"x\", 0, 0]}"
+
+static void wrong_names_of_results(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        TWO_OUTPUTS("[\"a\"]", AS_LIST),       TWO_OUTPUTS("\"a\"", AS_LIST),
+        TWO_OUTPUTS("{\"a\": 1}", AS_LIST),    TWO_OUTPUTS("[\"a\", \"a\"]", AS_LIST),
+        TWO_OUTPUTS("[\"a\", \"\"]", AS_LIST), TWO_OUTPUTS("[\"a\", \"c\"]", AS_MAP),
+        TWO_OUTPUTS("[\"b\", \"b\"]", AS_MAP),
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct ls_tree *tree = json_tree(wrong[i]);
+        struct ls_model *model;
+        assert_int_equal(ls_model_from_keras(&model, tree), LS_BAD_INPUT);
+        assert_null(model);
+        assert_non_null(strstr(ls_message(), "expected a name for each of the model's outputs"));
+        ls_tree_free(tree);
+    }
+    refuse(wrong[3],
+           "net.json: lockstep_outputs[1]: expected a name for each of the model's outputs");
+    ls_model_free(read_json(TWO_OUTPUTS("[\"b\", \"a\"]", AS_MAP)));
+    ls_model_free(read_json(TWO_OUTPUTS("[\"p\", \"q\"]", AS_LIST)));
+}
+
 static void calls_of_keras_2(void **state)
 {
     (void)state;
@@ -252,9 +352,11 @@ static void wrong_graphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked_test(calls_are_lists),  leak_checked_test(calls_are_nodes),
-        leak_checked_test(second_results),   leak_checked_test(dictionaries),
-        leak_checked_test(calls_of_keras_2), leak_checked_test(wrong_graphs),
+        leak_checked_test(calls_are_lists),        leak_checked_test(calls_are_nodes),
+        leak_checked_test(second_results),         leak_checked_test(dictionaries),
+        leak_checked_test(unsorted_dictionaries),  leak_checked_test(names_of_results),
+        leak_checked_test(wrong_names_of_results), leak_checked_test(calls_of_keras_2),
+        leak_checked_test(wrong_graphs),
     };
     return cmocka_run_group_tests_name("Keras' graphs", tests, start_kernels, NULL);
 }
