@@ -62,7 +62,8 @@ LS_API ls_status ls_layer_apply(struct ls_model *model, const char *kind, const 
 LS_API ls_status ls_layer_call(struct ls_model *model, const char *name, struct ls_tensors inputs,
                                struct ls_tensor *result);
 /* A model in a layer's place. When it succeeds `nested` belongs to `model`; the weights that it has
- * go with it. Its name is made free as names of layers are (tower, tower_1). */
+ * go with it. Its name is made free as names of layers are (tower, tower_1); ls_layer_call calls it
+ * again by that name. LS_USAGE for a model that is a part of one already. */
 LS_API ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested,
                                 struct ls_tensors inputs, struct ls_tensor *result);
 /* One more output. name NULL: its layer's. Targets, losses and metrics are named by it. */

@@ -126,8 +126,9 @@ static ls_status check_shared(const struct ls_layer *layer, const struct ls_call
                              .name = layer->name,
                              .trainable = layer->trainable,
                              .place = layer->place};
-    LS_TRY(layer->kind->build(&again, shapes));
+    ls_status status = layer->kind->build(&again, shapes);
     ls_release(again.state);
+    LS_TRY(status);
     ls_shape_format(text, &shapes->in[0]);
     return same_variables(layer, &again)
                ? LS_OK
@@ -395,20 +396,22 @@ static void move_values(struct ls_model *model)
 
 ls_status ls_model_build(struct ls_model *model)
 {
+    LS_TRY(ls_model_check_own(model));
     if (model->built)
         return LS_OK;
     if (model->outputs == 0)
         return ls_fail(LS_BAD_INPUT, model->parts > 0 && !model->sequential
                                          ? "the model has no outputs"
                                          : "the model has no layers");
-    float *before = model->weights; /* of a model that was taken apart */
-    forget_graph(model);            /* of a try that failed */
+    float *before = model->weights, *weights; /* before: of a model that was taken apart */
+    forget_graph(model);                      /* of a try that failed */
     LS_TRY(add_layers(model, model, "", model->trainable));
     LS_TRY(add_calls(model));
     LS_TRY(ls_size_check_weights(model));
     model->trainable_floats = place_variables(model, 0, true);
     model->floats = place_variables(model, model->trainable_floats, false);
-    LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
+    LS_TRY(ls_allocate(&weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
+    model->weights = weights;
     move_values(model);
     ls_release(before);
     model->built = true;

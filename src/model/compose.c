@@ -38,6 +38,7 @@ ls_status ls_layer_add(struct ls_model *model, const char *kind_name, const char
 
 static ls_status open_graph(struct ls_model *model)
 {
+    LS_TRY(ls_model_check_own(model));
     if (model->built)
         return ls_fail(LS_USAGE, "the model is complete: layers are added before its first use");
     if (model->sequential && model->parts > 0)
@@ -155,8 +156,14 @@ ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested, struct
     LS_TRY(open_graph(model));
     if (nested == model || nested->outputs == 0)
         return ls_fail(LS_USAGE, "a model in a layer's place is another one, and has outputs");
+    if (nested->nested)
+        return ls_fail(LS_USAGE,
+                       "model '%s' is a part of a model already: ls_layer_call calls it again",
+                       nested->name);
     LS_TRY(ls_model_rename(model, nested, NULL, NULL));
-    return apply_part(model, (struct ls_part){.model = nested}, inputs, result);
+    LS_TRY(apply_part(model, (struct ls_part){.model = nested}, inputs, result));
+    nested->nested = true;
+    return LS_OK;
 }
 
 ls_status ls_model_output(struct ls_model *model, struct ls_tensor tensor, const char *name)

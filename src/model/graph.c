@@ -260,6 +260,15 @@ void ls_part_release(struct ls_part *part)
     *part = (struct ls_part){0};
 }
 
+ls_status ls_model_check_own(const struct ls_model *model)
+{
+    if (!model->nested)
+        return LS_OK;
+    return ls_fail(LS_USAGE,
+                   "model '%s' is a part of another, which has its layers: as '%s/LAYER' there",
+                   model->name, model->name);
+}
+
 /* Whatever can fail comes before the model is changed. */
 static ls_status append_part(struct ls_model *model, struct ls_part part)
 {
@@ -291,6 +300,7 @@ ls_status ls_model_append_part(struct ls_model *model, struct ls_part part,
                                const struct ls_tree *place)
 {
     bool input = part.layer && part.layer->kind->flags & LS_LAYER_INPUT;
+    LS_TRY(ls_model_check_own(model));
     if (model->built)
         return ls_fail(LS_USAGE, "the model is complete: layers are added before its first use");
     if (!model->sequential)

@@ -148,11 +148,16 @@ static ls_status parse_inputs(struct ls_graph_parser *p, const struct ls_tree *i
 {
     if (inputs->type != LS_TREE_MAP)
         return LS_OK; /* names of Input layers */
-    for (const struct ls_tree *input = inputs->child; input; input = input->next)
+    for (const struct ls_tree *input = inputs->child; input; input = input->next) {
+        if (input->type == LS_TREE_LIST)
+            return ls_fail_at(input, LS_BAD_INPUT, "expected a map: {shape: [100]}");
+        if (input->type != inputs->child->type)
+            return ls_fail_at(input, LS_BAD_INPUT,
+                              "either all inputs are maps ({shape: [100]}) or all are names of "
+                              "Input layers");
         if (input->type == LS_TREE_MAP)
             LS_TRY(parse_input(p, input));
-        else if (input->type != LS_TREE_SCALAR)
-            return ls_fail_at(input, LS_BAD_INPUT, "expected a map: {shape: [100]}");
+    }
     return LS_OK;
 }
 

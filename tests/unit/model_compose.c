@@ -39,6 +39,38 @@ static void test_siamese(void **state)
     ls_model_free(model);
 }
 
+#define OWNED "model 'tower' is a part of another, which has its layers: as 'tower/LAYER' there"
+
+/* What a model is a part of has its memory: it is no part of two, and nothing is done with it by
+ * itself. */
+static void test_part_of_another(void **state)
+{
+    (void)state;
+    struct ls_model *model, *tower;
+    struct ls_tensor x, y, z, other;
+    float kernel[3];
+    char *text;
+    assert_ok(ls_model_create(&tower, "tower"));
+    assert_ok(ls_layer_add(tower, "Input", "shape: 3"));
+    assert_ok(ls_layer_add(tower, "Dense", "units: 1, name: code"));
+    assert_ok(ls_model_create(&model, NULL));
+    assert_ok(ls_input(model, "shape: 3, name: left", &x));
+    assert_ok(ls_input(model, "shape: 3, name: right", &other));
+    assert_ok(ls_model_apply(model, tower, LS_TENSORS(x), &y));
+    assert_fails(ls_model_apply(model, tower, LS_TENSORS(other), &z), LS_USAGE,
+                 "model 'tower' is a part of a model already: ls_layer_call calls it again");
+    assert_ok(ls_layer_call(model, "tower", LS_TENSORS(other), &z));
+    assert_fails(ls_layer_add(tower, "Flatten", NULL), LS_USAGE, "Flatten: " OWNED);
+    assert_fails(ls_model_apply(tower, model, LS_TENSORS(x), &z), LS_USAGE, OWNED);
+    assert_ok(ls_layer_apply(model, "Add", NULL, LS_TENSORS(y, z), &y));
+    assert_ok(ls_model_output(model, y, NULL));
+    assert_ok(ls_model_summary(model, &text));
+    ls_text_free(text);
+    assert_fails(ls_model_get_weights(tower, "code", "kernel", kernel, 3), LS_USAGE, OWNED);
+    assert_ok(ls_model_get_weights(model, "tower/code", "kernel", kernel, 3));
+    ls_model_free(model);
+}
+
 /* A model in a layer's place, with the weights that it has. */
 static void test_nested(void **state)
 {
@@ -139,9 +171,8 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked_test(test_siamese),
-        leak_checked_test(test_nested),
-        leak_checked_test(test_refused),
+        leak_checked_test(test_siamese),         leak_checked_test(test_nested),
+        leak_checked_test(test_part_of_another), leak_checked_test(test_refused),
         leak_checked_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests_name("models made of tensors", tests, start_kernels, NULL);

@@ -213,6 +213,9 @@ static void test_refused_models(void **state)
     refuse("model: {inputs: [{shape: [3]}], layers: [Flatten]}\n",
            "run.yaml:1: model inputs: found a list of maps: inputs have names: {left: {shape: "
            "[100]}}");
+    refuse("model: {inputs: {x: {shape: 3}, y: z}, layers: [{Flatten: {}, from: x}]}\n",
+           "run.yaml:1: inputs y: either all inputs are maps ({shape: [100]}) or all are names of "
+           "Input layers");
     refuse("model: {inputs: {x: {shape: 3, name: y}}, layers: [Flatten]}\n",
            "run.yaml:1: inputs x name: an input's name is its key, 'x'");
     refuse("model: {inputs: {a/b: {shape: 3}}, layers: [Flatten]}\n",
