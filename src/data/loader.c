@@ -106,10 +106,12 @@ static ls_status check_classes(const struct ls_loader *loader, const struct slot
     for (size_t i = 0; i < n; i++) {
         if (label[i] >= 0 && label[i] < classes && label[i] == floorf(label[i]))
             continue;
-        snprintf(what, sizeof what, "label %.9g is %s [0, %lld)%s%s", (double)label[i],
-                 label[i] >= 0 && label[i] < classes ? "not a whole number in" : "out of range",
-                 (long long)use->classes, others > 0 ? " in " : "",
-                 others > 0 ? name_of(loader, use) : "");
+        /* as those of a regression are, whose output has another width than its target */
+        bool fraction = isfinite(label[i]) && label[i] != floorf(label[i]);
+        snprintf(what, sizeof what, "label %.9g is %s [0, %lld)%s%s%s", (double)label[i],
+                 fraction ? "not a whole number in" : "out of range", (long long)use->classes,
+                 others > 0 ? " in " : "", others > 0 ? name_of(loader, use) : "",
+                 fraction ? ": one number for an output of several is a class" : "");
         return fail_at_sample(loader, slot->samples[i / row], what);
     }
     return LS_OK;

@@ -49,7 +49,7 @@ static void test_labels_out_of_range(void **state)
 {
     const unsigned char high[] = {0, 1, 2, 3, 12, 5};
     const int64_t negative[] = {0, -1};
-    const float half[] = {0, 1, 2.5f}, nan_label[] = {NAN};
+    const float half[] = {0, 1, 2.5f}, below[] = {0, -0.5f}, nan_label[] = {NAN};
     const struct {
         const void *labels;
         hid_t type;
@@ -62,7 +62,11 @@ static void test_labels_out_of_range(void **state)
         {negative, H5T_NATIVE_INT64, 2, 1,
          "labels.h5:train: sample 1: label -1 is out of range [0, 10)"},
         {half, H5T_NATIVE_FLOAT, 3, 2,
-         "labels.h5:train: sample 2: label 2.5 is not a whole number in [0, 10)"},
+         "labels.h5:train: sample 2: label 2.5 is not a whole number in [0, 10): one number for "
+         "an output of several is a class"},
+        {below, H5T_NATIVE_FLOAT, 2, 1,
+         "labels.h5:train: sample 1: label -0.5 is not a whole number in [0, 10): one number for "
+         "an output of several is a class"},
         {nan_label, H5T_NATIVE_FLOAT, 1, 0,
          "labels.h5:train: sample 0: label nan is out of range [0, 10)"},
     };
