@@ -4,13 +4,27 @@
 #include "base/memory.h"
 #include "train/objective_inside.h"
 
+ls_status ls_find_by_name(const struct ls_data *data, const char *only, const char *name,
+                          size_t *column)
+{
+    if (!only)
+        return ls_data_find(data, name, column);
+    if (!ls_data_has(data, only) && ls_data_has(data, name))
+        return ls_fail(LS_BAD_INPUT,
+                       "%s: no dataset '%s', as the only one of a model is called; '%s' can stand "
+                       "for it in a run file: {file: F.h5, x: /PATH, y: /PATH}",
+                       ls_data_name(data), only, name);
+    return ls_data_find(data, only, column);
+}
+
 static ls_status find_input(struct ls_columns *columns, const struct ls_model *model, size_t i,
                             const struct ls_data *data)
 {
     const struct ls_graph_call *call = &model->call[model->input[i].call];
     struct ls_column_use *use = &columns->use[columns->uses++];
     char wanted[LS_SHAPE_TEXT], found[LS_SHAPE_TEXT];
-    LS_TRY(ls_data_find(data, model->inputs == 1 ? "x" : model->input_name[i], &use->column));
+    LS_TRY(
+        ls_find_by_name(data, model->inputs == 1 ? "x" : NULL, model->input_name[i], &use->column));
     const struct ls_column *column = ls_data_column(data, use->column);
     use->finite = true;
     use->what = "input";

@@ -19,7 +19,7 @@ static ls_status find_target(struct ls_objective *objective, size_t o, const str
     const struct ls_model *model = objective->model;
     struct ls_objective_output *output = &objective->output[o];
     char made[LS_SHAPE_TEXT], found[LS_SHAPE_TEXT];
-    LS_TRY(ls_data_find(data, model->outputs == 1 ? "y" : output->name, &output->target));
+    LS_TRY(ls_find_by_name(data, model->outputs == 1 ? "y" : NULL, output->name, &output->target));
     LS_TRY(model->outputs == 1 ? ls_duplicate(&output->what, "target")
                                : ls_format(&output->what, "target of output '%s'", output->name));
     const struct ls_column *column = ls_data_column(data, output->target);

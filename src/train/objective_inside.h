@@ -53,6 +53,11 @@ ls_status ls_objective_bind_metrics(struct ls_objective *objective,
                                     const struct ls_objective_parts *parts);
 ls_status ls_objective_name_results(struct ls_objective *objective);
 
+/* The column of an input or a target: `name`, or what a model's only one is called (`only`; NULL:
+ * it is one of several). */
+ls_status ls_find_by_name(const struct ls_data *data, const char *only, const char *name,
+                          size_t *column);
+
 /* Whether a column holds samples of this shape; arrays know only how many numbers a sample has. */
 static inline bool ls_column_fits(const struct ls_column *column, const struct ls_shape *shape)
 {

@@ -90,6 +90,30 @@ static void test_refused_data(void **state)
     refuse("loss: mse", array, 4, "arrays: sample 3: sample weight has NaN at element 0");
 }
 
+/* The only input is x, the only target y, whatever the model calls them. */
+static void test_refused_names_of_only_ones(void **state)
+{
+    (void)state;
+    static const char model[] = "model:\n  inputs: {left: {shape: [3]}}\n  layers:\n"
+                                "    - Dense: {units: 2, name: price}\n";
+    const struct ls_data_array arrays[][2] = {{{"left", x, 3}, {"y", price, 2}},
+                                              {{"x", x, 3}, {"price", price, 2}}};
+    static const char *const wanted[] = {
+        "arrays: no dataset 'x', as the only one of a model is called; 'left' can stand for it in a "
+        "run file: {file: F.h5, x: /PATH, y: /PATH}",
+        "arrays: no dataset 'y', as the only one of a model is called; 'price' can stand for it in "
+        "a run file: {file: F.h5, x: /PATH, y: /PATH}"};
+    for (size_t i = 0; i < 2; i++) {
+        struct ls_evaluation evaluation;
+        struct ls_data *data;
+        struct ls_model *made = model_of(model, "loss: mse");
+        assert_ok(ls_data_from_columns(&data, SAMPLES_HERE, arrays[i], 2));
+        assert_fails(ls_model_evaluate(made, alone, data, &evaluation), LS_BAD_INPUT, wanted[i]);
+        ls_model_free(made);
+        ls_data_free(data);
+    }
+}
+
 /* A mask of positions that the output does not have: no layer hands one on yet. */
 static void test_refused_mask(void **state)
 {
@@ -216,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         directory_test(test_refused_compile),
         directory_test(test_refused_data),
+        directory_test(test_refused_names_of_only_ones),
         directory_test(test_refused_mask),
         directory_test(test_a_target_is_no_weight),
         directory_test(test_weights_that_are_no_numbers),
