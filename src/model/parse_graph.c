@@ -283,8 +283,10 @@ static ls_status parse_outputs(struct ls_graph_parser *p, const struct ls_tree *
     return LS_OK;
 }
 
-/* The next of the model's inputs is the one of this name. */
-static ls_status take_input(struct ls_graph_parser *p, const struct ls_tree *tree, size_t position)
+/* The next of the model's inputs is the one of this name; `key`: what else it is called, or NULL.
+ */
+static ls_status take_input(struct ls_graph_parser *p, const struct ls_tree *tree, const char *key,
+                            size_t position)
 {
     struct ls_model *model = p->model;
     struct ls_edge edge;
@@ -300,11 +302,11 @@ static ls_status take_input(struct ls_graph_parser *p, const struct ls_tree *tre
                 (i - position) * sizeof *model->input_name);
         model->given[position] = given;
         model->input_name[position] = name;
-        if (!tree->key)
+        if (!key)
             return LS_OK;
         ls_release(name);
         model->input_name[position] = NULL;
-        return ls_duplicate(&model->input_name[position], tree->key);
+        return ls_duplicate(&model->input_name[position], key);
     }
     return ls_fail_at(tree, LS_BAD_INPUT, "'%s' is no Input, or is there twice", tree->text);
 }
@@ -320,12 +322,12 @@ static ls_status arrange_inputs(struct ls_graph_parser *p, const struct ls_tree 
         return ls_fail_at(inputs, LS_BAD_INPUT, "a model has at most %d inputs", LS_TENSORS_MAX);
     model->input_structure = model->inputs > 1 ? LS_STRUCTURE_LIST : LS_STRUCTURE_ONE;
     if (inputs->type == LS_TREE_SCALAR) {
-        LS_TRY(take_input(p, inputs, position++));
+        LS_TRY(take_input(p, inputs, NULL, position++));
     } else if (inputs->type == LS_TREE_LIST || inputs->child->type == LS_TREE_SCALAR) {
         model->input_structure =
             inputs->type == LS_TREE_MAP ? LS_STRUCTURE_DICTIONARY : LS_STRUCTURE_LIST;
         for (const struct ls_tree *input = inputs->child; input; input = input->next)
-            LS_TRY(take_input(p, input, position++));
+            LS_TRY(take_input(p, input, input->key, position++));
     } else {
         return LS_OK;
     }

@@ -48,6 +48,19 @@ static void assert_parts(const struct ls_model *model, const char *wanted)
     "      from: right\n"                                                                          \
     "      as: right_code\n"
 
+/* `inputs: x` names an Input layer, as Keras' configs of one input do. */
+static void test_one_input_by_name(void **state)
+{
+    (void)state;
+    struct ls_tree *tree;
+    struct ls_model *model = parse(
+        &tree, "model: {inputs: x, layers: [Input: {shape: 3, name: x}, Flatten: {name: f}]}\n");
+    assert_int_equal(model->inputs, 1);
+    assert_string_equal(model->input_name[0], "x");
+    ls_model_free(model);
+    ls_tree_free(tree);
+}
+
 static void test_shared_layer(void **state)
 {
     (void)state;
@@ -314,6 +327,7 @@ static void test_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        leak_checked_test(test_one_input_by_name),
         leak_checked_test(test_shared_layer),
         leak_checked_test(test_any_order),
         leak_checked_test(test_outputs),
