@@ -9,6 +9,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as 
 
 /* As much of a list of names as Keras puts into one attribute (an object header holds 64 KiB). */
 enum { NAMES_BYTES_MAX = 64512, IMAGE_STEP_BYTES = 1 << 16 };
+enum { REFERENCE_BYTES = 16 }; /* of a string of any length, in an attribute */
 
 struct ls_h5_piece {
     haddr_t offset;
@@ -325,6 +326,8 @@ ls_status ls_h5_put_texts(struct ls_h5_image *image, const char *object, const c
                        image->path, width);
     if (texts->count * width > NAMES_BYTES_MAX)
         return put_parts(image, object, attribute, texts, width);
+    if (texts->count * REFERENCE_BYTES > NAMES_BYTES_MAX)
+        return put_part(image, object, attribute, texts, width);
     /* Keras, by way of numpy, writes an empty list as one of numbers. */
     hid_t what[2] = {H5Screate_simple(1, &size, NULL),
                      texts->count ? text_type(H5T_VARIABLE, H5T_STR_NULLTERM, ascii)

@@ -359,6 +359,37 @@ static void long_lists_are_cut_as_keras_cuts_them(void **state)
     ls_h5_buffer_release(&buffer);
 }
 
+/* Many short names fit into one attribute, though references to as many strings do not. */
+static void many_short_names_are_one_list(void **state)
+{
+    enum { NAMES = 9001 };
+    (void)state;
+    struct ls_texts names = {0}, back;
+    struct ls_h5_buffer buffer = {0};
+    struct ls_h5_image image;
+    struct ls_h5 h5;
+    char name[8];
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "d%d", i);
+        assert_ok(ls_texts_add(&names, name));
+    }
+    assert_ok(ls_h5_image_open(&image, &buffer, "a.h5"));
+    assert_ok(ls_h5_put_texts(&image, "/", "layer_names", &names));
+    assert_ok(ls_h5_image_finish(&image));
+    ls_h5_image_close(&image);
+    write_bytes("a.h5", buffer.bytes, buffer.length);
+    assert_ok(ls_h5_open_sealed(&h5, "a.h5"));
+    assert_true(H5Aexists(h5.file, "layer_names") > 0);
+    assert_ok(ls_h5_read_texts(&h5, "/", "layer_names", &back));
+    assert_int_equal(back.count, NAMES);
+    for (size_t i = 0; i < NAMES; i++)
+        assert_string_equal(back.text[i], names.text[i]);
+    ls_texts_release(&back);
+    ls_h5_close(&h5);
+    ls_texts_release(&names);
+    ls_h5_buffer_release(&buffer);
+}
+
 static void what_hdf5_does_not_take_is_told(void **state)
 {
     (void)state;
@@ -424,6 +455,7 @@ int main(void)
         scratch_test(texts_of_all_paddings_are_read),
         scratch_test(attributes_of_other_types_are_refused),
         scratch_test(long_lists_are_cut_as_keras_cuts_them),
+        scratch_test(many_short_names_are_one_list),
         scratch_test(what_hdf5_does_not_take_is_told),
         scratch_test(hdf5_s_messages_are_off_only_meanwhile),
     };
