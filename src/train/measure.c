@@ -262,12 +262,14 @@ void ls_objective_values(const struct ls_objective *objective, const double *sum
 double ls_model_penalty(const struct ls_model *model)
 {
     double penalty = 0;
-    size_t count = ls_model_variables(model);
-    for (size_t i = 0; i < count; i++) {
-        struct ls_variable_at at = ls_model_variable(model, i);
-        if (at.trainable)
-            penalty += ls_penalty(at.variable->regularizer, model->weights + at.variable->offset,
-                                  ls_variable_count(at.variable));
+    for (size_t l = 0; l < model->layers; l++) {
+        const struct ls_layer *layer = model->layer[l];
+        for (size_t v = 0; v < layer->variables; v++) {
+            const struct ls_variable *variable = &layer->variable[v];
+            if (layer->trainable && variable->trainable)
+                penalty += ls_penalty(variable->regularizer, model->weights + variable->offset,
+                                      ls_variable_count(variable));
+        }
     }
     return penalty;
 }
