@@ -32,6 +32,8 @@ struct ls_tree {
  * (LS_BAD_INPUT); empty text is LS_TREE_NULL. `file` is only for messages (NULL: none). */
 ls_status ls_tree_parse_yaml(struct ls_tree **tree, const char *text, size_t length,
                              const char *file);
+/* "units: 128, activation: relu": a map without its braces; NULL: an empty one. */
+ls_status ls_tree_parse_options(struct ls_tree **tree, const char *options);
 ls_status ls_tree_read_yaml(struct ls_tree **tree, const char *path);
 /* JSON through jansson; NaN and Infinity as Python writes them are read too; duplicate keys are
  * refused; depth is limited. Numbers keep the digits they were written with where that matters

@@ -318,6 +318,18 @@ out:
     return status;
 }
 
+ls_status ls_tree_parse_options(struct ls_tree **tree, const char *options)
+{
+    struct ls_text flow = {0};
+    *tree = NULL;
+    ls_text_append(&flow, "{%s}", options ? options : "");
+    ls_status status = ls_text_status(&flow);
+    if (status == LS_OK)
+        status = ls_tree_parse_yaml(tree, flow.data, flow.length, NULL);
+    ls_text_release(&flow);
+    return status;
+}
+
 ls_status ls_tree_read_yaml(struct ls_tree **tree, const char *path)
 {
     struct ls_text text;

@@ -4,19 +4,6 @@
 #include "base/memory.h"
 #include "model/append.h"
 
-/* "units: 128, activation: relu" as a tree. */
-static ls_status parse_options(struct ls_tree **tree, const char *options)
-{
-    struct ls_text flow = {0};
-    *tree = NULL;
-    ls_text_append(&flow, "{%s}", options ? options : "");
-    ls_status status = ls_text_status(&flow);
-    if (status == LS_OK)
-        status = ls_tree_parse_yaml(tree, flow.data, flow.length, NULL);
-    ls_text_release(&flow);
-    return status;
-}
-
 /* -- Sequential */
 
 ls_status ls_layer_add(struct ls_model *model, const char *kind_name, const char *options)
@@ -24,7 +11,7 @@ ls_status ls_layer_add(struct ls_model *model, const char *kind_name, const char
     struct ls_tree *tree = NULL;
     const struct ls_kind *kind;
     LS_TRY(ls_kind_require(&ls_layers, NULL, kind_name, &kind));
-    ls_status status = parse_options(&tree, options);
+    ls_status status = ls_tree_parse_options(&tree, options);
     if (status == LS_OK)
         status = ls_model_append(model, kind, tree);
     if (status == LS_OK)
@@ -58,7 +45,7 @@ static ls_status make_layer(struct ls_model *model, const char *kind_name, const
     const struct ls_kind *kind;
     struct ls_tree *tree;
     LS_TRY(ls_kind_require(&ls_layers, NULL, kind_name, &kind));
-    ls_status status = parse_options(&tree, options);
+    ls_status status = ls_tree_parse_options(&tree, options);
     if (status == LS_OK)
         status = ls_layer_create(model, &part->layer, kind, tree);
     if (status == LS_OK)

@@ -33,23 +33,10 @@ ls_status ls_model_read(struct ls_model **model, const char *path)
     return status;
 }
 
-/* Options as text become the map that a run file would have. */
-static ls_status parse_options(struct ls_tree **tree, const char *options)
-{
-    struct ls_text flow = {0};
-    *tree = NULL;
-    ls_text_append(&flow, "{%s}", options ? options : "");
-    ls_status status = ls_text_status(&flow);
-    if (status == LS_OK)
-        status = ls_tree_parse_yaml(tree, flow.data, flow.length, NULL);
-    ls_text_release(&flow);
-    return status;
-}
-
 ls_status ls_model_compile(struct ls_model *model, const char *options)
 {
     struct ls_tree *tree;
-    ls_status status = parse_options(&tree, options);
+    ls_status status = ls_tree_parse_options(&tree, options);
     if (status != LS_OK)
         return ls_fail_within(status, "compile");
     ls_tree_free(model->compile);
@@ -123,7 +110,7 @@ ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm, const struc
 {
     struct ls_tree *tree = NULL;
     struct ls_fit_options options = {0};
-    ls_status status = parse_options(&tree, fit->options);
+    ls_status status = ls_tree_parse_options(&tree, fit->options);
     if (status == LS_OK)
         status = ls_options_parse(&options, &ls_fit_kind, tree, NULL);
     if (status == LS_OK && !fit->train)

@@ -211,9 +211,25 @@ static void test_read_file(void **state)
     assert_null(tree);
 }
 
+/* Options as a program gives them: a map without braces. */
+static void test_options(void **state)
+{
+    (void)state;
+    struct ls_tree *tree;
+    assert_ok(ls_tree_parse_options(&tree, "units: 3, activation: relu"));
+    assert_json(tree, "{\"units\": 3, \"activation\": \"relu\"}");
+    ls_tree_free(tree);
+    assert_ok(ls_tree_parse_options(&tree, NULL));
+    assert_json(tree, "{}");
+    ls_tree_free(tree);
+    assert_int_equal(ls_tree_parse_options(&tree, "units: [3"), LS_BAD_INPUT);
+    assert_null(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        leak_checked_test(test_options),
         leak_checked_test(test_values),
         leak_checked_test(test_lines_and_links),
         leak_checked_test(test_errors),
