@@ -81,10 +81,16 @@ static ls_status read_hyperslab(const struct ls_file_column *column, void *bytes
     struct ls_hdf5_quiet quiet;
     hid_t file_space, memory_space;
     herr_t result = -1;
+    ls_status status;
 
     for (int i = 0; i < set->shape.rank; i++)
         size[i + 1] = (hsize_t)set->shape.size[i];
     ls_hdf5_quiet_begin(&quiet);
+    status = ls_chunks_check(&set->chunks, set->id, begin, end);
+    if (status != LS_OK) {
+        ls_hdf5_quiet_end(&quiet);
+        return ls_fail_within(status, "samples %lld to %lld", (long long)begin, (long long)end - 1);
+    }
     file_space = H5Dget_space(set->id);
     memory_space = H5Screate_simple(set->shape.rank + 1, size, NULL);
     if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0)

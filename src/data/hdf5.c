@@ -209,30 +209,6 @@ static ls_status check_shape(struct ls_hdf5_dataset *dataset, hid_t space)
     return LS_OK;
 }
 
-static ls_status check_filters(hid_t plist)
-{
-    static const H5Z_filter_t known[] = {H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE,
-                                         H5Z_FILTER_FLETCHER32};
-    int filters = H5Pget_nfilters(plist);
-
-    for (int i = 0; i < filters; i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        char name[64] = "";
-        H5Z_filter_t filter =
-            H5Pget_filter2(plist, (unsigned)i, &flags, &values, NULL, sizeof name, name, &config);
-        bool is_known = false;
-
-        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
-            is_known = is_known || filter == known[k];
-        if (!is_known)
-            return ls_fail(LS_BAD_INPUT,
-                           "compressed by filter %d%s%s%s; gzip, shuffle and fletcher32 are read",
-                           (int)filter, name[0] ? " (" : "", name, name[0] ? ")" : "");
-    }
-    return filters < 0 ? ls_fail(LS_BAD_INPUT, "the filters cannot be read") : LS_OK;
-}
-
 /* Chunks may expand, so that the file's size says little; but each must be there, and one must fit
  * in memory together with others. */
 static ls_status check_chunks(struct ls_hdf5_dataset *dataset, hid_t plist)
@@ -257,7 +233,6 @@ static ls_status check_chunks(struct ls_hdf5_dataset *dataset, hid_t plist)
         return ls_fail(LS_BAD_INPUT,
                        "chunks of %lld samples are more than %d MiB; write it with smaller ones",
                        (long long)dataset->chunk, LS_DATA_RESIDENT_BYTES >> 20);
-    LS_TRY(check_filters(plist));
     space = H5Dget_space(dataset->id);
     got = H5Dget_num_chunks(dataset->id, space, &written);
     H5Sclose(space);
@@ -266,7 +241,17 @@ static ls_status check_chunks(struct ls_hdf5_dataset *dataset, hid_t plist)
     if (written < needed)
         return ls_fail(LS_BAD_INPUT, "not written to the end: %llu of %llu chunks are there",
                        (unsigned long long)written, (unsigned long long)needed);
-    return LS_OK;
+    return ls_chunks_init(&dataset->chunks, dataset->id);
+}
+
+/* Values that lie in the header. */
+static ls_status check_compact(const struct ls_hdf5_dataset *dataset, hid_t type)
+{
+    uint64_t values = (uint64_t)(dataset->samples * ls_shape_count(&dataset->shape));
+
+    return H5Dget_storage_size(dataset->id) == values * H5Tget_size(type)
+               ? LS_OK
+               : ls_fail(LS_BAD_INPUT, "damaged: its header does not have the bytes of its shape");
 }
 
 static ls_status check_contiguous(struct ls_hdf5_dataset *dataset, hid_t type, int64_t file_bytes)
@@ -310,6 +295,8 @@ ls_status ls_hdf5_check(struct ls_hdf5_dataset *dataset, hid_t id, int64_t file_
         status = check_chunks(dataset, plist);
     else if (layout == H5D_CONTIGUOUS)
         status = check_contiguous(dataset, type, file_bytes);
+    else
+        status = check_compact(dataset, type);
 out:
     if (space >= 0)
         H5Sclose(space);

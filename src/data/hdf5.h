@@ -5,6 +5,7 @@
 
 #include <hdf5.h>
 
+#include "data/chunk.h"
 #include "data/source.h"
 
 /* Before HDF5 is used, from wherever that may first be: its clean-up at exit is left out, which
@@ -37,6 +38,7 @@ struct ls_hdf5_dataset {
     struct ls_shape shape;
     int64_t offset; /* in the file, of bytes that need no conversion; -1: H5Dread only */
     int64_t chunk;  /* samples a chunk, 0: not chunked */
+    struct ls_chunks chunks;
 };
 /* The dataset's id is the caller's before, and stays it. */
 ls_status ls_hdf5_check(struct ls_hdf5_dataset *dataset, hid_t id, int64_t file_bytes);

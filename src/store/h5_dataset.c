@@ -1,6 +1,7 @@
 /* Reading the values of datasets that somebody else may have made. */
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/chunk.h"
 #include "store/h5_child.h"
 
 enum { CHUNK_BYTES_MAX = 1 << 24 };
@@ -38,6 +39,7 @@ static const char *refuse_layout(const struct ls_h5 *h5, const struct dataset *d
         return "its values lie in another file, which is not read";
     switch (H5Pget_layout(create)) {
     case H5D_COMPACT:
+        return bytes == H5Dget_storage_size(dataset->id) ? NULL : "damaged";
     case H5D_CONTIGUOUS:
         return bytes <= h5->bytes ? NULL : "larger than the file";
     case H5D_CHUNKED:
@@ -117,6 +119,32 @@ static ls_status dataset_open(const struct ls_h5 *h5, const char *object, struct
     return bad(h5, object, why);
 }
 
+static ls_status check_chunks(const struct ls_h5 *h5, const char *object,
+                              const struct dataset *dataset)
+{
+    struct ls_chunks chunks;
+    ls_status status = ls_chunks_init(&chunks, dataset->id);
+    if (status == LS_OK)
+        status = ls_chunks_check(&chunks, dataset->id, 0, dataset->shape.size[0]);
+    return status == LS_OK ? LS_OK : ls_fail_within(status, "%s: %s", h5->path, object);
+}
+
+/* All values, as numbers of this type. */
+static ls_status read_values(const struct ls_h5 *h5, const char *object,
+                             const struct dataset *dataset, hid_t type, void *values)
+{
+    hid_t create = H5Dget_create_plist(dataset->id);
+    bool chunked = H5Pget_layout(create) == H5D_CHUNKED;
+    H5Pclose(create);
+    if (ls_shape_count(&dataset->shape) == 0)
+        return LS_OK;
+    if (chunked)
+        LS_TRY(check_chunks(h5, object, dataset));
+    return H5Dread(dataset->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0
+               ? LS_OK
+               : bad(h5, object, "damaged");
+}
+
 /* "(784, 128)"; shapes of variables have no axis of samples. */
 static void format_shape(struct ls_text *text, const struct ls_shape *shape)
 {
@@ -154,8 +182,8 @@ ls_status ls_h5_read_floats(const struct ls_h5 *h5, const char *object, float *v
     ls_status status = LS_OK;
     if (!ls_shape_equal(&dataset.shape, shape))
         status = wrong_shape(h5, object, &dataset.shape, shape);
-    else if (H5Dread(dataset.id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-        status = bad(h5, object, "damaged");
+    else
+        status = read_values(h5, object, &dataset, H5T_NATIVE_FLOAT, values);
     dataset_close(&dataset);
     return status;
 }
@@ -183,8 +211,8 @@ ls_status ls_h5_read_number(const struct ls_h5 *h5, const char *object, double *
     ls_status status = LS_OK;
     if (dataset.shape.rank != 0)
         status = bad(h5, object, "expected one number");
-    else if (H5Dread(dataset.id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
-        status = bad(h5, object, "damaged");
+    else
+        status = read_values(h5, object, &dataset, H5T_NATIVE_DOUBLE, value);
     dataset_close(&dataset);
     return status;
 }
@@ -231,14 +259,14 @@ ls_status ls_h5_read_doubles(const struct ls_h5 *h5, const char *object, double 
         status = bad(h5, object, "larger than the file");
     else
         status = ls_allocate(values, (size_t)dataset.shape.size[0], sizeof **values);
-    if (status == LS_OK && dataset.shape.size[0] > 0 &&
-        H5Dread(dataset.id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *values) < 0) {
+    if (status == LS_OK)
+        status = read_values(h5, object, &dataset, H5T_NATIVE_DOUBLE, *values);
+    if (status == LS_OK) {
+        *count = (size_t)dataset.shape.size[0];
+    } else {
         ls_release(*values);
         *values = NULL;
-        status = bad(h5, object, "damaged");
     }
-    if (status == LS_OK)
-        *count = (size_t)dataset.shape.size[0];
     dataset_close(&dataset);
     return status;
 }

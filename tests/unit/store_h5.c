@@ -106,6 +106,31 @@ static void huge_chunks_are_refused(void **state)
     assert_read(LS_BAD_INPUT, "a.h5: /d: its chunks are larger than it");
 }
 
+/* HDF5 would read on behind the end of what a chunk gives. */
+static void chunks_have_the_bytes_of_their_shape(void **state)
+{
+    (void)state;
+    hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+    const hsize_t chunk = 4, first = 0;
+    H5Pset_chunk(create, 1, &chunk);
+    H5Pset_shuffle(create);
+    make();
+    make_data(H5T_IEEE_F32LE, 4, create);
+    hid_t dataset = H5Dopen2(file, "d", H5P_DEFAULT);
+    assert_true(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, &first, 8, "12345678") >= 0);
+    H5Dclose(dataset);
+    done();
+    assert_read(LS_BAD_INPUT,
+                "a.h5: /d: damaged: a chunk that does not have the 16 bytes of its shape");
+    H5Pset_layout(create, H5D_COMPACT);
+    H5Premove_filter(create, H5Z_FILTER_ALL);
+    make();
+    make_data(H5T_IEEE_F32LE, 4, create);
+    done();
+    H5Pclose(create);
+    assert_read(LS_OK, NULL);
+}
+
 static void values_in_other_files_are_refused(void **state)
 {
     (void)state;
@@ -448,6 +473,7 @@ int main(void)
         scratch_test(compressed_ones_too),
         scratch_test(other_filters_are_refused),
         scratch_test(huge_chunks_are_refused),
+        scratch_test(chunks_have_the_bytes_of_their_shape),
         scratch_test(values_in_other_files_are_refused),
         scratch_test(links_are_not_followed),
         scratch_test(other_objects_are_refused),
