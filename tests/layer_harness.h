@@ -31,10 +31,12 @@ struct harness {
     int64_t rows;
     size_t in_size, out_size, saved_size, work_size; /* floats, all rows */
     size_t grad_size;                                /* of out_grad: a mask has none */
+    size_t mask_size;                                /* of in: the masks, its end */
     float *in, *out, *out_grad, *in_grad, *saved, *work;
     float *weight[LS_VARIABLES_MAX], *weight_grad[LS_VARIABLES_MAX];
     int64_t samples[HARNESS_ROWS];
     bool training, defer;
+    void *prepared;
     uint64_t seed;
     uint32_t epoch, stream;
 };
@@ -55,20 +57,30 @@ static inline struct ls_shape parse_shape(const char *text)
     return shape;
 }
 
-/* "[2, 3]", or a list of such: how many. Those that find no room are counted only. */
-static inline size_t parse_shapes(struct ls_shape shapes[LS_TENSORS_MAX], const char *text)
+/* The input at `index`: "[2, 3]" or "{masked: [2, 3]}". One that finds no room is counted only. */
+static inline void add_input(struct ls_call_shapes *shapes, unsigned *masks,
+                             const struct ls_tree *tree)
+{
+    bool masked = tree->type == LS_TREE_MAP;
+    if (shapes->inputs < LS_TENSORS_MAX) {
+        shapes->in[shapes->inputs] = shape_of(masked ? tree->child : tree);
+        *masks |= masked ? 1U << shapes->inputs : 0;
+    }
+    shapes->inputs++;
+}
+
+/* One input, or a list of several; which of them are masked. */
+static inline unsigned parse_inputs(struct ls_call_shapes *shapes, const char *text)
 {
     struct ls_tree *tree = parse_text(text);
-    size_t count = 0;
-    if (tree->child && tree->child->type == LS_TREE_LIST) {
-        for (const struct ls_tree *one = tree->child; one; one = one->next, count++)
-            if (count < LS_TENSORS_MAX)
-                shapes[count] = shape_of(one);
-    } else {
-        shapes[count++] = shape_of(tree);
-    }
+    unsigned masks = 0;
+    bool list = tree->type == LS_TREE_LIST && tree->child && tree->child->type >= LS_TREE_LIST;
+    for (const struct ls_tree *one = tree->child; list && one; one = one->next)
+        add_input(shapes, &masks, one);
+    if (!list)
+        add_input(shapes, &masks, tree);
     ls_tree_free(tree);
-    return count;
+    return masks;
 }
 
 /* Floats of all rows of the first `count` tensors. */
@@ -104,9 +116,26 @@ static inline void harness_free(struct harness *h)
     free(h->in_grad);
     free(h->saved);
     free(h->work);
+    if (h->prepared)
+        h->layer.kind->discard(h->prepared);
     ls_release(h->layer.state);
     ls_instance_release(&h->instance);
     ls_tree_free(h->tree);
+}
+
+/* The masks of the inputs that an example masks, as a graph adds them. */
+static inline void harness_add_masks(struct harness *h, unsigned masks)
+{
+    struct ls_call_shapes *s = &h->shapes;
+    size_t inputs = s->inputs;
+    for (size_t i = 0; i < inputs; i++) {
+        if (!(masks >> i & 1))
+            continue;
+        s->mask_of[i] = (uint8_t)s->inputs;
+        s->in[s->inputs] = s->in[i];
+        s->in[s->inputs++].rank--;
+        s->masks++;
+    }
 }
 
 /* Options, shapes and build alone; the failing status for tests of messages. */
@@ -123,10 +152,11 @@ static inline ls_status harness_try(struct harness *h, const char *kind_name, co
                                  .options = h->instance.options,
                                  .name = name,
                                  .trainable = true};
-    h->shapes.inputs = parse_shapes(h->shapes.in, input);
+    unsigned masks = parse_inputs(&h->shapes, input);
     if (h->layer.kind->flags & LS_LAYER_INPUT)
         h->shapes.inputs = 0;
     LS_TRY(ls_layer_check_inputs(&h->layer, h->shapes.inputs));
+    harness_add_masks(h, masks);
     if (h->layer.kind->shape) {
         LS_TRY(h->layer.kind->shape(&h->layer, &h->shapes, &h->needs));
     } else {
@@ -160,9 +190,11 @@ static inline void harness_create(struct harness *h, const char *kind,
     h->rows = rows;
     size_t masks = h->layer.kind->flags & LS_LAYER_MAKES_MASK ? 1 : 0;
     h->in_size = floats_of(h->shapes.in, h->shapes.inputs, rows);
+    h->mask_size =
+        floats_of(h->shapes.in + h->shapes.inputs - h->shapes.masks, h->shapes.masks, rows);
     h->out_size = floats_of(h->shapes.out, h->shapes.outputs, rows);
     h->grad_size = floats_of(h->shapes.out, h->shapes.outputs - masks, rows);
-    h->saved_size = (size_t)rows * h->needs.saved_floats_per_row;
+    h->saved_size = (size_t)rows * h->needs.saved_floats_per_row + h->needs.saved_floats;
     h->work_size = (size_t)rows * h->needs.work_floats_per_row + h->needs.work_floats;
     h->in = harness_floats(h->in_size);
     h->in_grad = harness_floats(h->in_size);
@@ -172,6 +204,8 @@ static inline void harness_create(struct harness *h, const char *kind,
     h->work = harness_floats(h->work_size);
     harness_weights(h);
     test_fill(h->in, h->in_size, 1, example->scale == 0 ? 1 : (float)example->scale);
+    for (size_t i = h->in_size - h->mask_size; i < h->in_size; i++)
+        h->in[i] = test_random(3, i) > -0.4F ? 1 : 0;
     test_fill(h->out_grad, h->grad_size, 2, 1);
     memcpy(h->samples, samples, sizeof samples);
     h->training = true;
@@ -221,6 +255,11 @@ static inline void pieces_join(struct pieces *p)
     }
 }
 
+static inline bool harness_is_mask(const struct harness *h, size_t input)
+{
+    return input >= h->shapes.inputs - h->shapes.masks && input < h->shapes.inputs;
+}
+
 /* The layer's own pointers, from the pieces. */
 static inline void harness_call(struct harness *h, const struct tensors *t, struct pieces *p)
 {
@@ -228,7 +267,7 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
     for (size_t v = 0; v < h->layer.variables; v++)
         weight_grad[v] = h->layer.variable[v].trainable ? h->weight_grad[v] : NULL;
     for (size_t i = 0; i < LS_TENSORS_MAX; i++)
-        in_grad[i] = t->without >> i & 1 ? NULL : p[3].piece[i];
+        in_grad[i] = t->without >> i & 1 || harness_is_mask(h, i) ? NULL : p[3].piece[i];
     memcpy(out, p[1].piece, sizeof out);
     if (t->out == t->in)
         out[0] = p[0].piece[0];
@@ -254,6 +293,9 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
         .stream = h->stream,
         .samples = h->samples,
     };
+    if (h->layer.kind->prepare && !h->prepared && h->rows > 0)
+        NEED(h->layer.kind->prepare(&call, &h->prepared));
+    call.prepared = h->prepared;
     poison(h->work, h->work_size);
     if (t->backward)
         h->layer.kind->backward(&call);

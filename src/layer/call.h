@@ -18,6 +18,13 @@ static inline size_t ls_call_elements(const struct ls_call *call)
     return (size_t)(call->rows * ls_shape_count(&call->shapes->in[0]));
 }
 
+/* The mask of an input, or NULL where it has none. */
+static inline const float *ls_call_mask(const struct ls_call *call, size_t input)
+{
+    size_t mask = call->shapes->mask_of[input];
+    return mask ? call->in[mask] : NULL;
+}
+
 static inline size_t ls_last_axis(const struct ls_shape *shape)
 {
     return shape->rank ? (size_t)shape->size[shape->rank - 1] : 1;

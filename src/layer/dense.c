@@ -3,14 +3,14 @@
 #include "kernel/gemm.h"
 #include "kernel/kernels.h"
 #include "layer/call.h"
+#include "layer/options.h"
 
 struct dense {
     int64_t units;
     bool use_bias;
     struct ls_instance activation;
-    struct ls_instance kernel_initializer, bias_initializer;
-    struct ls_instance kernel_regularizer, bias_regularizer, activity_regularizer;
-    struct ls_instance kernel_constraint, bias_constraint;
+    struct ls_weight_options kernel, bias;
+    struct ls_instance activity_regularizer;
     char *quantization_config;
 };
 
@@ -23,72 +23,16 @@ static const struct ls_option options[] = {
      .min = 1,
      .max = INT32_MAX,
      .help = "size of the output's last axis"},
-    {.name = "activation",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, activation),
-     .initial = "linear",
-     .nullable = true,
-     .registry = &ls_activations,
-     .help = "function applied to the result"},
-    {.name = "use_bias",
-     .type = LS_OPTION_BOOL,
-     .offset = offsetof(struct dense, use_bias),
-     .initial = "true",
-     .help = "add a bias a unit"},
-    {.name = "kernel_initializer",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, kernel_initializer),
-     .initial = "GlorotUniform",
-     .nullable = true,
-     .registry = &ls_initializers,
-     .help = "first values of the kernel"},
-    {.name = "bias_initializer",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, bias_initializer),
-     .initial = "Zeros",
-     .nullable = true,
-     .registry = &ls_initializers,
-     .help = "first values of the bias"},
-    {.name = "kernel_regularizer",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, kernel_regularizer),
-     .initial = "null",
-     .registry = &ls_regularizers,
-     .help = "penalty on the kernel"},
-    {.name = "bias_regularizer",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, bias_regularizer),
-     .initial = "null",
-     .registry = &ls_regularizers,
-     .help = "penalty on the bias"},
-    {.name = "activity_regularizer",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, activity_regularizer),
-     .initial = "null",
-     .registry = &ls_regularizers,
-     .unwritten = true,
-     .help = "penalty on the output, divided by the batch size"},
-    {.name = "kernel_constraint",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, kernel_constraint),
-     .initial = "null",
-     .registry = &ls_constraints,
-     .refused = "is not supported yet",
-     .help = "null: constraints are not supported yet"},
-    {.name = "bias_constraint",
-     .type = LS_OPTION_KIND,
-     .offset = offsetof(struct dense, bias_constraint),
-     .initial = "null",
-     .registry = &ls_constraints,
-     .refused = "is not supported yet",
-     .help = "null: constraints are not supported yet"},
-    {.name = "quantization_config",
-     .type = LS_OPTION_TEXT,
-     .offset = offsetof(struct dense, quantization_config),
-     .initial = "null",
-     .refused = "is not supported: layers compute in float32",
-     .unwritten = true,
-     .help = "null: quantized layers are not supported"},
+    LS_ACTIVATION_OPTION(struct dense, "linear"),
+    LS_USE_BIAS_OPTION(struct dense),
+    LS_INITIALIZER_OPTION("kernel", struct dense, kernel, "GlorotUniform"),
+    LS_INITIALIZER_OPTION("bias", struct dense, bias, "Zeros"),
+    LS_REGULARIZER_OPTION("kernel", struct dense, kernel),
+    LS_REGULARIZER_OPTION("bias", struct dense, bias),
+    LS_ACTIVITY_REGULARIZER_OPTION(struct dense),
+    LS_CONSTRAINT_OPTION("kernel", struct dense, kernel),
+    LS_CONSTRAINT_OPTION("bias", struct dense, bias),
+    LS_QUANTIZATION_OPTION(struct dense),
     {.name = NULL},
 };
 
@@ -119,24 +63,9 @@ static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shap
 {
     const struct dense *o = layer->options;
     int64_t inputs = (int64_t)ls_last_axis(&shapes->in[0]);
-    layer->variable[KERNEL] = (struct ls_variable){
-        .name = "kernel",
-        .shape = {.rank = 2, .size = {inputs, o->units}},
-        .trainable = true,
-        .initializer = &o->kernel_initializer,
-        .regularizer = &o->kernel_regularizer,
-    };
-    layer->variables = 1;
-    if (o->use_bias) {
-        layer->variable[BIAS] = (struct ls_variable){
-            .name = "bias",
-            .shape = {.rank = 1, .size = {o->units}},
-            .trainable = true,
-            .initializer = &o->bias_initializer,
-            .regularizer = &o->bias_regularizer,
-        };
-        layer->variables = 2;
-    }
+    ls_layer_declare(layer, "kernel", (struct ls_shape){2, {inputs, o->units}}, &o->kernel);
+    if (o->use_bias)
+        ls_layer_declare(layer, "bias", (struct ls_shape){1, {o->units}}, &o->bias);
     layer->has_activation = true;
     layer->activation = ls_activation_of(&o->activation);
     layer->activity_regularizer = o->activity_regularizer.kind ? &o->activity_regularizer : NULL;

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "layer/options.h"
+
 static size_t most_inputs(const struct ls_layer_kind *kind)
 {
     size_t most = kind->flags & LS_LAYER_INPUT ? 0 : kind->most_inputs ? kind->most_inputs : 1;
@@ -45,6 +47,18 @@ ls_status ls_layer_axis(const struct ls_layer *layer, const struct ls_shape *sha
     if (found < 0 || found >= shape->rank)
         return ls_layer_fail(layer, "%s: %s has no axis %lld", option, text, (long long)axis);
     return LS_OK;
+}
+
+void ls_layer_declare(struct ls_layer *layer, const char *name, struct ls_shape shape,
+                      const struct ls_weight_options *options)
+{
+    layer->variable[layer->variables++] = (struct ls_variable){
+        .name = name,
+        .shape = shape,
+        .trainable = true,
+        .initializer = &options->initializer,
+        .regularizer = &options->regularizer,
+    };
 }
 
 ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)

@@ -54,17 +54,22 @@ struct ls_layer {
     const struct ls_instance *activity_regularizer;
 };
 
-/* The shapes of one call. */
+/* The shapes of one call. The masks of its inputs, where its layer reads masks
+ * (LS_LAYER_READS_MASK), are its last inputs: one number, 1 or 0, for each position that the mask
+ * covers. */
 struct ls_call_shapes {
     size_t inputs, outputs;
+    size_t masks;                    /* of the inputs: the last ones */
+    uint8_t mask_of[LS_TENSORS_MAX]; /* by input: the index in `in` of its mask; 0: it has none */
     struct ls_shape in[LS_TENSORS_MAX], out[LS_TENSORS_MAX];
 };
 
 /* What the plan gives a call besides tensors; set by `shape`, in bytes for `rows` samples:
- * saved_floats_per_row of memory that stays from forward to backward, and work_floats (fixed) +
- * work_floats_per_row that it may scribble in during one forward or backward. */
+ * saved_floats (fixed) + saved_floats_per_row of memory that stays from forward to backward, and
+ * work_floats (fixed) + work_floats_per_row that it may scribble in during one forward or backward.
+ */
 struct ls_call_needs {
-    size_t saved_floats_per_row, work_floats_per_row, work_floats;
+    size_t saved_floats_per_row, work_floats_per_row, work_floats, saved_floats;
 };
 
 /* One execution: rows of one replica. Tensors are [rows][shape]. */
@@ -75,15 +80,16 @@ struct ls_call {
     bool training;
     bool defer_activation; /* see struct ls_layer */
     const float *const *in;
-    float *const *out; /* forward writes; backward reads */
-    const float *const *out_grad;
-    float *const *in_grad;      /* backward writes; an entry is NULL when nobody wants it */
-    const float *const *weight; /* one per variable */
-    float *const *weight_grad;  /* backward writes, or adds when accumulate; NULL where the
-                                   variable is not trainable */
-    bool accumulate;            /* an earlier call of the layer wrote weight_grad already */
+    float *const *out;            /* forward writes; backward reads */
+    const float *const *out_grad; /* an entry is NULL when nobody reads that result: it is 0 */
+    float *const *in_grad;        /* backward writes; an entry is NULL when nobody wants it */
+    const float *const *weight;   /* one per variable */
+    float *const *weight_grad;    /* backward writes, or adds when accumulate; NULL where the
+                                     variable is not trainable */
+    bool accumulate;              /* an earlier call of the layer wrote weight_grad already */
     float *saved, *work;
-    uint64_t seed; /* of the run */
+    void *prepared; /* what the kind's `prepare` made for this number of rows; or NULL */
+    uint64_t seed;  /* of the run */
     uint32_t epoch;
     uint32_t stream;        /* number of this call in the graph */
     const int64_t *samples; /* rows: the sample's index in the data set */
@@ -105,6 +111,9 @@ enum ls_layer_flags {
     LS_LAYER_PASSES_MASK = 128,   /* the mask of its input goes on with its result: where Keras has
                                      supports_masking (and compute_mask returns one: not Dot) */
     LS_LAYER_REFUSES_MASKS = 256, /* computes something else where its inputs are masked */
+    LS_LAYER_READS_MASK = 512,    /* gets the masks of its inputs as its last inputs; backward may
+                                     read them. With PASSES_MASK its first result has the mask of
+                                     its first input, else it has none */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
@@ -132,6 +141,11 @@ struct ls_layer_kind {
                        struct ls_call_needs *needs);
     void (*forward)(const struct ls_call *call);
     void (*backward)(const struct ls_call *call);
+    /* What a call keeps from run to run for one number of rows (a library's primitives), made
+     * before the first run that has so many, and released by `discard`. Asked with the call as it
+     * will run (its pointers say what is wanted; their numbers do not count yet). NULL: nothing. */
+    ls_status (*prepare)(const struct ls_call *call, void **prepared);
+    void (*discard)(void *prepared);
     /* Of a kind that passes masks and merges inputs: the axis (the samples are axis 0) along which
      * the inputs' masks are joined as they are; -1: what is masked in all inputs is masked. NULL:
      * -1. */
@@ -150,7 +164,8 @@ struct ls_layer_kind {
     ls_status (*write)(const struct ls_layer *layer, struct ls_tree *config);
     /* Option values that only the registry-wide tests need: YAML maps that together exercise every
      * option, and the input shape for them ("[3]" or "[4, 3]"), or a list of the shapes of several
-     * inputs ("[[3], [2, 3]]"); ends with {NULL}. */
+     * inputs ("[[3], [2, 3]]"); an input of a kind that reads masks may have one ("{masked: [4,
+     * 3]}", also in the list); ends with {NULL}. */
     const struct ls_layer_example {
         const char *options, *input;
         double scale; /* inputs are drawn from [-scale, scale]; 0: 1 */

@@ -142,6 +142,8 @@ static ls_status build_call(const struct ls_model *model, struct ls_graph_call *
 {
     struct ls_layer *layer = model->layer[call->layer];
     LS_TRY(ls_layer_check_inputs(layer, call->shapes.inputs));
+    if (ls_layer_flags(layer) & LS_LAYER_READS_MASK)
+        LS_TRY(ls_graph_read_masks(model, call));
     for (size_t i = 0; i < call->shapes.inputs; i++)
         call->shapes.in[i] = *edge_shape(model, call->in[i]);
     if (layer->kind->shape) {

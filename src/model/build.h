@@ -15,7 +15,9 @@ struct ls_graph_new {
 /* Adds a call at the end, with its shapes; the layer is built when it is its first. */
 ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
                             size_t *call);
-/* Finds the mask of a call's results, adding calls that compute it where masks are merged. */
+/* Finds the mask of a call's first result, adding calls that compute it where masks are merged. */
 ls_status ls_graph_mask(struct ls_model *model, size_t call);
+/* Makes the masks of a call's inputs its last inputs. Its layer reads masks. */
+ls_status ls_graph_read_masks(const struct ls_model *model, struct ls_graph_call *call);
 
 #endif

@@ -8,9 +8,27 @@
 #include "base/memory.h"
 #include "model/build.h"
 
+/* The first result of a call is the one that has a mask. */
 static bool masked(const struct ls_model *model, struct ls_edge edge)
 {
-    return model->call[edge.call].masked;
+    return model->call[edge.call].masked && edge.output == 0;
+}
+
+ls_status ls_graph_read_masks(const struct ls_model *model, struct ls_graph_call *call)
+{
+    struct ls_call_shapes *shapes = &call->shapes;
+    const size_t inputs = shapes->inputs;
+    for (size_t i = 0; i < inputs; i++) {
+        if (!masked(model, call->in[i]))
+            continue;
+        if (shapes->inputs == LS_TENSORS_MAX)
+            return ls_layer_fail(model->layer[call->layer],
+                                 "it has more inputs and masks of inputs than %d", LS_TENSORS_MAX);
+        shapes->mask_of[i] = (uint8_t)shapes->inputs;
+        call->in[shapes->inputs++] = model->call[call->in[i].call].mask;
+        shapes->masks++;
+    }
+    return LS_OK;
 }
 
 static size_t count_masked(const struct ls_model *model, const struct ls_graph_call *call)
@@ -92,6 +110,11 @@ ls_status ls_graph_mask(struct ls_model *model, size_t call)
     unsigned flags = ls_layer_flags(layer);
     if (flags & LS_LAYER_MAKES_MASK) {
         set_mask(model, call, (struct ls_edge){call, graph->shapes.outputs - 1});
+        return LS_OK;
+    }
+    if (flags & LS_LAYER_READS_MASK) {
+        if (flags & LS_LAYER_PASSES_MASK && graph->shapes.mask_of[0])
+            set_mask(model, call, graph->in[graph->shapes.mask_of[0]]);
         return LS_OK;
     }
     if (count_masked(model, graph) == 0)

@@ -87,9 +87,10 @@ static void mark_calls(struct ls_plan *plan)
         mine->stream = (uint32_t)c;
         mine->view = ls_plan_flags(plan, c) & LS_LAYER_VIEW;
         mine->wants_grad = plan->training && ls_layer_has_trainable(ls_plan_layer(plan, c));
-        for (size_t i = 0; i < call->shapes.inputs; i++)
+        for (size_t i = 0; i < call->shapes.inputs - call->shapes.masks; i++)
             mine->wants_grad |= plan->call[call->in[i].call].wants_grad;
         mine->wants_grad &= mine->needed;
+        plan->prepares |= mine->needed && !mine->view && ls_plan_layer(plan, c)->kind->prepare;
     }
 }
 
@@ -142,8 +143,9 @@ static int64_t wanted_until(const struct ls_plan *plan, struct ls_edge edge, siz
                 continue;
             if (c != except && until < (int64_t)c)
                 until = (int64_t)c;
-            if (plan->call[c].wants_grad && !plan->call[c].view &&
-                (ls_plan_flags(plan, c) & LS_LAYER_READS_IN) &&
+            bool reads = (ls_plan_flags(plan, c) & LS_LAYER_READS_IN) ||
+                         ls_plan_is_mask(&plan->model->call[c].shapes, i);
+            if (plan->call[c].wants_grad && !plan->call[c].view && reads &&
                 until < ls_plan_backward_time(plan, c))
                 until = ls_plan_backward_time(plan, c);
         }
@@ -210,9 +212,9 @@ static void place_scratch(struct ls_plan *plan)
         int64_t to = plan->training ? ls_plan_backward_time(plan, c) : (int64_t)c;
         work = plan->call[c].needed && wanted > work ? wanted : work;
         plan->call[c].saved = LS_PLAN_NONE;
-        if (needs->saved_floats_per_row && plan->call[c].needed && !plan->call[c].view)
-            plan->call[c].saved =
-                ls_plan_add_interval(plan, needs->saved_floats_per_row * rows, (int64_t)c, to);
+        size_t saved = needs->saved_floats + needs->saved_floats_per_row * rows;
+        if (saved && plan->call[c].needed && !plan->call[c].view)
+            plan->call[c].saved = ls_plan_add_interval(plan, saved, (int64_t)c, to);
     }
     plan->work = LS_PLAN_NONE;
     if (work)

@@ -8,6 +8,7 @@
 
 struct ls_plan;
 struct ls_plan_run;
+struct ls_plan_prepared;
 
 /* Evaluation and prediction take samples in blocks of this many: a block's bits do not depend on
  * who computes it. */
@@ -50,13 +51,17 @@ struct ls_plan_run {
     double penalty;         /* out, after forward: of activities, summed over the rows */
     uint64_t seed;
     uint32_t epoch;
-    double *point; /* what a segment left, and what the next one finds; owned */
-    void *user;    /* for the loss */
+    double *point;                     /* what a segment left, and what the next one finds; owned */
+    struct ls_plan_prepared *prepared; /* what the calls keep, by number of rows; owned */
+    void *user;                        /* for the loss */
 };
 
 ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);
 void ls_plan_run_free(struct ls_plan_run *run);
 
+/* Makes what the calls keep for run->rows, where that is not made yet: before the first segment.
+ * Batches come in few sizes, so that it is at once done but for the first time. */
+ls_status ls_plan_prepare(struct ls_plan_run *run);
 /* Runs a segment; rows may be 0. */
 void ls_plan_execute(struct ls_plan_run *run, size_t segment);
 

@@ -47,7 +47,7 @@ static void place_input_gradient(struct ls_plan *plan, size_t c, size_t i)
     struct ls_edge edge = call->in[i];
     int *grad = &plan->call[edge.call].grad[edge.output];
     int64_t now = ls_plan_backward_time(plan, c), wanted = ls_plan_backward_time(plan, edge.call);
-    if (!plan->call[edge.call].wants_grad)
+    if (!plan->call[edge.call].wants_grad || ls_plan_is_mask(&call->shapes, i))
         return;
     if (ls_plan_passes_gradient(plan, c)) {
         *grad = mine->grad[0];

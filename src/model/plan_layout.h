@@ -67,7 +67,14 @@ struct ls_plan {
     } * silence; /* trainable variables that no gradient reaches: zero */
     size_t silences;
     size_t floats; /* of a run's block */
+    bool prepares; /* some call has something to prepare */
 };
+
+/* Whether an input of a call is the mask of another one: it has no gradient. */
+static inline bool ls_plan_is_mask(const struct ls_call_shapes *shapes, size_t input)
+{
+    return input >= shapes->inputs - shapes->masks;
+}
 
 static inline const struct ls_shape *ls_plan_shape(const struct ls_plan *plan, struct ls_edge edge)
 {
@@ -77,6 +84,23 @@ static inline bool ls_edge_equal(struct ls_edge a, struct ls_edge b)
 {
     return a.call == b.call && a.output == b.output;
 }
+
+/* One execution of a call, with its pointers (plan_bind.c). */
+struct ls_bound_call {
+    struct ls_call call;
+    const float *in[LS_TENSORS_MAX], *out_grad[LS_TENSORS_MAX];
+    float *out[LS_TENSORS_MAX], *in_grad[LS_TENSORS_MAX];
+    const float *weight[LS_VARIABLES_MAX];
+    float *weight_grad[LS_VARIABLES_MAX];
+};
+float *ls_plan_place(const struct ls_plan_run *run, int interval);
+void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
+                  const struct ls_plan_item *item);
+/* What the calls keep: room for it, what ls_plan_prepare made of a call for this run's rows, and
+ * its end. */
+ls_status ls_plan_make_prepared(struct ls_plan_run *run);
+void *ls_plan_prepared(const struct ls_plan_run *run, size_t call);
+void ls_plan_forget_prepared(struct ls_plan_run *run);
 
 const struct ls_layer *ls_plan_layer(const struct ls_plan *plan, size_t call);
 bool ls_layer_has_trainable(const struct ls_layer *layer);

@@ -14,6 +14,8 @@ ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *pla
     ls_status status = ls_allocate(&made->block, plan->floats + 1, sizeof(float));
     if (status == LS_OK)
         status = ls_allocate(&made->point, ls_plan_point_doubles_most(plan) + 1, sizeof(double));
+    if (status == LS_OK && plan->prepares)
+        status = ls_plan_make_prepared(made);
     if (status == LS_OK)
         *run = made;
     else
@@ -25,86 +27,10 @@ void ls_plan_run_free(struct ls_plan_run *run)
 {
     if (!run)
         return;
+    ls_plan_forget_prepared(run);
     ls_release(run->block);
     ls_release(run->point);
     ls_release(run);
-}
-
-static float *place(const struct ls_plan_run *run, int interval)
-{
-    if (interval == LS_PLAN_NONE)
-        return NULL;
-    if ((size_t)interval < run->plan->model->inputs)
-        return run->input[interval];
-    return run->block + run->plan->interval[interval].offset;
-}
-
-/* The pointers of one call. */
-struct bound_call {
-    struct ls_call call;
-    const float *in[LS_TENSORS_MAX], *out_grad[LS_TENSORS_MAX];
-    float *out[LS_TENSORS_MAX], *in_grad[LS_TENSORS_MAX];
-    const float *weight[LS_VARIABLES_MAX];
-    float *weight_grad[LS_VARIABLES_MAX];
-};
-
-static void bind_tensors(struct bound_call *bound, const struct ls_plan_run *run, size_t c)
-{
-    const struct ls_plan *plan = run->plan;
-    const struct ls_graph_call *graph = &plan->model->call[c];
-    for (size_t i = 0; i < graph->shapes.inputs; i++) {
-        struct ls_edge edge = graph->in[i];
-        bound->in[i] = place(run, plan->call[edge.call].value[edge.output]);
-        bound->in_grad[i] = place(run, plan->call[c].in_grad[i]);
-    }
-    for (size_t o = 0; o < graph->shapes.outputs; o++) {
-        bound->out[o] = place(run, plan->call[c].value[o]);
-        bound->out_grad[o] = place(run, plan->call[c].grad[o]);
-    }
-}
-
-static void bind_weights(struct bound_call *bound, const struct ls_plan_run *run,
-                         const struct ls_layer *layer)
-{
-    for (size_t v = 0; v < layer->variables; v++) {
-        const struct ls_variable *variable = &layer->variable[v];
-        bool trains = run->gradient && layer->trainable && variable->trainable;
-        bound->weight[v] = run->weights + variable->offset;
-        bound->weight_grad[v] = trains ? run->gradient + variable->offset : NULL;
-    }
-}
-
-static void bind(struct bound_call *bound, const struct ls_plan_run *run,
-                 const struct ls_plan_item *item)
-{
-    const struct ls_plan *plan = run->plan;
-    const struct ls_plan_call *mine = &plan->call[item->call];
-    const struct ls_graph_call *graph = &plan->model->call[item->call];
-    const struct ls_layer *layer = plan->model->layer[graph->layer];
-    bind_tensors(bound, run, item->call);
-    bind_weights(bound, run, layer);
-    bound->call = (struct ls_call){
-        .layer = layer,
-        .shapes = &graph->shapes,
-        .rows = run->rows,
-        .training = ls_plan_trains(plan, item->call),
-        .defer_activation = mine->defer,
-        .in = bound->in,
-        .out = bound->out,
-        .out_grad = bound->out_grad,
-        .in_grad = bound->in_grad,
-        .weight = bound->weight,
-        .weight_grad = bound->weight_grad,
-        .accumulate = mine->again,
-        .saved = place(run, mine->saved),
-        .work = place(run, plan->work),
-        .seed = run->seed,
-        .epoch = run->epoch,
-        .stream = mine->stream,
-        .samples = run->samples,
-        .phase = item->phase,
-        .point = run->point,
-    };
 }
 
 static size_t activity_floats(const struct ls_call *call)
@@ -122,7 +48,7 @@ static void forward(struct ls_plan_run *run, const struct ls_call *call)
 }
 
 /* A view is no work, but its gradient has to come to where its input's is. */
-static void layer_backward(const struct bound_call *bound, bool view)
+static void layer_backward(const struct ls_bound_call *bound, bool view)
 {
     const struct ls_call *call = &bound->call;
     size_t n = (size_t)(ls_shape_count(&call->shapes->in[0]) * call->rows);
@@ -133,19 +59,20 @@ static void layer_backward(const struct bound_call *bound, bool view)
 }
 
 /* Gradients of inputs that others read too are added to theirs. */
-static void add_gradients(const struct ls_plan_run *run, const struct bound_call *bound, size_t c)
+static void add_gradients(const struct ls_plan_run *run, const struct ls_bound_call *bound,
+                          size_t c)
 {
     const struct ls_plan *plan = run->plan;
     for (size_t i = 0; i < bound->call.shapes->inputs; i++) {
         struct ls_edge edge = plan->model->call[c].in[i];
-        float *sum = place(run, plan->call[edge.call].grad[edge.output]);
+        float *sum = ls_plan_place(run, plan->call[edge.call].grad[edge.output]);
         size_t n = (size_t)(ls_shape_count(&bound->call.shapes->in[i]) * run->rows);
         if (plan->call[c].add[i])
             ls_k->add(sum, sum, bound->in_grad[i], n);
     }
 }
 
-static void backward(const struct ls_plan_run *run, const struct bound_call *bound, size_t c)
+static void backward(const struct ls_plan_run *run, const struct ls_bound_call *bound, size_t c)
 {
     const struct ls_call *call = &bound->call;
     const struct ls_layer *layer = call->layer;
@@ -185,7 +112,7 @@ static void add_output_gradients(const struct ls_plan_run *run)
     for (size_t o = 0; o < plan->outputs; o++) {
         struct ls_edge edge = plan->output[o];
         const struct ls_shape *shape = &plan->model->call[edge.call].shapes.out[edge.output];
-        float *sum = place(run, plan->call[edge.call].grad[edge.output]);
+        float *sum = ls_plan_place(run, plan->call[edge.call].grad[edge.output]);
         const float *mine = ls_plan_output_grad(run, o);
         if (mine && mine != sum)
             ls_k->add(sum, sum, mine, (size_t)(ls_shape_count(shape) * run->rows));
@@ -194,7 +121,7 @@ static void add_output_gradients(const struct ls_plan_run *run)
 
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
 {
-    struct bound_call bound;
+    struct ls_bound_call bound;
     if (item->action == LS_PLAN_LOSS) {
         run->plan->loss(run->user, run);
         add_output_gradients(run);
@@ -204,7 +131,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         count_positions(run);
         return;
     }
-    bind(&bound, run, item);
+    ls_plan_bind(&bound, run, item);
     if (item->action == LS_PLAN_FORWARD)
         forward(run, &bound.call);
     else
@@ -232,14 +159,15 @@ void ls_plan_execute(struct ls_plan_run *run, size_t segment)
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output)
 {
     struct ls_edge edge = run->plan->output[output];
-    return place(run, run->plan->call[edge.call].value[edge.output]);
+    return ls_plan_place(run, run->plan->call[edge.call].value[edge.output]);
 }
 
 const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output)
 {
     const struct ls_plan *plan = run->plan;
     const struct ls_graph_call *call = &plan->model->call[plan->output[output].call];
-    return call->masked ? place(run, plan->call[call->mask.call].value[call->mask.output]) : NULL;
+    return call->masked ? ls_plan_place(run, plan->call[call->mask.call].value[call->mask.output])
+                        : NULL;
 }
 
 double ls_plan_output_valid(const struct ls_plan_run *run, size_t output)
@@ -249,16 +177,16 @@ double ls_plan_output_valid(const struct ls_plan_run *run, size_t output)
 
 float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output)
 {
-    return place(run, run->plan->output_grad[output]);
+    return ls_plan_place(run, run->plan->output_grad[output]);
 }
 
 const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run)
 {
     const struct ls_plan *plan = run->plan;
     for (size_t i = 0; i < plan->items && plan->item[i].action == LS_PLAN_FORWARD; i++) {
-        struct bound_call bound;
+        struct ls_bound_call bound;
         execute_item(run, &plan->item[i]);
-        bind(&bound, run, &plan->item[i]);
+        ls_plan_bind(&bound, run, &plan->item[i]);
         for (size_t o = 0; o < bound.call.shapes->outputs; o++) {
             size_t n = (size_t)(ls_shape_count(&bound.call.shapes->out[o]) * run->rows);
             if (ls_k->find_nonfinite(bound.out[o], n) < n)

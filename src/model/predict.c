@@ -51,6 +51,7 @@ ls_status ls_model_predict_all(const struct ls_model *model, const float *const 
     run->user = (void *)model; /* is only read */
     for (int64_t row = 0; row < samples; row += run->rows) {
         run->rows = samples - row < LS_BLOCK_ROWS ? samples - row : LS_BLOCK_ROWS;
+        LS_TRY_OUT(ls_plan_prepare(run));
         predict_block(run, input, (size_t)row, output);
     }
 out:

@@ -239,6 +239,20 @@ static void aim(struct ls_stepper *s, struct ls_plan_run *run, int64_t replica,
         ((float **)run->input)[i] = s->batch->column[i] + first_row(s) * s->columns.floats[i];
 }
 
+/* Runs a segment of a replica where there is something to run; its memory for the rows is made
+ * before. */
+static bool run_replica(struct ls_stepper *s, struct ls_plan_run *run, size_t segment)
+{
+    if (!s->batch || run->rows == 0)
+        return false;
+    if (segment == 0 && s->fault == LS_OK)
+        s->fault = ls_plan_prepare(run);
+    if (s->fault != LS_OK)
+        return false;
+    ls_plan_execute(run, segment);
+    return true;
+}
+
 /* What this rank tells the others travels in its last replica's slot. */
 static void tell(const struct ls_stepper *s, struct ls_request request, const struct ls_slot *slot)
 {
@@ -255,9 +269,7 @@ static void run_in_turn(struct ls_stepper *s, struct ls_request request)
         memset(slot.doubles, 0, sum_doubles(s) * sizeof(double));
         if (s->batch)
             aim(s, s->run[0], r - s->local.begin, &slot);
-        if (s->batch && s->run[0]->rows > 0)
-            ls_plan_execute(s->run[0], 0);
-        else
+        if (!run_replica(s, s->run[0], 0))
             clear_slot(s, &slot);
         if (r == s->local.end - 1)
             tell(s, request, &slot);
@@ -276,9 +288,7 @@ static void run_segment(struct ls_stepper *s, size_t segment, const double *sum)
         memcpy(run->point, sum, before * sizeof *sum);
         if (s->batch)
             aim(s, run, r, &slot);
-        if (s->batch && run->rows > 0)
-            ls_plan_execute(run, segment);
-        else
+        if (!run_replica(s, run, segment))
             memset(run->point, 0, after * sizeof *sum);
         memcpy(s->points + (size_t)r * after, run->point, after * sizeof *sum);
     }

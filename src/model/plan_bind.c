@@ -1,0 +1,164 @@
+/* The pointers of a plan's calls, and what the calls keep from run to run. */
+#include "base/memory.h"
+#include "model/plan_layout.h"
+
+float *ls_plan_place(const struct ls_plan_run *run, int interval)
+{
+    if (interval == LS_PLAN_NONE)
+        return NULL;
+    if ((size_t)interval < run->plan->model->inputs)
+        return run->input[interval];
+    return run->block + run->plan->interval[interval].offset;
+}
+
+static void bind_tensors(struct ls_bound_call *bound, const struct ls_plan_run *run, size_t c)
+{
+    const struct ls_plan *plan = run->plan;
+    const struct ls_graph_call *graph = &plan->model->call[c];
+    for (size_t i = 0; i < graph->shapes.inputs; i++) {
+        struct ls_edge edge = graph->in[i];
+        bound->in[i] = ls_plan_place(run, plan->call[edge.call].value[edge.output]);
+        bound->in_grad[i] = ls_plan_place(run, plan->call[c].in_grad[i]);
+    }
+    for (size_t o = 0; o < graph->shapes.outputs; o++) {
+        bound->out[o] = ls_plan_place(run, plan->call[c].value[o]);
+        bound->out_grad[o] = ls_plan_place(run, plan->call[c].grad[o]);
+    }
+}
+
+static void bind_weights(struct ls_bound_call *bound, const struct ls_plan_run *run,
+                         const struct ls_layer *layer)
+{
+    for (size_t v = 0; v < layer->variables; v++) {
+        const struct ls_variable *variable = &layer->variable[v];
+        bool trains = run->gradient && layer->trainable && variable->trainable;
+        bound->weight[v] = run->weights + variable->offset;
+        bound->weight_grad[v] = trains ? run->gradient + variable->offset : NULL;
+    }
+}
+
+void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
+                  const struct ls_plan_item *item)
+{
+    const struct ls_plan *plan = run->plan;
+    const struct ls_plan_call *mine = &plan->call[item->call];
+    const struct ls_graph_call *graph = &plan->model->call[item->call];
+    const struct ls_layer *layer = plan->model->layer[graph->layer];
+    bind_tensors(bound, run, item->call);
+    bind_weights(bound, run, layer);
+    bound->call = (struct ls_call){
+        .layer = layer,
+        .shapes = &graph->shapes,
+        .rows = run->rows,
+        .training = ls_plan_trains(plan, item->call),
+        .defer_activation = mine->defer,
+        .in = bound->in,
+        .out = bound->out,
+        .out_grad = bound->out_grad,
+        .in_grad = bound->in_grad,
+        .weight = bound->weight,
+        .weight_grad = bound->weight_grad,
+        .accumulate = mine->again,
+        .saved = ls_plan_place(run, mine->saved),
+        .work = ls_plan_place(run, plan->work),
+        .prepared = ls_plan_prepared(run, item->call),
+        .seed = run->seed,
+        .epoch = run->epoch,
+        .stream = mine->stream,
+        .samples = run->samples,
+        .phase = item->phase,
+        .point = run->point,
+    };
+}
+
+/* -- what calls keep, for the numbers of rows that came last: slices have at most two sizes, those
+ * of a last batch two more. */
+
+enum { SETS = 4 };
+
+struct set {
+    int64_t rows;  /* 0: not made */
+    uint64_t used; /* when it was wanted last */
+    void **call;   /* one a call; an entry is NULL where it keeps nothing */
+};
+
+struct ls_plan_prepared {
+    struct set set[SETS], *now;
+    uint64_t used;
+};
+
+ls_status ls_plan_make_prepared(struct ls_plan_run *run)
+{
+    LS_TRY(ls_allocate(&run->prepared, 1, sizeof *run->prepared));
+    for (size_t s = 0; s < SETS; s++)
+        LS_TRY(ls_allocate(&run->prepared->set[s].call, run->plan->calls, sizeof(void *)));
+    return LS_OK;
+}
+
+static void discard(const struct ls_plan *plan, struct set *set)
+{
+    set->rows = 0;
+    for (size_t c = 0; set->call && c < plan->calls; c++) {
+        if (set->call[c])
+            ls_plan_layer(plan, c)->kind->discard(set->call[c]);
+        set->call[c] = NULL;
+    }
+}
+
+void ls_plan_forget_prepared(struct ls_plan_run *run)
+{
+    for (size_t s = 0; run->prepared && s < SETS; s++) {
+        discard(run->plan, &run->prepared->set[s]);
+        ls_release(run->prepared->set[s].call);
+    }
+    ls_release(run->prepared);
+    run->prepared = NULL;
+}
+
+static struct set *find_set(struct ls_plan_prepared *prepared, int64_t rows)
+{
+    struct set *oldest = &prepared->set[0];
+    for (size_t s = 0; s < SETS; s++) {
+        struct set *set = &prepared->set[s];
+        if (set->rows == rows)
+            return set;
+        oldest = set->used < oldest->used ? set : oldest;
+    }
+    return oldest;
+}
+
+static ls_status fill_set(struct ls_plan_run *run, struct set *set)
+{
+    const struct ls_plan *plan = run->plan;
+    for (size_t c = 0; c < plan->calls; c++) {
+        struct ls_bound_call bound;
+        const struct ls_layer_kind *kind = ls_plan_layer(plan, c)->kind;
+        if (!kind->prepare || !plan->call[c].needed || plan->call[c].view)
+            continue;
+        ls_plan_bind(&bound, run, &(struct ls_plan_item){LS_PLAN_FORWARD, c, 0});
+        LS_TRY(kind->prepare(&bound.call, &set->call[c]));
+    }
+    set->rows = run->rows;
+    return LS_OK;
+}
+
+ls_status ls_plan_prepare(struct ls_plan_run *run)
+{
+    if (!run->prepared || run->rows < 1)
+        return LS_OK;
+    struct set *set = find_set(run->prepared, run->rows);
+    set->used = ++run->prepared->used;
+    run->prepared->now = set;
+    if (set->rows == run->rows)
+        return LS_OK;
+    discard(run->plan, set);
+    ls_status status = fill_set(run, set);
+    if (status != LS_OK)
+        discard(run->plan, set);
+    return status;
+}
+
+void *ls_plan_prepared(const struct ls_plan_run *run, size_t call)
+{
+    return run->prepared && run->prepared->now ? run->prepared->now->call[call] : NULL;
+}
