@@ -8,12 +8,16 @@ import keras
 import numpy as np
 import objectives
 from graphs import Maker
+from images import Images
 from program import Refused
+from series import Series
 
 PREDICTION, WEIGHT = 1e-5, 1e-4  # relative to max(1, |x|)
 STEPS = 5
 LARGEST = 1e3  # models with larger numbers are of no use: their rounding errors are as large
 ROUNDING = 1e-2  # the most that rounding errors can be made responsible for
+
+FAMILIES = {"graphs": Maker, "images": Images, "series": Series}
 
 
 class Differs(Exception):
@@ -49,8 +53,8 @@ def all_layers(model):
 
 
 class Crossing:
-    def __init__(self, seed, program):
-        self.seed, self.program = seed, program
+    def __init__(self, seed, family, program):
+        self.seed, self.family, self.program = seed, FAMILIES[family], program
         self.problems = []
         self.error, self.rounding = None, 0
         self.file = lambda name: os.path.join(program.directory, name)
@@ -68,13 +72,10 @@ class Crossing:
         keras.backend.clear_session()
         seed = f"{self.seed[0]}/{self.seed[1]}/{attempt}"
         keras.utils.set_random_seed(random.Random(seed).randrange(2**31))
-        maker = self.maker = Maker(random.Random(seed))
-        outputs = [objectives.Output(maker) for _ in range(maker.pick([1, 1, 1, 2, 2, 3]))]
-        if maker.chance(0.25):
-            outputs = outputs[:1]
-            self.model = maker.sequential([o.head for o in outputs])
-        else:
-            self.model = maker.functional([o.head for o in outputs])
+        maker = self.maker = self.family(random.Random(seed))
+        count = maker.pick([1, 1, 1, 2, 2, 3]) if self.family is Maker else 1
+        outputs = [objectives.Output(maker) for _ in range(count)]
+        self.model = maker.model([o.head for o in outputs])
         outputs += [objectives.Output(maker, "regression") for _ in range(maker.extra)]
         if isinstance(getattr(self.model, "_outputs_struct", None), dict):  # Keras sorts them by name
             outputs = [outputs[maker.keys.index(n)] for n in objectives.output_names(self.model)]

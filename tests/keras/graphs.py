@@ -1,4 +1,4 @@
-"""Random Keras models: `Maker(random).model()` gives one, not compiled. What it is made of follows from
+"""Random Keras models: `Maker(random).model(heads)` gives one, not compiled. What it is made of follows from
 the random numbers alone, so that a seed gives the same model again."""
 
 import keras
@@ -356,6 +356,11 @@ class Maker:
         return Tensor(layers.Concatenate(name=self.name("all"))(use(*flat)))
 
     # -- whole models
+
+    def model(self, heads):
+        if len(heads) == 1 and self.chance(0.4):
+            return self.sequential(heads)
+        return self.functional(heads)
 
     def input_shape(self):
         rank = self.pick([1, 1, 1, 2, 2, 3])

@@ -159,7 +159,12 @@ def inputs(maker, model, numbers, samples):
     for tensor in model.inputs:
         shape = tuple(tensor.shape[1:])
         x = numbers.normal(size=(samples, *shape)).astype("f4")
-        if maker.masks and len(shape) == 2:
+        tokens = getattr(maker, "vocabulary", {}).get(tensor._keras_history.operation.name)
+        if tokens:
+            x = numbers.integers(1, tokens, (samples, *shape)).astype("f4")
+            for row in x:  # padded, as texts are
+                row[numbers.integers(1, shape[0] + 1) :] = 0
+        if maker.masks and not tokens and len(shape) == 2:
             gone = numbers.random((samples, shape[0])) < 0.3
             gone[:, 0] = False
             x[gone] = maker.pick([0.0, -1.0])

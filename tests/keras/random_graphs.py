@@ -22,7 +22,7 @@ import warnings
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
-from crossing import Crossing, Differs
+from crossing import FAMILIES, Crossing, Differs
 from program import Program, Refused
 
 
@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--models", type=int, default=25, help="how many (25)")
     parser.add_argument("--seed", type=int, default=1, help="of the first model's random numbers (1)")
     parser.add_argument("--only", type=int, help="the number of one model, from 0")
+    parser.add_argument("--family", choices=FAMILIES, help="of one sort only (all in turn)")
     parser.add_argument("--keep", help="a directory for the files of the models that failed")
     return parser.parse_args()
 
@@ -42,7 +43,8 @@ def check(number, given):
     problems = []
     what = "not built"
     try:
-        crossing = Crossing((given.seed, number), Program(os.path.abspath(given.program), directory))
+        family = given.family or list(FAMILIES)[number % len(FAMILIES)]
+        crossing = Crossing((given.seed, number), family, Program(os.path.abspath(given.program), directory))
         what = crossing.what
         problems = crossing.run()
         if crossing.rounding:
