@@ -129,6 +129,11 @@ struct ls_kernels {
      * momentum > 0: m = mu m + inc, w -= m, else w -= inc. Slots that are not used are NULL. */
     void (*rmsprop)(float *w, float *v, float *m, float *a, const float *g,
                     const struct ls_update *u, size_t n);
+
+    /* -- measuring: so many rounds of multiplications and additions in independent chains, fused
+     * where the set can; returns how many operations that was. out: 16 floats that depend on all.
+     */
+    double (*multiply_add)(float *out, size_t rounds);
 };
 
 /* The chosen set. Valid after ls_kernels_init. */
@@ -146,6 +151,10 @@ struct ls_kernel_options {
  * environment only while OpenBLAS loads, and puts them back. */
 ls_status ls_kernels_init(const struct ls_kernel_options *options);
 int ls_kernels_threads(void);
+
+/* What one core does at most with the chosen set, in GFLOPS (a multiplication and an addition are
+ * two operations): measured, the best of several tries, which take 50 ms in all. */
+double ls_kernels_peak(void);
 
 /* For `lockstep version` and the run's identity. */
 struct ls_kernel_identity {
