@@ -8,6 +8,11 @@ struct ls_range ls_combine_replicas(const struct ls_combine *combine)
     return combine->replicas;
 }
 
+void ls_combine_time(struct ls_combine *combine, struct ls_combine_times *times)
+{
+    combine->times = times;
+}
+
 /* -- folding */
 
 static size_t slot_number(const struct ls_combine *combine, int64_t replica)
@@ -56,11 +61,12 @@ void ls_combine_push(struct ls_combine *combine, int64_t replica)
     if (replica + 1 < part.end) {
         for (int i = __builtin_ctzll(pushed); i > 0; i--)
             add_topmost(combine);
-        return;
+    } else {
+        combine->part++;
+        while (combine->depth > combine->part)
+            add_topmost(combine);
     }
-    combine->part++;
-    while (combine->depth > combine->part)
-        add_topmost(combine);
+    ls_combine_lap(combine, LS_COMBINE_ADDING);
 }
 
 /* -- a step */
@@ -111,12 +117,15 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
      * done with reading this step's sum, so that sum is overwritten only when all have done. */
     ls_team_publish(&combine->team, LS_EVENT_WRITTEN, combine->step);
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_WRITTEN, combine->step));
+    ls_combine_lap(combine, LS_COMBINE_WAITING);
     if (combine->exchange)
         LS_TRY(sum_between_nodes(combine));
     else
         sum_on_node(combine);
+    ls_combine_lap(combine, combine->exchange ? LS_COMBINE_EXCHANGING : LS_COMBINE_ADDING);
     ls_team_publish(&combine->team, LS_EVENT_REDUCED, combine->step);
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_REDUCED, combine->step));
+    ls_combine_lap(combine, LS_COMBINE_WAITING);
     *sum = (struct ls_combined){ls_combine_arena(combine, combine->layout.sum), combine->doubles};
     return LS_OK;
 }

@@ -10,6 +10,7 @@
 #ifndef COMM_COMBINE_H
 #define COMM_COMBINE_H
 
+#include "base/clock.h"
 #include "comm/comm.h"
 #include "comm/partition.h"
 
@@ -59,6 +60,17 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
 ls_status ls_combine_reserve_points(struct ls_combine *combine, size_t count);
 ls_status ls_combine_point(struct ls_combine *combine, double *sums, const double *values,
                            size_t count);
+
+/* Where its time goes: waiting for the other ranks of the node, adding, and between nodes
+ * (messages, and waiting for them). From the next push on each part adds the time since the watch's
+ * last lap. The times must outlive the combine's use; NULL: nobody wants to know. */
+enum ls_combine_part { LS_COMBINE_WAITING, LS_COMBINE_ADDING, LS_COMBINE_EXCHANGING };
+enum { LS_COMBINE_PARTS = 3 };
+struct ls_combine_times {
+    struct ls_stopwatch *watch;
+    double seconds[LS_COMBINE_PARTS];
+};
+void ls_combine_time(struct ls_combine *combine, struct ls_combine_times *times);
 
 /* The tree sum over blocks that ranks hold in contiguous ranges ls_part(blocks, size, rank): values
  * [local block][count] in, sums[count] out on every rank. For evaluation. Collective. */

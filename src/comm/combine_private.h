@@ -57,6 +57,8 @@ struct ls_combine {
     struct ls_gather *gather;     /* of doubles and points, where they do not lie in one memory */
     struct ls_exchange *exchange; /* with several nodes */
 
+    struct ls_combine_times *times; /* the user's, or NULL */
+
     /* Points. */
     size_t point_room;             /* doubles a replica */
     uint64_t points;               /* so many were passed */
@@ -64,6 +66,12 @@ struct ls_combine {
     size_t point_stride;           /* doubles */
     const double **point_values;   /* [2][leaves] */
 };
+
+static inline void ls_combine_lap(const struct ls_combine *combine, enum ls_combine_part part)
+{
+    if (combine->times)
+        ls_lap(combine->times->watch, &combine->times->seconds[part]);
+}
 
 /* The slot `number` of a rank of this node; the arena of the node's sum. */
 float *ls_combine_arena(const struct ls_combine *combine, size_t arena);

@@ -78,11 +78,15 @@ ls_status ls_combine_point(struct ls_combine *combine, double *sums, const doubl
                        combine->point_room);
     if (combine->comm->place.size == 1) {
         ls_values_sum(sums, combine->replicas, values, count);
+        ls_combine_lap(combine, LS_COMBINE_ADDING);
         return LS_OK;
     }
     if (combine->gather) {
         fold(combine, combine->gather->mine, count, values, count);
-        return ls_gather_sum(combine->gather, sums, count);
+        ls_combine_lap(combine, LS_COMBINE_ADDING);
+        ls_status status = ls_gather_sum(combine->gather, sums, count);
+        ls_combine_lap(combine, LS_COMBINE_EXCHANGING);
+        return status;
     }
     /* Rows are used in turns: who has passed this point knows that all have published it, and so
      * have read the one before, whose rows are next. */
@@ -91,7 +95,10 @@ ls_status ls_combine_point(struct ls_combine *combine, double *sums, const doubl
     int first = combine->leaves.first[combine->comm->place.position];
     fold(combine, row(combine, turn, (size_t)first), combine->point_stride, values, count);
     ls_team_publish(&combine->team, LS_EVENT_POINT, combine->points);
+    ls_combine_lap(combine, LS_COMBINE_ADDING);
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_POINT, combine->points));
+    ls_combine_lap(combine, LS_COMBINE_WAITING);
     ls_leaves_sum(sums, &combine->leaves, combine->point_values + turn * leaves, count);
+    ls_combine_lap(combine, LS_COMBINE_ADDING);
     return LS_OK;
 }

@@ -152,6 +152,15 @@ static void backward(const struct ls_call *call)
                                   .c = call->in_grad[0]});
 }
 
+/* Each of the three products has as many operations. */
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    const struct dense *o = layer->options;
+    double product = 2.0 * (double)ls_shape_count(&shapes->in[0]) * (double)o->units;
+    *flops = (struct ls_call_flops){product, product, product};
+}
+
 static const struct ls_layer_example examples[] = {
     {"units: 3", "[4]", 1},
     {"units: 1, activation: sigmoid, kernel_regularizer: l2", "[5]", 1},
@@ -179,5 +188,6 @@ const struct ls_layer_kind ls_layer_dense = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .examples = examples,
 };

@@ -72,6 +72,14 @@ struct ls_call_needs {
     size_t saved_floats_per_row, work_floats_per_row, work_floats, saved_floats;
 };
 
+/* Floating point operations of a call for one sample, for profiles: those of the products that it
+ * is made of (a multiplication and an addition are two), not of what is done to single elements.
+ * Backward in two parts, as a call may be spared one of them: the inputs' gradient, the weights'.
+ */
+struct ls_call_flops {
+    double forward, to_data, to_weights;
+};
+
 /* One execution: rows of one replica. Tensors are [rows][shape]. */
 struct ls_call {
     const struct ls_layer *layer;
@@ -146,6 +154,9 @@ struct ls_layer_kind {
      * will run (its pointers say what is wanted; their numbers do not count yet). NULL: nothing. */
     ls_status (*prepare)(const struct ls_call *call, void **prepared);
     void (*discard)(void *prepared);
+    /* What a call of these shapes computes; `flops` is zeroed before. NULL: it is not counted. */
+    void (*flops)(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops);
     /* Of a kind that passes masks and merges inputs: the axis (the samples are axis 0) along which
      * the inputs' masks are joined as they are; -1: what is masked in all inputs is masked. NULL:
      * -1. */

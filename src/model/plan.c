@@ -255,6 +255,18 @@ static void add_count(struct ls_plan *plan)
     plan->segment[plan->segments++] = plan->items;
 }
 
+bool ls_plan_runs_forward(const struct ls_plan *plan, size_t call)
+{
+    return plan->call[call].needed && !plan->call[call].view &&
+           !(ls_plan_flags(plan, call) & LS_LAYER_INPUT);
+}
+
+bool ls_plan_runs_backward(const struct ls_plan *plan, size_t call)
+{
+    return plan->training && plan->call[call].backward &&
+           (!plan->call[call].view || !ls_plan_passes_gradient(plan, call));
+}
+
 static ls_status order_items(struct ls_plan *plan)
 {
     size_t room = 3;
@@ -267,16 +279,14 @@ static ls_status order_items(struct ls_plan *plan)
     LS_TRY(ls_allocate(&plan->point, room + 1, sizeof *plan->point));
     plan->segments = 1;
     for (size_t c = 0; c < plan->calls; c++)
-        if (plan->call[c].needed && !plan->call[c].view &&
-            !(ls_plan_flags(plan, c) & LS_LAYER_INPUT))
+        if (ls_plan_runs_forward(plan, c))
             add_items(plan, LS_PLAN_FORWARD, c);
     if (plan->training && has_masks(plan))
         add_count(plan);
     if (plan->training) {
         plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_LOSS, 0, 0};
         for (size_t c = plan->calls; c-- > 0;)
-            if (plan->call[c].backward &&
-                (!plan->call[c].view || !ls_plan_passes_gradient(plan, c)))
+            if (ls_plan_runs_backward(plan, c))
                 add_items(plan, LS_PLAN_BACKWARD, c);
     }
     plan->segment[plan->segments] = plan->items;

@@ -4,6 +4,7 @@
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 
+#include "base/clock.h"
 #include "model/graph.h"
 
 struct ls_plan;
@@ -38,6 +39,26 @@ size_t ls_plan_point_doubles(const struct ls_plan *plan, size_t segment);
 size_t ls_plan_point_doubles_most(const struct ls_plan *plan);
 size_t ls_plan_bytes(const struct ls_plan *plan); /* of one run's activations */
 
+/* What the items of runs took: each one adds the time since the watch's last lap. */
+struct ls_plan_times {
+    struct ls_stopwatch *watch;
+    struct ls_plan_call_time {
+        double forward, backward; /* seconds */
+    } * call;                     /* as many as ls_plan_calls says; NULL: it is not timed */
+    double loss;                  /* and counting what it is a mean over */
+    int64_t rows;                 /* that went through */
+};
+
+/* What there is to know of a call beside its times. */
+struct ls_plan_work {
+    const struct ls_layer *layer;
+    size_t number, of;                    /* which of its layer's calls it is, from 1 */
+    double forward_flops, backward_flops; /* for one sample (struct ls_call_flops); 0: not known */
+};
+size_t ls_plan_calls(const struct ls_plan *plan);
+/* False for a call that never does anything: an input, a view, what leads to no output. */
+bool ls_plan_work_of(const struct ls_plan *plan, size_t call, struct ls_plan_work *work);
+
 /* The memory and place of one replica (or of one after the other, where there are no points). */
 struct ls_plan_run {
     const struct ls_plan *plan;
@@ -53,6 +74,7 @@ struct ls_plan_run {
     uint32_t epoch;
     double *point;                     /* what a segment left, and what the next one finds; owned */
     struct ls_plan_prepared *prepared; /* what the calls keep, by number of rows; owned */
+    struct ls_plan_times *times;       /* not owned; NULL: nobody wants to know */
     void *user;                        /* for the loss */
 };
 

@@ -106,6 +106,9 @@ const struct ls_layer *ls_plan_layer(const struct ls_plan *plan, size_t call);
 bool ls_layer_has_trainable(const struct ls_layer *layer);
 /* When a call runs backward. */
 int64_t ls_plan_backward_time(const struct ls_plan *plan, size_t call);
+/* Whether a call has items of this direction. */
+bool ls_plan_runs_forward(const struct ls_plan *plan, size_t call);
+bool ls_plan_runs_backward(const struct ls_plan *plan, size_t call);
 /* How many inputs of calls a result is. */
 size_t ls_plan_readers(const struct ls_plan *plan, struct ls_edge edge);
 size_t ls_plan_tensor_floats(const struct ls_plan *plan, const struct ls_shape *shape);

@@ -138,6 +138,17 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         backward(run, &bound, item->call);
 }
 
+/* The time since the item before it is this one's. */
+static void lap(struct ls_plan_times *times, const struct ls_plan_item *item)
+{
+    double *sum = &times->loss;
+    if (item->action == LS_PLAN_FORWARD)
+        sum = &times->call[item->call].forward;
+    else if (item->action == LS_PLAN_BACKWARD)
+        sum = &times->call[item->call].backward;
+    ls_lap(times->watch, sum);
+}
+
 /* What a run starts with. */
 static void begin(struct ls_plan_run *run)
 {
@@ -152,8 +163,13 @@ void ls_plan_execute(struct ls_plan_run *run, size_t segment)
     const struct ls_plan *plan = run->plan;
     if (segment == 0)
         begin(run);
-    for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++)
+    if (run->times && segment == 0)
+        run->times->rows += run->rows;
+    for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++) {
         execute_item(run, &plan->item[i]);
+        if (run->times)
+            lap(run->times, &plan->item[i]);
+    }
 }
 
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output)
