@@ -45,6 +45,10 @@ LS_API const struct ls_run_observer *ls_progress_observer(struct ls_progress *pr
 /* For struct ls_import: `progress` with user = the struct ls_progress. Of bytes or rows. */
 LS_API void ls_progress_import(void *progress, int64_t done, int64_t total);
 
+/* A profile as a table for people, its parts that took no time left out; freed with ls_text_free
+ * (model.h). */
+LS_API ls_status ls_profile_format(const struct ls_run_profile *profile, char **text);
+
 /* Takes a line that is being drawn off the terminal, so that something else can be printed; it is
  * drawn again with the next progress. May be called from any thread. NULL is allowed. */
 LS_API void ls_progress_clear(struct ls_progress *progress);

@@ -41,12 +41,35 @@ struct ls_run_progress {
     bool epoch_done;
 };
 
+/* Where the time of the steps went, on rank 0. One row a call of a layer that does something, in
+ * the order in which they run, then one for each other part of a step, the time between steps of an
+ * epoch among them. Numbers are means over `steps` steps of this start, but for the first, which
+ * makes memory and warms up (where there are more); the rows' seconds add up to step_seconds. */
+struct ls_run_profile_row {
+    const char *name;      /* of the layer, "NAME#2" of its second call; "loss", "optimizer", ... */
+    const char *kind;      /* of the layer: "Dense"; NULL: no layer */
+    double seconds, share; /* of a step */
+    double forward_seconds, backward_seconds; /* of a layer: they add up to its seconds */
+    /* Operations a step of the products that the layer is made of (a multiplication and an addition
+     * are two); 0: they are not counted. */
+    double forward_flops, backward_flops;
+};
+struct ls_run_profile {
+    int64_t steps;
+    double step_seconds;
+    double peak_gflops; /* what the rank's threads could do at most, measured after the training */
+    struct ls_run_profile_row *rows;
+    size_t count;
+};
+
 struct ls_run_observer {
     void (*start)(void *user, const struct ls_run_start *start);
     void (*progress)(void *user,
                      const struct ls_run_progress *progress);       /* after each step: be quick */
     void (*checkpoint)(void *user, const char *path, int64_t step); /* published */
     void *user;
+    /* At the end, where it was asked for and a step was done. */
+    void (*profile)(void *user, const struct ls_run_profile *profile);
 };
 
 /* -- train
@@ -55,6 +78,8 @@ struct ls_run_observer {
 struct ls_run_train {
     const char *run; /* RUN.yaml, or a run directory */
     bool resume;
+    bool profile;               /* measure where the time goes: for the observer, and /profile in
+                                   history.h5; changes nothing else */
     const char *data;           /* --data: in place of data.train; NULL: as the run file says */
     const char *directory;      /* -o; NULL: the run file's name without .yaml */
     const char *const *set;     /* "a.b=c", in order; ends with NULL; or NULL */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct options {
-    bool resume, quiet;
+    bool resume, quiet, profile, json;
     const char *data, *directory;
     int64_t replicas;
     struct cli_list set, accept, plugins;
@@ -88,6 +88,14 @@ static const struct cli_option options[] = {
      .argument = "KEY",
      .help = "let this differ on a resume: a key, kernels, threads, data"},
     CLI_PLUGINS(struct options),
+    {.name = "profile",
+     .type = CLI_FLAG,
+     .offset = AT(profile),
+     .help = "tell where the time of a step goes; also in history.h5 as /profile"},
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = AT(json),
+     .help = "with --profile: print that alone, as one JSON object"},
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
@@ -100,7 +108,9 @@ enum { PATH_BYTES = 4096 };
 
 /* What the end of the program tells; the rest goes on to the progress bar. */
 struct view {
+    struct ls_progress *progress;
     const struct ls_run_observer *bar; /* NULL: quiet */
+    bool json, profiled;
     char directory[PATH_BYTES], checkpoint[PATH_BYTES];
     int64_t saved_step; /* -1: none saved here */
 };
@@ -127,14 +137,80 @@ static void on_checkpoint(void *user, const char *path, int64_t step)
     view->saved_step = step;
 }
 
-static void tell_end(const struct view *view)
+static void print_number(const char *name, double value, bool known)
 {
-    if (view->bar == NULL || view->directory[0] == '\0')
+    printf(", \"%s\": ", name);
+    if (known)
+        cli_json_number(stdout, value);
+    else
+        printf("null");
+}
+
+/* What is not a layer has no class; operations that are not counted are null. */
+static void print_row(const struct ls_run_profile_row *row)
+{
+    bool layer = row->kind != NULL;
+    printf("{\"name\": ");
+    cli_json_text(stdout, row->name);
+    printf(", \"class\": ");
+    if (layer)
+        cli_json_text(stdout, row->kind);
+    else
+        printf("null");
+    print_number("seconds", row->seconds, true);
+    print_number("share", row->share, true);
+    print_number("forward_seconds", row->forward_seconds, layer);
+    print_number("backward_seconds", row->backward_seconds, layer);
+    print_number("forward_flops", row->forward_flops, row->forward_flops > 0);
+    print_number("backward_flops", row->backward_flops, row->backward_flops > 0);
+    printf("}");
+}
+
+static void print_json(const struct ls_run_profile *profile)
+{
+    printf("{\"profile\": {\"steps\": %" PRId64, profile->steps);
+    print_number("step_seconds", profile->step_seconds, true);
+    print_number("peak_gflops", profile->peak_gflops, true);
+    printf(", \"rows\": [");
+    for (size_t i = 0; i < profile->count; i++) {
+        printf("%s", i > 0 ? ", " : "");
+        print_row(&profile->rows[i]);
+    }
+    printf("]}}\n");
+}
+
+static void on_profile(void *user, const struct ls_run_profile *profile)
+{
+    struct view *view = user;
+    char *text;
+    view->profiled = true;
+    if (view->json)
+        print_json(profile);
+    if (view->bar == NULL)
         return;
+    ls_status status = ls_profile_format(profile, &text);
+    if (status != LS_OK) {
+        cli_fail_library(status);
+        return;
+    }
+    ls_progress_clear(view->progress);
+    printf("%s", text);
+    ls_text_free(text);
+}
+
+static ls_status tell_end(const struct view *view)
+{
+    if (view->json && !view->profiled)
+        printf("{\"profile\": null}\n"); /* there was nothing left to train */
+    if (view->json)
+        return cli_finish_output();
+    if (view->bar == NULL || view->directory[0] == '\0')
+        return LS_OK;
     if (view->saved_step >= 0)
         printf("checkpoint: %s (step %" PRId64 "), also %s/model.h5\n", view->checkpoint,
                view->saved_step, view->directory);
     printf("history:    %s/history.h5\n", view->directory);
+    return LS_OK;
 }
 
 static ls_status tell_failure(const struct view *view, ls_status status)
@@ -151,11 +227,15 @@ static ls_status tell_failure(const struct view *view, ls_status status)
 static ls_status train(struct ls_comm *comm, const struct cli_call *call, struct view *view)
 {
     const struct options *given = call->options;
-    const struct ls_run_observer observer = {
-        .start = on_start, .progress = on_progress, .checkpoint = on_checkpoint, .user = view};
+    const struct ls_run_observer observer = {.start = on_start,
+                                             .progress = on_progress,
+                                             .checkpoint = on_checkpoint,
+                                             .profile = on_profile,
+                                             .user = view};
     const struct ls_run_train run = {
         .run = call->operands[0],
         .resume = given->resume,
+        .profile = given->profile,
         .data = given->data,
         .directory = given->directory,
         .set = given->set.items,
@@ -173,13 +253,17 @@ static ls_status run(const struct cli_call *call)
     const struct options *given = call->options;
     struct ls_progress *progress = NULL;
     struct view view = {.saved_step = -1};
+    if (given->json && !given->profile)
+        return cli_meet_refused(LS_USAGE, "train: --json goes with --profile");
     cli_catch_signals();
     cli_listen(given->quiet);
     struct ls_comm *comm = NULL;
     /* Every rank makes one; the first rank's is used. */
     ls_status status = ls_progress_create(&progress, stdout, NULL);
     status = cli_meet(&comm, call, status);
-    if (status == LS_OK && !given->quiet) {
+    view.progress = progress;
+    view.json = given->json;
+    if (status == LS_OK && !given->quiet && !given->json) {
         view.bar = ls_progress_observer(progress);
         cli_speak_around(progress);
     }
@@ -188,7 +272,7 @@ static ls_status run(const struct cli_call *call)
     if (status != LS_OK)
         tell_failure(&view, status);
     else if (ls_comm_rank(comm) == 0)
-        tell_end(&view);
+        status = tell_end(&view);
     cli_speak_around(NULL);
     ls_progress_free(progress);
     fflush(stdout); /* the run is saved, whatever became of its log */

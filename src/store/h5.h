@@ -119,6 +119,9 @@ ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffe
 ls_status ls_h5_put_group(struct ls_h5_image *image, const char *object);
 ls_status ls_h5_put_values(struct ls_h5_image *image, const char *object,
                            const struct ls_h5_values *values);
+/* A one-dimensional dataset of strings of one length. At least one. */
+ls_status ls_h5_put_strings(struct ls_h5_image *image, const char *object,
+                            const struct ls_texts *texts);
 /* The object exists in those that follow. A string of any length; and one of fixed length, whose
  * bytes lie in the object itself. */
 ls_status ls_h5_put_text(struct ls_h5_image *image, const char *object, const char *attribute,

@@ -188,6 +188,26 @@ static hid_t create_space(const struct ls_shape *shape)
     return shape->rank ? H5Screate_simple(shape->rank, size, NULL) : H5Screate(H5S_SCALAR);
 }
 
+/* A dataset whose values are those of a piece; takes over what that owns. */
+static ls_status put_piece(struct ls_h5_image *image, const char *object, hid_t type,
+                           const struct ls_shape *shape, const struct ls_h5_piece *values)
+{
+    ls_status status = ls_reallocate(&image->piece, image->pieces + 1, sizeof *image->piece);
+    if (status != LS_OK) {
+        ls_release(values->owned);
+        return status;
+    }
+    struct ls_h5_piece *piece = &image->piece[image->pieces++];
+    *piece = *values;
+    hid_t space = create_space(shape);
+    hid_t dataset = create_dataset(image->file, object, type, space);
+    piece->offset = dataset >= 0 && piece->bytes > 0 ? H5Dget_offset(dataset) : 0;
+    H5Sclose(space);
+    if (dataset < 0 || H5Dclose(dataset) < 0 || piece->offset == HADDR_UNDEF)
+        return failed(image, object);
+    return LS_OK;
+}
+
 ls_status ls_h5_put_values(struct ls_h5_image *image, const char *object,
                            const struct ls_h5_values *values)
 {
@@ -196,20 +216,8 @@ ls_status ls_h5_put_values(struct ls_h5_image *image, const char *object,
                        : values->type == LS_H5_DOUBLE ? H5T_IEEE_F64LE
                                                       : H5T_STD_I64LE;
     size_t bytes = type_bytes[values->type] * (size_t)ls_shape_count(&values->shape);
-    ls_status status = ls_reallocate(&image->piece, image->pieces + 1, sizeof *image->piece);
-    if (status != LS_OK) {
-        ls_release(values->owned);
-        return status;
-    }
-    struct ls_h5_piece *piece = &image->piece[image->pieces++];
-    *piece = (struct ls_h5_piece){0, bytes, values->values, values->owned};
-    hid_t space = create_space(&values->shape);
-    hid_t dataset = create_dataset(image->file, object, type, space);
-    piece->offset = dataset >= 0 && bytes > 0 ? H5Dget_offset(dataset) : 0;
-    H5Sclose(space);
-    if (dataset < 0 || H5Dclose(dataset) < 0 || piece->offset == HADDR_UNDEF)
-        return failed(image, object);
-    return LS_OK;
+    const struct ls_h5_piece piece = {0, bytes, values->values, values->owned};
+    return put_piece(image, object, type, &values->shape, &piece);
 }
 
 /* -- attributes
@@ -269,18 +277,43 @@ ls_status ls_h5_put_int(struct ls_h5_image *image, const char *object, const cha
     return put_attribute(image, object, attribute, what, &value);
 }
 
-/* As strings of one length. */
+/* Strings of one length, in new memory. */
+static ls_status pad(char **padded, const struct ls_texts *texts, size_t width, bool *ascii)
+{
+    *ascii = true;
+    LS_TRY(ls_allocate(padded, texts->count, width));
+    for (size_t i = 0; i < texts->count; i++) {
+        memcpy(*padded + i * width, texts->text[i], strlen(texts->text[i]));
+        *ascii = *ascii && is_ascii(texts->text[i]);
+    }
+    return LS_OK;
+}
+
+ls_status ls_h5_put_strings(struct ls_h5_image *image, const char *object,
+                            const struct ls_texts *texts)
+{
+    size_t width = 1;
+    char *padded;
+    bool ascii;
+    for (size_t i = 0; i < texts->count; i++)
+        if (strlen(texts->text[i]) > width)
+            width = strlen(texts->text[i]);
+    LS_TRY(pad(&padded, texts, width, &ascii));
+    hid_t type = text_type(width, H5T_STR_NULLPAD, ascii);
+    const struct ls_shape shape = {1, {(int64_t)texts->count}};
+    const struct ls_h5_piece piece = {0, texts->count * width, padded, padded};
+    ls_status status = put_piece(image, object, type, &shape, &piece);
+    H5Tclose(type);
+    return status;
+}
+
 static ls_status put_part(struct ls_h5_image *image, const char *object, const char *attribute,
                           const struct ls_texts *part, size_t width)
 {
     char *padded = NULL;
     const hsize_t size = part->count;
-    bool ascii = true;
-    LS_TRY(ls_allocate(&padded, part->count, width));
-    for (size_t i = 0; i < part->count; i++) {
-        memcpy(padded + i * width, part->text[i], strlen(part->text[i]));
-        ascii = ascii && is_ascii(part->text[i]);
-    }
+    bool ascii;
+    LS_TRY(pad(&padded, part, width, &ascii));
     hid_t what[2] = {H5Screate_simple(1, &size, NULL), text_type(width, H5T_STR_NULLPAD, ascii)};
     ls_status status = put_attribute(image, object, attribute, what, padded);
     ls_release(padded);

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/file.h"
+#include "store/h5_profile.h"
 #include "store/h5_table.h"
 
 static const char head[32] = "lockstep steps, format 1\n";
@@ -32,6 +33,7 @@ struct ls_history {
     uint64_t records; /* in the file */
     struct record *buffer;
     size_t buffered;
+    const struct ls_run_profile *profile; /* the user's, or NULL */
 };
 
 static ls_status cannot_write(const char *path)
@@ -257,10 +259,17 @@ static ls_status lay_out(struct ls_h5_buffer *buffer, const struct ls_history *h
     ls_status status = ls_h5_put_table(&image, "/epoch", epochs);
     if (status == LS_OK)
         status = put_steps(&image, columns, history->records);
+    if (status == LS_OK && history->profile)
+        status = ls_h5_put_profile(&image, history->profile);
     if (status == LS_OK)
         status = ls_h5_image_finish(&image);
     ls_h5_image_close(&image);
     return status;
+}
+
+void ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile)
+{
+    history->profile = profile;
 }
 
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs)

@@ -2,6 +2,7 @@
 #ifndef STORE_HISTORY_H
 #define STORE_HISTORY_H
 
+#include "lockstep/run.h"
 #include "store/checkpoint.h"
 
 struct ls_history_step {
@@ -20,6 +21,9 @@ ls_status ls_history_flush(struct ls_history *history);
 /* Writes history.h5 anew (temporary, fsync, rename): /epoch from `epochs`, one 1-D dataset a
  * column; /step from the log: step, loss, learning_rate. */
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs);
+/* Every history.h5 written from now on has it as /profile: a 1-D dataset a column, texts or doubles
+ * (NaN: not known), and steps, step_seconds and peak_gflops as single numbers. Borrowed. */
+void ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile);
 void ls_history_close(struct ls_history *history);
 
 /* The tables of a history.h5; *is_history false, and no tables, for another HDF5 file. The caller

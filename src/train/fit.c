@@ -93,6 +93,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
                                                      .replicas = job->replicas,
                                                      .seed = (uint64_t)job->fit->seed,
                                                      .shuffle = (enum ls_shuffle)job->fit->shuffle,
+                                                     .profile = job->profile,
                                                  }));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
@@ -136,6 +137,11 @@ struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run)
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run)
 {
     return &run->state;
+}
+
+ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table)
+{
+    return ls_stepper_profile(run->stepper, table);
 }
 
 /* -- hooks */

@@ -36,6 +36,7 @@ struct ls_session {
     struct ls_checkpoint_writer *writer;
     struct ls_history *history;
     struct ls_table epochs;
+    struct ls_run_profile profile; /* at the end, where it was asked for */
     struct ls_run_status status;
     int64_t announced, begun;          /* iterations of checkpoints: told to the observer, begun */
     double looked, told, wrote, saved; /* seconds: of the last look for a stop, status.json,

@@ -261,6 +261,21 @@ ls_status ls_session_announce(struct ls_session *session)
     return tell_status(session, LS_RUN_RUNNING);
 }
 
+/* Of a start that did no step there is none. */
+static ls_status take_profile(struct ls_session *session)
+{
+    LS_TRY(ls_fit_profile(session->fit, &session->profile));
+    if (session->profile.count > 0)
+        ls_history_keep_profile(session->history, &session->profile);
+    return LS_OK;
+}
+
+static void tell_profile(const struct ls_session *session)
+{
+    if (session->profile.count > 0 && observer(session)->profile)
+        observer(session)->profile(observer(session)->user, &session->profile);
+}
+
 ls_status ls_session_finish(struct ls_session *session, ls_status status)
 {
     if (!is_first(session) || !session->writer)
@@ -269,8 +284,11 @@ ls_status ls_session_finish(struct ls_session *session, ls_status status)
         snprintf(session->status.message, sizeof session->status.message, "%s", ls_message());
     ls_status last = ls_checkpoint_wait(session->writer);
     if (last == LS_OK)
+        last = take_profile(session);
+    if (last == LS_OK)
         last = ls_history_write(session->history, &session->epochs);
     tell_checkpoint(session);
+    tell_profile(session);
     if (status == LS_OK || status == LS_INTERRUPTED)
         status = last == LS_OK ? status : last;
     enum ls_run_state state = status == LS_OK            ? LS_RUN_FINISHED

@@ -198,6 +198,7 @@ static ls_status create_fit(struct ls_session *session)
                                             .checkpoint = &session->config.checkpoint,
                                             .replicas = session->identity.replicas,
                                             .hooks = &session->hooks,
+                                            .profile = session->options->profile,
                                         });
 }
 
@@ -257,6 +258,7 @@ void ls_session_close(struct ls_session *session)
     ls_checkpoint_writer_free(session->writer);
     ls_history_close(session->history);
     ls_table_release(&session->epochs);
+    ls_profile_table_release(&session->profile);
     ls_checkpoint_release(&session->checkpoint);
     ls_checkpoint_release(&session->given);
     ls_directory_close(&session->directory);

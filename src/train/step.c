@@ -23,8 +23,9 @@ struct ls_stepper {
     float **input;  /* by run and input */
     double *points; /* by local replica */
     double *point_sum;
-    double *losses; /* of the last step */
-    bool penalized; /* some variable has a regularizer */
+    double *losses;             /* of the last step */
+    bool penalized;             /* some variable has a regularizer */
+    struct ls_profile *profile; /* NULL: nobody asked */
 
     int64_t epoch, step, iteration;
     const struct ls_batch *batch;
@@ -92,6 +93,13 @@ static ls_status make_loader(struct ls_stepper *s)
     return ls_loader_create(&s->loader, &loader);
 }
 
+static ls_status make_profile(struct ls_stepper *s)
+{
+    LS_TRY(ls_profile_create(&s->profile, s->plan));
+    ls_combine_time(s->combine, &s->profile->combine);
+    return LS_OK;
+}
+
 static ls_status make_runs(struct ls_stepper *s)
 {
     size_t replicas = (size_t)(s->local.end - s->local.begin);
@@ -103,6 +111,7 @@ static ls_status make_runs(struct ls_stepper *s)
         s->run[r]->weights = s->options.model->weights;
         s->run[r]->input = s->input + r * s->columns.inputs;
         s->run[r]->seed = s->options.seed;
+        s->run[r]->times = s->profile ? &s->profile->plan : NULL;
         s->run[r]->user = s;
     }
     size_t most = ls_plan_point_doubles_most(s->plan);
@@ -142,7 +151,9 @@ static ls_status make_shared(struct ls_stepper *s)
     s->local = ls_combine_replicas(s->combine);
     if (ls_plan_segments(s->plan) > 1)
         LS_TRY(ls_combine_reserve_points(s->combine, ls_plan_point_doubles_most(s->plan)));
-    ls_status status = make_runs(s);
+    ls_status status = options->profile ? make_profile(s) : LS_OK;
+    if (status == LS_OK)
+        status = make_runs(s);
     if (status == LS_OK)
         status = make_loader(s);
     return ls_comm_agree(options->comm, status);
@@ -176,6 +187,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
         ls_plan_run_free(stepper->run[r]);
     ls_plan_free(stepper->plan);
     ls_combine_free(stepper->combine);
+    ls_profile_free(stepper->profile);
     ls_update_plan_free(stepper->update);
     ls_objective_free(stepper->objective);
     ls_columns_release(&stepper->columns);
@@ -201,6 +213,15 @@ struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper)
 int64_t ls_stepper_steps(const struct ls_stepper *stepper)
 {
     return ls_order_steps(ls_data_samples(stepper->options.data), stepper->options.batch_size);
+}
+
+ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_profile *table)
+{
+    *table = (struct ls_run_profile){0};
+    if (!stepper->profile)
+        return LS_OK;
+    return ls_profile_table(table, stepper->profile, stepper->plan,
+                            ls_kernels_peak() * ls_kernels_threads());
 }
 
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
@@ -249,6 +270,8 @@ static bool run_replica(struct ls_stepper *s, struct ls_plan_run *run, size_t se
         s->fault = ls_plan_prepare(run);
     if (s->fault != LS_OK)
         return false;
+    if (s->profile)
+        ls_lap(&s->profile->watch, &s->profile->rest);
     ls_plan_execute(run, segment);
     return true;
 }
@@ -362,10 +385,14 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     s->bad_sample = -1;
     s->fault = mine;
     s->batch = NULL;
+    if (s->profile)
+        ls_profile_begin(s->profile, s->step == 0);
     if (mine == LS_OK)
         s->fault = ls_loader_next(s->loader, &s->batch);
     if (s->fault != LS_OK)
         s->batch = NULL;
+    if (s->profile)
+        ls_lap(&s->profile->watch, &s->profile->data);
     if (ls_plan_segments(s->plan) > 1)
         LS_TRY(run_together(s, request));
     else
@@ -385,7 +412,11 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     result->loss = s->losses[0];
     result->learning_rate = ls_update_plan_learning_rate(s->update, s->iteration);
     result->asked = (struct ls_request){sum.doubles[SUM_STOP] > 0, sum.doubles[SUM_SAVE] > 0};
+    if (s->profile)
+        ls_lap(&s->profile->watch, &s->profile->rest);
     ls_update_plan_step(s->update, sum.floats, s->iteration);
+    if (s->profile)
+        ls_lap(&s->profile->watch, &s->profile->optimizer);
     move_on(s);
     return LS_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "comm/combine.h"
 #include "train/objective.h"
+#include "train/profile.h"
 #include "train/update.h"
 
 struct ls_stepper;
@@ -16,6 +17,7 @@ struct ls_stepper_options {
     int64_t batch_size, replicas;
     uint64_t seed;
     enum ls_shuffle shuffle;
+    bool profile; /* on this rank: may differ between ranks */
 };
 
 /* Collective. All that is given must outlive it. */
@@ -25,6 +27,9 @@ void ls_stepper_free(struct ls_stepper *stepper);
 const struct ls_objective *ls_stepper_objective(const struct ls_stepper *stepper);
 struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper);
 int64_t ls_stepper_steps(const struct ls_stepper *stepper); /* an epoch */
+/* Where the time of the steps so far went (train/profile.h: ls_profile_table_release); nothing when
+ * it was not asked for. Measures the peak, which takes a moment. */
+ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_profile *table);
 
 /* The next step will be `step` of `epoch`; the optimizer did `iteration` steps before it, ever. */
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,

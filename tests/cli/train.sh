@@ -66,6 +66,60 @@ status 0
 there piped/model.h5
 rm -rf full piped
 
+# -- where the time goes: a table, or JSON alone; never more than the run is without it
+run lockstep train points.yaml -o profiled --profile
+status 0
+silent
+prints_like '^profile:    29 steps of rank 0, milliseconds a step; peak [0-9.]+ GFLOPS$'
+prints_like '^layer +class +forward +GFLOPS +backward +GFLOPS +of peak +both +share$'
+number='[0-9]+\.[0-9]+'
+prints_like "^dense +Dense +$number +$number +$number +$number +$number% +$number +$number%$"
+prints_like "^dropout +Dropout +$number +$number +$number +$number%$"
+prints_like "^dense_1 +Dense +"
+prints_like "^loss +$number +$number%$"
+prints_like "^optimizer +$number +$number%$"
+prints_like "^data +$number +$number%$"
+prints_like "^between steps +$number +$number%$"
+prints_like "^a step +$number% +$number +100.0%$"
+prints_no '^combine: waiting'
+prints_like '^Epoch 3/3 - 10/10 '
+prints "history:    profiled/history.h5"
+run lockstep diff profiled points
+status 1 # points went on
+run lockstep train points.yaml -o plain --quiet
+status 0
+run lockstep diff profiled plain
+status 0
+run lockstep train points.yaml -o json --epochs 1 --profile --json
+status 0
+silent
+same 1 "$(wc -l <out)"
+prints_like '^\{"profile": \{"steps": 9, "step_seconds": [0-9.e-]+, "peak_gflops": [0-9.]+, "rows": \[\{"name": "dense", "class": "Dense", "seconds": [0-9.e-]+, "share": [0-9.e-]+, "forward_seconds": [0-9.e-]+, "backward_seconds": [0-9.e-]+, "forward_flops": [0-9.]+, "backward_flops": [0-9.]+\}, '
+prints_like '\{"name": "optimizer", "class": null, "seconds": [0-9.e-]+, "share": [0-9.e-]+, "forward_seconds": null, "backward_seconds": null, "forward_flops": null, "backward_flops": null\}, .*\]\}\}$'
+run lockstep train points.yaml -o json --epochs 1 --profile --json --resume
+status 0
+says_like "note: json is finished: 1 epochs are done*"
+prints '{"profile": null}'
+run lockstep train points.yaml -o json --epochs 2 --profile --quiet --resume
+status 0
+quiet
+silent
+run ranks 2 train points.yaml -o profiled-two --epochs 1 --profile
+status 0
+silent
+same 1 "$(grep -c ^profile: out)"
+prints_like "^combine: waiting +$number +$number%$"
+prints_like "^combine: adding +$number +$number%$"
+refused 64 "train: --json goes with --profile" train points.yaml -o none --json
+absent none
+run ranks 2 train points.yaml -o none --json
+status 64
+says "train: --json goes with --profile"
+run sh -c '"$0" train points.yaml -o full --epochs 1 --profile --json >/dev/full' "$program"
+status 73
+says_like "*standard output*"
+rm -rf profiled plain json profiled-two full
+
 # -- refusals: one line, nothing begun
 # bad STATUS MESSAGE SED-SCRIPT ARGUMENTS...: of bad.yaml, which is points.yaml changed so
 bad() {

@@ -139,7 +139,8 @@ static inline void on_checkpoint(void *user, const char *path, int64_t step)
 static inline ls_status train_seen(struct seen *seen, const char *directory, bool resume,
                                    const char *const *set)
 {
-    struct ls_run_observer observer = {on_start, on_progress, on_checkpoint, seen};
+    struct ls_run_observer observer = {
+        .start = on_start, .progress = on_progress, .checkpoint = on_checkpoint, .user = seen};
     return ls_run_train(alone, &(struct ls_run_train){.run = "run.yaml",
                                                       .directory = directory,
                                                       .resume = resume,
