@@ -89,6 +89,23 @@ static ls_status check_finite(const struct ls_loader *loader, const struct slot 
     return fail_at_sample(loader, slot->samples[at / row], what);
 }
 
+/* A number that is no label of the use's classes, in words. */
+static void describe_label(char *what, size_t size, const struct ls_loader *loader, size_t index,
+                           float label)
+{
+    const struct ls_column_use *use = &loader->use[index];
+    size_t others = 0;
+
+    for (size_t i = 0; i < loader->options.uses; i++)
+        others += i != index && loader->use[i].classes > 0 && !loader->use[i].reader;
+    /* as those of a regression are, whose output has another width than its target */
+    bool fraction = isfinite(label) && label != floorf(label);
+    snprintf(what, size, "label %.9g is %s [0, %lld)%s%s%s", (double)label,
+             fraction ? "not a whole number in" : "out of range", (long long)use->classes,
+             others > 0 ? " in " : "", others > 0 ? name_of(loader, use) : "",
+             fraction ? ": one number for an output of several is a class" : "");
+}
+
 static ls_status check_classes(const struct ls_loader *loader, const struct slot *slot,
                                size_t index)
 {
@@ -96,25 +113,19 @@ static ls_status check_classes(const struct ls_loader *loader, const struct slot
     const struct ls_column *column = ls_data_column(loader->options.data, use->column);
     size_t row = (size_t)ls_shape_count(&column->shape);
     size_t n = (size_t)slot->batch.rows * row;
-    const float *label = slot->column[index];
-    float classes = (float)use->classes;
-    size_t others = 0;
-    char what[256];
+    size_t at = ls_find_no_index(slot->column[index], n, use->classes);
+    char what[512];
 
-    for (size_t i = 0; i < loader->options.uses; i++)
-        others += i != index && loader->use[i].classes > 0;
-    for (size_t i = 0; i < n; i++) {
-        if (label[i] >= 0 && label[i] < classes && label[i] == floorf(label[i]))
-            continue;
-        /* as those of a regression are, whose output has another width than its target */
-        bool fraction = isfinite(label[i]) && label[i] != floorf(label[i]);
-        snprintf(what, sizeof what, "label %.9g is %s [0, %lld)%s%s%s", (double)label[i],
-                 fraction ? "not a whole number in" : "out of range", (long long)use->classes,
-                 others > 0 ? " in " : "", others > 0 ? name_of(loader, use) : "",
-                 fraction ? ": one number for an output of several is a class" : "");
-        return fail_at_sample(loader, slot->samples[i / row], what);
-    }
-    return LS_OK;
+    if (at == n)
+        return LS_OK;
+    if (use->reader)
+        snprintf(what, sizeof what,
+                 "%s has %.9g at element %zu, but layer '%s' takes whole numbers in [0, %lld)",
+                 column->name, (double)slot->column[index][at], at % row, use->reader,
+                 (long long)use->classes);
+    else
+        describe_label(what, sizeof what, loader, index, slot->column[index][at]);
+    return fail_at_sample(loader, slot->samples[at / row], what);
 }
 
 static ls_status fill_column(struct ls_loader *loader, struct slot *slot, size_t index)

@@ -10,10 +10,12 @@ struct ls_loader;
 
 /* What a column must hold; found out while it is converted, named by sample. */
 struct ls_column_use {
-    size_t column;    /* of the data */
-    bool finite;      /* no NaN or infinity */
-    int64_t classes;  /* > 0: whole numbers in [0, classes) */
-    const char *what; /* "input", "target of output 'kind'": for messages; borrowed */
+    size_t column;      /* of the data */
+    bool finite;        /* no NaN or infinity */
+    int64_t classes;    /* > 0: whole numbers in [0, classes) */
+    const char *what;   /* "input", "target of output 'kind'": for messages; borrowed */
+    const char *reader; /* of the classes: the layer that takes them, by its path; NULL: they are
+                           labels; borrowed */
 };
 
 struct ls_loader_options {

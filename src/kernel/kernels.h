@@ -42,6 +42,9 @@ enum ls_number_type {
 };
 size_t ls_number_bytes(enum ls_number_type type);
 
+/* The index of the first element that is no whole number in [0, count), or n. */
+size_t ls_find_no_index(const float *a, size_t n, int64_t count);
+
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 

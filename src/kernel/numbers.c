@@ -18,3 +18,11 @@ size_t ls_number_bytes(enum ls_number_type type)
     }
     return 0;
 }
+
+size_t ls_find_no_index(const float *a, size_t n, int64_t count)
+{
+    size_t i = 0;
+    while (i < n && a[i] >= 0 && a[i] < (float)count && a[i] == (float)(int64_t)a[i])
+        i++;
+    return i;
+}

@@ -27,6 +27,8 @@ struct ls_variable {
 
 enum { LS_VARIABLES_MAX = 8, LS_TENSORS_MAX = 32 };
 
+enum { LS_INTEGERS_MAX = 1 << 24 }; /* float32 tells all whole numbers below it apart */
+
 struct ls_layer {
     const struct ls_layer_kind *kind;
     void *options; /* the kind's option struct */
@@ -141,6 +143,12 @@ struct ls_layer_kind {
     /* How many inputs a call has; 0 and 0: one (InputLayer: none). Some number that differs: it
      * merges them. */
     size_t least_inputs, most_inputs;
+    /* Where an input holds the numbers of things, as an Embedding's ids: how many things there are,
+     * LS_INTEGERS_MAX at most; 0: any numbers. NULL: any, in all inputs. An input of the model that
+     * comes to such a layer as it is, or through views, is checked by whoever reads it (the loader,
+     * ls_model_predict_all): whole numbers in [0, count), else the sample is refused. What layers
+     * compute is not: there the layer meets any float, NaN too, and must stay within its memory. */
+    int64_t (*integers)(const struct ls_layer *layer, size_t input);
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
     /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed

@@ -159,6 +159,13 @@ ls_status ls_model_order(struct ls_model *model);
 size_t ls_model_output_rank(const struct ls_model *model, size_t output);
 /* Whether nobody but the model's user reads this output: no other call, no other output. */
 bool ls_model_output_is_last(const struct ls_model *model, size_t output);
+/* What a layer asks of an input of the model that it reads as it is, or through views: whole
+ * numbers in [0, count). Of several layers the one with the smallest count; count 0: none asks. */
+struct ls_integers {
+    int64_t count;
+    const struct ls_layer *layer;
+};
+struct ls_integers ls_model_integers(const struct ls_model *model, size_t input);
 /* Initial weights: a function of the seed alone, but for those that the run file sets by hand. */
 ls_status ls_model_initialize(struct ls_model *model, uint64_t seed);
 /* Whether the run file that the model is of gives all weights: by hand, or by the files of nested

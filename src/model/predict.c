@@ -30,6 +30,26 @@ static void predict_block(struct ls_plan_run *run, const float *const *input, si
     }
 }
 
+/* What the loader asks of the numbers that it reads. */
+static ls_status check_integers(const struct ls_model *model, const float *const *input,
+                                int64_t samples)
+{
+    for (size_t i = 0; i < model->inputs; i++) {
+        struct ls_integers integers = ls_model_integers(model, i);
+        size_t row = row_floats(model, model->input[i]), n = (size_t)samples * row;
+        if (integers.count == 0)
+            continue;
+        size_t at = ls_find_no_index(input[i], n, integers.count);
+        if (at < n)
+            return ls_fail(LS_BAD_INPUT,
+                           "sample %zu: input '%s' has %.9g at element %zu, but layer '%s' takes "
+                           "whole numbers in [0, %lld)",
+                           at / row, model->input_name[i], (double)input[i][at], at % row,
+                           integers.layer->path, (long long)integers.count);
+    }
+    return LS_OK;
+}
+
 ls_status ls_model_predict_all(const struct ls_model *model, const float *const *input,
                                int64_t samples, float *const *output)
 {
@@ -39,6 +59,7 @@ ls_status ls_model_predict_all(const struct ls_model *model, const float *const 
     ls_status status;
     if (!model->built || !model->initialized)
         return ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
+    LS_TRY(check_integers(model, input, samples));
     LS_TRY(ls_kernels_init(NULL));
     for (size_t i = 0; i < model->inputs; i++)
         LS_TRY_OUT(ls_allocate(&rows[i], row_floats(model, model->input[i]) * LS_BLOCK_ROWS + 1,

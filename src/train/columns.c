@@ -26,8 +26,11 @@ static ls_status find_input(struct ls_columns *columns, const struct ls_model *m
     LS_TRY(
         ls_find_by_name(data, model->inputs == 1 ? "x" : NULL, model->input_name[i], &use->column));
     const struct ls_column *column = ls_data_column(data, use->column);
+    struct ls_integers integers = ls_model_integers(model, i);
     use->finite = true;
     use->what = "input";
+    use->classes = integers.count;
+    use->reader = integers.layer ? integers.layer->path : NULL;
     if (ls_column_fits(column, &call->shapes.out[0]))
         return LS_OK;
     ls_shape_format(wanted, &call->shapes.out[0]);

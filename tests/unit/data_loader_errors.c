@@ -102,6 +102,28 @@ static void test_two_targets_are_told_apart(void **state)
     ls_data_free(data);
 }
 
+/* What a layer takes from an input is no label, and does not make a label one of two. */
+static void test_integers_of_a_layer(void **state)
+{
+    const float values[] = {1, 2, 3, 4, 5, 2.5F}, labels[] = {0, 1, 7};
+    const struct ls_column_use uses[2] = {
+        {.column = 0, .finite = true, .classes = 6, .what = "input", .reader = "ids"},
+        {.column = 1, .classes = 3, .what = "target"}};
+    struct ls_data *data;
+
+    (void)state;
+    expect_status(ls_data_from_arrays(&data, &(struct ls_data_arrays){3, values, 2, labels, 1}),
+                  LS_OK);
+    assert_int_equal(first_failure(data, uses, 1), 2);
+    assert_string_equal(ls_message(), "arrays: sample 2: x has 2.5 at element 1, but layer 'ids' "
+                                      "takes whole numbers in [0, 6)");
+    assert_int_equal(first_failure(data, uses + 1, 1), 2);
+    assert_string_equal(ls_message(), "arrays: sample 2: label 7 is out of range [0, 3)");
+    assert_int_equal(first_failure(data, (struct ls_column_use[]){{.classes = 5}, uses[1]}, 2), 2);
+    assert_string_equal(ls_message(), "arrays: sample 2: label 5 is out of range [0, 5) in x");
+    ls_data_free(data);
+}
+
 static void test_not_finite(void **state)
 {
     float x[4][6] = {{0}};
@@ -249,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels_out_of_range),
         cmocka_unit_test(test_two_targets_are_told_apart),
+        cmocka_unit_test(test_integers_of_a_layer),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_a_reader_that_fails),
         cmocka_unit_test(test_options_that_do_not_fit),
