@@ -23,8 +23,8 @@
 enum { HARNESS_ROWS = 5 };
 
 struct harness {
-    struct ls_tree *tree;
-    struct ls_instance instance;
+    struct ls_tree *tree, *input_tree;
+    struct ls_instance instance, arguments;
     struct ls_layer layer;
     struct ls_call_shapes shapes;
     struct ls_call_needs needs;
@@ -57,30 +57,45 @@ static inline struct ls_shape parse_shape(const char *text)
     return shape;
 }
 
-/* The input at `index`: "[2, 3]" or "{masked: [2, 3]}". One that finds no room is counted only. */
-static inline void add_input(struct ls_call_shapes *shapes, unsigned *masks,
+/* Which inputs are masked; how many of them, the last ones, are given by name. */
+struct harness_inputs {
+    const struct ls_layer_kind *kind;
+    unsigned masks;
+    size_t named;
+    const struct ls_tree *call; /* its other arguments */
+};
+
+/* The next input: "[2, 3]", "{masked: [2, 3]}" or "{NAME: [2, 3]}"; or what stands behind the
+ * inputs: "{call: {NAME: true}}". An input that finds no room is counted only. */
+static inline void add_input(struct ls_call_shapes *shapes, struct harness_inputs *inputs,
                              const struct ls_tree *tree)
 {
-    bool masked = tree->type == LS_TREE_MAP;
+    bool map = tree->type == LS_TREE_MAP;
+    if (map && strcmp(tree->child->key, "call") == 0) {
+        inputs->call = tree->child;
+        return;
+    }
+    bool named = map && strcmp(tree->child->key, "masked") != 0;
     if (shapes->inputs < LS_TENSORS_MAX) {
-        shapes->in[shapes->inputs] = shape_of(masked ? tree->child : tree);
-        *masks |= masked ? 1U << shapes->inputs : 0;
+        size_t name = named ? ls_layer_input_name(inputs->kind, tree->child->key) : shapes->inputs;
+        assert_true(name != SIZE_MAX);
+        shapes->in[shapes->inputs] = shape_of(map ? tree->child : tree);
+        shapes->name_of[shapes->inputs] = (uint8_t)name;
+        inputs->masks |= map && !named ? 1U << shapes->inputs : 0;
+        inputs->named += named;
     }
     shapes->inputs++;
 }
 
-/* One input, or a list of several; which of them are masked. */
-static inline unsigned parse_inputs(struct ls_call_shapes *shapes, const char *text)
+/* One input, or a list of several. */
+static inline void parse_inputs(struct ls_call_shapes *shapes, struct harness_inputs *inputs,
+                                const struct ls_tree *tree)
 {
-    struct ls_tree *tree = parse_text(text);
-    unsigned masks = 0;
     bool list = tree->type == LS_TREE_LIST && tree->child && tree->child->type >= LS_TREE_LIST;
     for (const struct ls_tree *one = tree->child; list && one; one = one->next)
-        add_input(shapes, &masks, one);
+        add_input(shapes, inputs, one);
     if (!list)
-        add_input(shapes, &masks, tree);
-    ls_tree_free(tree);
-    return masks;
+        add_input(shapes, inputs, tree);
 }
 
 /* Floats of all rows of the first `count` tensors. */
@@ -120,7 +135,9 @@ static inline void harness_free(struct harness *h)
         h->layer.kind->discard(h->prepared);
     ls_release(h->layer.state);
     ls_instance_release(&h->instance);
+    ls_instance_release(&h->arguments);
     ls_tree_free(h->tree);
+    ls_tree_free(h->input_tree);
 }
 
 /* The masks of the inputs that an example masks, as a graph adds them. */
@@ -147,16 +164,21 @@ static inline ls_status harness_try(struct harness *h, const char *kind_name, co
     assert_non_null(kind);
     memset(h, 0, sizeof *h);
     h->tree = parse_text(options);
+    h->input_tree = parse_text(input);
     LS_TRY(ls_instance_create(&h->instance, kind, h->tree, NULL));
     h->layer = (struct ls_layer){.kind = ls_layer_kind_of(kind),
                                  .options = h->instance.options,
                                  .name = name,
                                  .trainable = true};
-    unsigned masks = parse_inputs(&h->shapes, input);
+    struct harness_inputs inputs = {.kind = h->layer.kind};
+    parse_inputs(&h->shapes, &inputs, h->input_tree);
     if (h->layer.kind->flags & LS_LAYER_INPUT)
         h->shapes.inputs = 0;
-    LS_TRY(ls_layer_check_inputs(&h->layer, h->shapes.inputs));
-    harness_add_masks(h, masks);
+    LS_TRY(ls_layer_check_named(&h->layer, &h->shapes, inputs.named));
+    if (h->layer.kind->arguments)
+        LS_TRY(ls_instance_create(&h->arguments, h->layer.kind->arguments, inputs.call, NULL));
+    h->shapes.arguments = h->arguments.options;
+    harness_add_masks(h, inputs.masks);
     if (h->layer.kind->shape) {
         LS_TRY(h->layer.kind->shape(&h->layer, &h->shapes, &h->needs));
     } else {
@@ -188,7 +210,7 @@ static inline void harness_create(struct harness *h, const char *kind,
     static const int64_t samples[HARNESS_ROWS] = {7, 3, 5000000000, 4, 100};
     NEED(harness_try(h, kind, example->options, example->input));
     h->rows = rows;
-    size_t masks = h->layer.kind->flags & LS_LAYER_MAKES_MASK ? 1 : 0;
+    size_t masks = ls_layer_flags(&h->layer) & LS_LAYER_MAKES_MASK ? 1 : 0;
     h->in_size = floats_of(h->shapes.in, h->shapes.inputs, rows);
     h->mask_size =
         floats_of(h->shapes.in + h->shapes.inputs - h->shapes.masks, h->shapes.masks, rows);
@@ -306,7 +328,7 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
 static inline void harness_run(struct harness *h, struct tensors t)
 {
     const struct ls_call_shapes *s = &h->shapes;
-    size_t masks = h->layer.kind->flags & LS_LAYER_MAKES_MASK ? 1 : 0;
+    size_t masks = ls_layer_flags(&h->layer) & LS_LAYER_MAKES_MASK ? 1 : 0;
     struct pieces p[4] = {pieces_cut(t.in, s->in, s->inputs, h->rows),
                           pieces_cut(t.out, s->out, s->outputs, h->rows),
                           pieces_cut(t.out_grad, s->out, s->outputs - masks, h->rows),

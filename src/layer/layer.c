@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "layer/options.h"
 
@@ -22,6 +23,39 @@ ls_status ls_layer_check_inputs(const struct ls_layer *layer, size_t inputs)
                          : inputs < least ? "at least "
                                           : "at most ",
                          inputs < least ? least : most, most == 1 ? "" : "s", inputs);
+}
+
+size_t ls_call_input(const struct ls_call_shapes *shapes, size_t name)
+{
+    for (size_t i = 0; i < shapes->inputs - shapes->masks; i++)
+        if (shapes->name_of[i] == name)
+            return i;
+    return SIZE_MAX;
+}
+
+size_t ls_layer_input_name(const struct ls_layer_kind *kind, const char *name)
+{
+    for (size_t i = 0; kind->input_names && kind->input_names[i]; i++)
+        if (strcmp(kind->input_names[i], name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+ls_status ls_layer_check_named(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                               size_t named)
+{
+    const struct ls_layer_kind *kind = layer->kind;
+    const size_t ordered = shapes->inputs - named;
+    if (named == 0 || ordered > most_inputs(kind))
+        return ls_layer_check_inputs(layer, ordered);
+    for (size_t i = ordered; i < shapes->inputs; i++)
+        if (ls_call_input(shapes, shapes->name_of[i]) != i)
+            return ls_layer_fail(layer, "its call has '%s' twice",
+                                 kind->input_names[shapes->name_of[i]]);
+    for (size_t name = 0; name < kind->least_inputs; name++)
+        if (ls_call_input(shapes, name) == SIZE_MAX)
+            return ls_layer_fail(layer, "its call has no '%s'", kind->input_names[name]);
+    return LS_OK;
 }
 
 ls_status ls_layer_check_size(const struct ls_layer *layer, const struct ls_shape *out)

@@ -56,11 +56,13 @@ struct ls_layer {
     const struct ls_instance *activity_regularizer;
 };
 
-/* The shapes of one call. The masks of its inputs, where its layer reads masks
- * (LS_LAYER_READS_MASK), are its last inputs: one number, 1 or 0, for each position that the mask
- * covers. */
+/* The shapes of one call, and what it is called with besides. The masks of its inputs, where its
+ * layer reads masks (LS_LAYER_READS_MASK), are its last inputs: one number, 1 or 0, for each
+ * position that the mask covers. */
 struct ls_call_shapes {
     size_t inputs, outputs;
+    const void *arguments;           /* the kind's `arguments`, or NULL where it has none */
+    uint8_t name_of[LS_TENSORS_MAX]; /* by input that is no mask: which of the kind's input_names */
     size_t masks;                    /* of the inputs: the last ones */
     uint8_t mask_of[LS_TENSORS_MAX]; /* by input: the index in `in` of its mask; 0: it has none */
     struct ls_shape in[LS_TENSORS_MAX], out[LS_TENSORS_MAX];
@@ -123,7 +125,8 @@ enum ls_layer_flags {
     LS_LAYER_REFUSES_MASKS = 256, /* computes something else where its inputs are masked */
     LS_LAYER_READS_MASK = 512,    /* gets the masks of its inputs as its last inputs; backward may
                                      read them. With PASSES_MASK its first result has the mask of
-                                     its first input, else it has none */
+                                     its first input (the first of input_names), else it has
+                                    none */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
@@ -149,6 +152,12 @@ struct ls_layer_kind {
      * ls_model_predict_all): whole numbers in [0, count), else the sample is refused. What layers
      * compute is not: there the layer meets any float, NaN too, and must stay within its memory. */
     int64_t (*integers)(const struct ls_layer *layer, size_t input);
+    /* The names of the inputs, where Keras' call has an argument for each, NULL at the end; NULL:
+     * it has one for all of them. A call gives the first most_inputs in this order or by their
+     * names, the others by their names alone; the first least_inputs are never missing. */
+    const char *const *input_names;
+    /* The other arguments of a call ({use_causal_mask: true}), as options; NULL: none. */
+    const struct ls_kind *arguments;
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
     /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed
@@ -184,7 +193,9 @@ struct ls_layer_kind {
     /* Option values that only the registry-wide tests need: YAML maps that together exercise every
      * option, and the input shape for them ("[3]" or "[4, 3]"), or a list of the shapes of several
      * inputs ("[[3], [2, 3]]"); an input of a kind that reads masks may have one ("{masked: [4,
-     * 3]}", also in the list); ends with {NULL}. */
+     * 3]}", also in the list), the last ones may be given by name ("{attention_mask: [4]}"), and
+     * behind them the call's other arguments ("{call: {use_causal_mask: true}}"); ends with {NULL}.
+     */
     const struct ls_layer_example {
         const char *options, *input;
         double scale; /* inputs are drawn from [-scale, scale]; 0: 1 */
@@ -222,6 +233,13 @@ static inline bool ls_layer_takes_one_input(const struct ls_layer_kind *kind)
 /* LS_BAD_INPUT where the kind takes fewer or more inputs; never more than LS_TENSORS_MAX. Who makes
  * calls asks this before it fills their shapes. */
 ls_status ls_layer_check_inputs(const struct ls_layer *layer, size_t inputs);
+/* The same for a call whose last inputs, `named` of them, are given by name. */
+ls_status ls_layer_check_named(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                               size_t named);
+/* The input that is this one of the kind's input_names; SIZE_MAX: the call has none. */
+size_t ls_call_input(const struct ls_call_shapes *shapes, size_t name);
+/* Which of the kind's input_names this is; SIZE_MAX: none. */
+size_t ls_layer_input_name(const struct ls_layer_kind *kind, const char *name);
 
 /* A failure at the layer's place: "run.yaml:12: layers[2] Dense: ...", or "dense_1 (Dense): ..."
  * where there is no file. */

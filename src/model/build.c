@@ -138,10 +138,10 @@ static ls_status check_shared(const struct ls_layer *layer, const struct ls_call
                                text);
 }
 
-static ls_status build_call(const struct ls_model *model, struct ls_graph_call *call)
+static ls_status build_call(const struct ls_model *model, struct ls_graph_call *call, size_t named)
 {
     struct ls_layer *layer = model->layer[call->layer];
-    LS_TRY(ls_layer_check_inputs(layer, call->shapes.inputs));
+    LS_TRY(ls_layer_check_named(layer, &call->shapes, named));
     if (ls_layer_flags(layer) & LS_LAYER_READS_MASK)
         LS_TRY(ls_graph_read_masks(model, call));
     for (size_t i = 0; i < call->shapes.inputs; i++)
@@ -203,6 +203,14 @@ static ls_status find_edge(const struct frame *f, struct ls_edge edge, const str
     return LS_OK;
 }
 
+static void set_arguments(struct ls_call_shapes *shapes, const struct ls_use *use)
+{
+    const size_t named = use ? use->named : 0;
+    for (size_t i = 0; i < shapes->inputs; i++)
+        shapes->name_of[i] = i < shapes->inputs - named ? (uint8_t)i : use->name_of[i];
+    shapes->arguments = use ? use->arguments.options : NULL;
+}
+
 ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
                             size_t *number)
 {
@@ -213,21 +221,27 @@ ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *n
     call->inference = new_call->inference;
     call->shapes.inputs = new_call->inputs;
     memcpy(call->in, new_call->in, new_call->inputs * sizeof *call->in);
-    LS_TRY(build_call(model, call));
+    set_arguments(&call->shapes, new_call->use);
+    LS_TRY(build_call(model, call, new_call->use ? new_call->use->named : 0));
     *number = model->calls++;
     return LS_OK;
 }
 
-static ls_status call_layer(struct frame *f, const struct ls_use *use, struct results *results)
+static ls_status call_layer(struct frame *f, struct ls_use *use, struct results *results)
 {
     struct ls_edge in[LS_TENSORS_MAX];
     struct ls_layer *layer = f->model->part[use->part].layer;
     size_t call;
     for (size_t i = 0; i < use->inputs; i++)
         LS_TRY(find_edge(f, use->in[i], use, &in[i]));
-    LS_TRY(ls_graph_add_call(
-        f->whole, &(struct ls_graph_new){layer, in, use->inputs, f->inference || use->inference},
-        &call));
+    if (layer->kind->arguments && !use->arguments.kind)
+        LS_TRY(ls_instance_create(&use->arguments, layer->kind->arguments, NULL, NULL));
+    const struct ls_graph_new wanted = {.layer = layer,
+                                        .in = in,
+                                        .inputs = use->inputs,
+                                        .use = use,
+                                        .inference = f->inference || use->inference};
+    LS_TRY(ls_graph_add_call(f->whole, &wanted, &call));
     LS_TRY(ls_graph_mask(f->whole, call));
     results->count = f->whole->call[call].shapes.outputs;
     if (ls_layer_flags(layer) & LS_LAYER_MAKES_MASK)

@@ -9,6 +9,7 @@ struct ls_graph_new {
     struct ls_layer *layer; /* of the model's flat list */
     const struct ls_edge *in;
     size_t inputs;
+    const struct ls_use *use; /* whose names and arguments it has; NULL: none */
     bool inference;
 };
 

@@ -37,7 +37,7 @@ static void drop_uses(struct ls_model *model, const bool *wanted, size_t *place)
     for (size_t u = 0; u < model->uses; u++) {
         place[u] = kept;
         if (!wanted[u]) {
-            ls_release(model->use[u].out);
+            ls_use_release(&model->use[u]);
             continue;
         }
         model->use[kept] = model->use[u];

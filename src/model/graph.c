@@ -53,6 +53,14 @@ void ls_trained_free(struct ls_trained *trained)
     ls_release(trained);
 }
 
+void ls_use_release(struct ls_use *use)
+{
+    ls_release(use->out);
+    use->out = NULL;
+    use->outputs = 0;
+    ls_instance_release(&use->arguments);
+}
+
 void ls_model_free(struct ls_model *model)
 {
     if (!model)
@@ -63,7 +71,7 @@ void ls_model_free(struct ls_model *model)
         ls_model_free(model->part[i].model);
     }
     for (size_t u = 0; u < model->uses; u++)
-        ls_release(model->use[u].out);
+        ls_use_release(&model->use[u]);
     free_texts(model->input_name, model->inputs);
     free_texts(model->output_name, model->outputs);
     for (; model->hidden > 0; model->hidden--)

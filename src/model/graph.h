@@ -38,7 +38,11 @@ struct ls_use {
     size_t nth; /* of this part's uses, from 0 */
     size_t inputs;
     struct ls_edge in[LS_TENSORS_MAX];
-    bool inference;       /* called with training false: Dropout and the like do nothing */
+    size_t named;                    /* of the inputs: the last ones are given by name */
+    uint8_t name_of[LS_TENSORS_MAX]; /* of these: which of the kind's input_names */
+    struct ls_instance arguments; /* of the kind's `arguments`, owned; kind NULL until the model is
+                                     built where none were given */
+    bool inference;               /* called with training false: Dropout and the like do nothing */
     struct ls_shape *out; /* its results' shapes, set by ls_model_build of the outermost model */
     size_t outputs;
     const struct ls_tree *place; /* its entry in the run file, for messages; or NULL */
@@ -86,6 +90,9 @@ struct ls_model {
     struct ls_tree *source;     /* the tree that the layers' places point into, or NULL */
     struct ls_trained *trained; /* NULL: the next training begins with a new optimizer */
 };
+
+/* Frees what a use owns. */
+void ls_use_release(struct ls_use *use);
 
 /* The name of a part: its layer's or its model's. */
 static inline const char *ls_part_name(const struct ls_part *part)

@@ -192,61 +192,127 @@ static bool says_nothing(const struct ls_tree *value)
     return true;
 }
 
-/* Arguments by name: training false is kept, what is null says nothing. */
-static ls_status read_named(struct ls_tree *entry, const struct ls_tree *named)
+/* A call that is read: into which entry, whose `from` is there, and of which kind, or NULL. */
+struct target {
+    const struct reader *r;
+    struct ls_tree *entry, *from;
+    const struct ls_layer_kind *kind;
+};
+
+static const struct ls_layer_kind *kind_of(const struct ls_tree *layer)
+{
+    const char *name = ls_keras_class(layer);
+    return name ? ls_layer_kind_of(ls_kind_find(&ls_layers, name)) : NULL;
+}
+
+static bool is_argument(const struct ls_layer_kind *kind, const char *name)
+{
+    const struct ls_option *option = kind && kind->arguments ? kind->arguments->options : NULL;
+    while (option && option->name && strcmp(option->name, name) != 0)
+        option++;
+    return option && option->name;
+}
+
+static ls_status read_training(struct ls_tree *call, const struct ls_tree *value)
 {
     bool training;
+    LS_TRY(ls_tree_bool(value, &training));
+    if (training)
+        return ls_fail_at(value, LS_BAD_INPUT, "a call that is always training is not known here");
+    return ls_tree_add_bool(call, "training", false) ? LS_OK : no_memory();
+}
+
+/* A tensor by the name of its argument. */
+static ls_status read_input(struct ls_tree *call, const struct reader *r,
+                            const struct ls_tree *value)
+{
+    struct ls_tree *one = ls_tree_new(LS_TREE_LIST);
+    ls_status status = one ? read_tensors(one, r, value) : no_memory();
+    if (status == LS_OK && one->count != 1)
+        status = ls_fail_at(value, LS_BAD_INPUT, "argument '%s' of a call: expected one tensor",
+                            value->key);
+    if (status == LS_OK && !ls_tree_add_text(call, value->key, one->child->text))
+        status = no_memory();
+    ls_tree_free(one);
+    return status;
+}
+
+/* Arguments by name: training false, and what the layer's calls take; what is null says nothing. */
+static ls_status read_named(const struct target *to, const struct ls_tree *named)
+{
     for (const struct ls_tree *value = named ? named->child : NULL; value; value = value->next) {
         if (says_nothing(value))
             continue;
-        if (strcmp(value->key, "training") != 0)
+        struct ls_tree *call = (struct ls_tree *)ls_tree_find(to->entry, "call");
+        if (!call)
+            call = ls_tree_add(to->entry, "call", LS_TREE_MAP);
+        if (!call)
+            return no_memory();
+        if (strcmp(value->key, "training") == 0)
+            LS_TRY(read_training(call, value));
+        else if (to->kind && ls_layer_input_name(to->kind, value->key) != SIZE_MAX)
+            LS_TRY(read_input(call, to->r, value));
+        else if (!is_argument(to->kind, value->key))
             return ls_fail_at(value, LS_BAD_INPUT, "argument '%s' of a call is not known here",
                               value->key);
-        LS_TRY(ls_tree_bool(value, &training));
-        if (training)
-            return ls_fail_at(value, LS_BAD_INPUT,
-                              "a call that is always training is not known here");
-        struct ls_tree *call = ls_tree_add(entry, "call", LS_TREE_MAP);
-        if (!call || !ls_tree_add_bool(call, "training", false))
+        else if (!ls_tree_add_copy(call, value->key, value))
             return no_memory();
     }
     return LS_OK;
 }
 
 /* A call as a list of tensors; what follows the third item of the first are arguments by name. */
-static ls_status read_list(struct ls_tree *entry, struct ls_tree *from, const struct reader *r,
-                           const struct ls_tree *call)
+static ls_status read_list(const struct target *to, const struct ls_tree *call)
 {
     if (is_history(call)) { /* not wrapped: one tensor */
-        LS_TRY(add_source(from, r, call));
-        return read_named(entry, call->count > 3 ? call->last : NULL);
+        LS_TRY(add_source(to->from, to->r, call));
+        return read_named(to, call->count > 3 ? call->last : NULL);
     }
     for (const struct ls_tree *tensor = call->child; tensor; tensor = tensor->next) {
         if (!is_history(tensor))
             return ls_fail_at(tensor, LS_BAD_INPUT, "expected [layer, call, result]");
-        LS_TRY(add_source(from, r, tensor));
+        LS_TRY(add_source(to->from, to->r, tensor));
         if (tensor->count > 3 && tensor->last->type == LS_TREE_MAP)
-            LS_TRY(read_named(entry, tensor->last));
+            LS_TRY(read_named(to, tensor->last));
+    }
+    return LS_OK;
+}
+
+/* Tensors that are arguments of their own: none stands behind one that is left out. */
+static ls_status check_arguments(const struct target *to, const struct ls_tree *arguments)
+{
+    size_t given = 0, place = 0;
+    for (const struct ls_tree *one = arguments->child; one; one = one->next, place++) {
+        if (ls_tree_is_null(one))
+            continue;
+        if (given++ < place || place >= to->kind->most_inputs)
+            return ls_fail_at(one, LS_BAD_INPUT,
+                              "argument %zu of a call of %s is known here by its name only", place,
+                              to->kind->kind.name);
     }
     return LS_OK;
 }
 
 static ls_status read_call(struct ls_tree *entry, const struct reader *r,
-                           const struct ls_tree *call)
+                           const struct ls_tree *layer, const struct ls_tree *call)
 {
-    struct ls_tree *from = ls_tree_add(entry, "from", LS_TREE_LIST);
-    if (!from)
+    const struct target to = {r, entry, ls_tree_add(entry, "from", LS_TREE_LIST), kind_of(layer)};
+    if (!to.from)
         return no_memory();
     if (call->type == LS_TREE_LIST) {
-        LS_TRY(read_list(entry, from, r, call));
+        LS_TRY(read_list(&to, call));
     } else {
         const struct ls_tree *arguments = find(call, "args");
         if (!arguments)
             return ls_fail_at(call, LS_BAD_INPUT, "expected a call: its args and kwargs");
-        LS_TRY(read_tensors(from, r, arguments));
-        LS_TRY(read_named(entry, find(call, "kwargs")));
+        if (to.kind && to.kind->input_names)
+            LS_TRY(check_arguments(&to, arguments));
+        LS_TRY(read_tensors(to.from, r, arguments));
+        LS_TRY(read_named(&to, find(call, "kwargs")));
     }
-    return from->count > 0 ? LS_OK : ls_fail_at(call, LS_BAD_INPUT, "a call without tensors");
+    const bool named = to.kind && to.kind->input_names && ls_tree_find(entry, "call");
+    return to.from->count > 0 || named ? LS_OK
+                                       : ls_fail_at(call, LS_BAD_INPUT, "a call without tensors");
 }
 
 /* The first call brings the layer, the others apply it. */
@@ -270,7 +336,7 @@ static ls_status read_calls(struct ls_tree *layers, const struct reader *r,
             if (!added)
                 return no_memory();
         }
-        LS_TRY(read_call(entry, r, call));
+        LS_TRY(read_call(entry, r, layer, call));
     }
     return LS_OK;
 }

@@ -106,12 +106,13 @@ ls_status ls_keras_write_part(struct ls_tree *entry, const struct ls_part *part,
     return status;
 }
 
-/* Whether some part is a model: Keras 2 and 3 then number its calls differently, so that the calls
- * are written as Keras 3's nodes. */
-static bool holds_models(const struct ls_model *model)
+/* Whether the calls are written as Keras 3's nodes: some part is a model, whose calls Keras 2 and 3
+ * number differently, or a layer whose inputs are arguments of their own, which Keras 3 reads in no
+ * list of tensors. */
+static bool needs_nodes(const struct ls_model *model)
 {
     for (size_t p = 0; p < model->parts; p++)
-        if (model->part[p].model)
+        if (model->part[p].model || model->part[p].layer->kind->input_names)
             return true;
     return false;
 }
@@ -149,7 +150,7 @@ ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **confi
         return ls_fail(LS_USAGE, "the model is not complete: it cannot be written yet");
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
     ls_status status =
-        root ? ls_keras_write_part(root, &part, NULL, holds_models(model)) : no_memory();
+        root ? ls_keras_write_part(root, &part, NULL, needs_nodes(model)) : no_memory();
     if (status == LS_OK)
         status = write_outputs(root, model);
     if (status == LS_OK)

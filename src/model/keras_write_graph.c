@@ -1,6 +1,6 @@
 /* The calls of a Functional model in Keras' config. Two forms: lists of tensors, which Keras 2 and
  * 3 read, and Keras 3's nodes, for models that hold models (Keras 2 counts their calls from 1,
- * Keras 3 from 0). */
+ * Keras 3 from 0) or layers whose inputs are arguments of their own. */
 #include <string.h>
 
 #include "model/keras_write.h"
@@ -64,19 +64,45 @@ static ls_status write_dictionary(struct ls_tree *arguments, const struct writer
     return map ? LS_OK : no_memory();
 }
 
+static const char *const *input_names(const struct writer *w, const struct ls_use *use)
+{
+    const struct ls_layer *layer = w->model->part[use->part].layer;
+    return layer ? layer->kind->input_names : NULL;
+}
+
+/* What the call gives in order. */
 static ls_status write_arguments(struct ls_tree *arguments, const struct writer *w,
                                  const struct ls_use *use)
 {
     const struct ls_model *called = w->model->part[use->part].model;
-    bool list = called ? called->input_structure == LS_STRUCTURE_LIST : use->inputs > 1;
+    bool list = called ? called->input_structure == LS_STRUCTURE_LIST
+                       : use->inputs > 1 && !input_names(w, use);
     if (called && called->input_structure == LS_STRUCTURE_DICTIONARY)
         return write_dictionary(arguments, w, use, called);
     struct ls_tree *tensors = list ? ls_tree_add(arguments, NULL, LS_TREE_LIST) : arguments;
     if (!tensors)
         return no_memory();
-    for (size_t i = 0; i < use->inputs; i++)
+    for (size_t i = 0; i < use->inputs - use->named; i++)
         LS_TRY(write_tensor(tensors, w, use->in[i]));
     return LS_OK;
+}
+
+/* What it gives by name. */
+static ls_status write_named(struct ls_tree *named, const struct writer *w,
+                             const struct ls_use *use)
+{
+    const char *const *names = input_names(w, use);
+    for (size_t i = use->inputs - use->named; i < use->inputs; i++) {
+        struct ls_tree *holder = ls_tree_new(LS_TREE_LIST);
+        ls_status status = holder ? write_tensor(holder, w, use->in[i]) : no_memory();
+        if (status == LS_OK && !ls_tree_add_copy(named, names[use->name_of[i]], holder->child))
+            status = no_memory();
+        ls_tree_free(holder);
+        LS_TRY(status);
+    }
+    if (use->arguments.kind)
+        LS_TRY(ls_instance_write(&use->arguments, named));
+    return !use->inference || ls_tree_add_bool(named, "training", false) ? LS_OK : no_memory();
 }
 
 static ls_status write_node(struct ls_tree *calls, const struct writer *w, const struct ls_use *use)
@@ -87,9 +113,7 @@ static ls_status write_node(struct ls_tree *calls, const struct writer *w, const
         return no_memory();
     LS_TRY(write_arguments(arguments, w, use));
     struct ls_tree *named = ls_tree_add(node, "kwargs", LS_TREE_MAP);
-    if (!named || (use->inference && !ls_tree_add_bool(named, "training", false)))
-        return no_memory();
-    return LS_OK;
+    return named ? write_named(named, w, use) : no_memory();
 }
 
 /* -- lists of tensors */
@@ -103,8 +127,10 @@ static ls_status write_list(struct ls_tree *calls, const struct writer *w, const
             return no_memory();
         LS_TRY(add_history(tensor, w, use->in[i], 0));
         struct ls_tree *named = ls_tree_add(tensor, NULL, LS_TREE_MAP);
-        if (!named || (i == 0 && use->inference && !ls_tree_add_bool(named, "training", false)))
+        if (!named)
             return no_memory();
+        if (i == 0)
+            LS_TRY(write_named(named, w, use));
     }
     return call ? LS_OK : no_memory();
 }

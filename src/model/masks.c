@@ -85,7 +85,8 @@ static ls_status merge_masks(struct ls_model *model, size_t call, int axis)
         in[i] = model->call[model->call[call].in[i].call].mask;
     snprintf(options, sizeof options, axis < 0 ? "{}" : "{axis: %d}", axis);
     LS_TRY(add_layer(model, axis < 0 ? "Maximum" : "Concatenate", options, &layer));
-    LS_TRY(ls_graph_add_call(model, &(struct ls_graph_new){layer, in, inputs, false}, &made));
+    LS_TRY(ls_graph_add_call(
+        model, &(struct ls_graph_new){.layer = layer, .in = in, .inputs = inputs}, &made));
     set_mask(model, call, (struct ls_edge){made, 0});
     return LS_OK;
 }
@@ -113,8 +114,9 @@ ls_status ls_graph_mask(struct ls_model *model, size_t call)
         return LS_OK;
     }
     if (flags & LS_LAYER_READS_MASK) {
-        if (flags & LS_LAYER_PASSES_MASK && graph->shapes.mask_of[0])
-            set_mask(model, call, graph->in[graph->shapes.mask_of[0]]);
+        const size_t first = ls_call_input(&graph->shapes, 0);
+        if (flags & LS_LAYER_PASSES_MASK && graph->shapes.mask_of[first])
+            set_mask(model, call, graph->in[graph->shapes.mask_of[first]]);
         return LS_OK;
     }
     if (count_masked(model, graph) == 0)

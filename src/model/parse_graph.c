@@ -48,23 +48,6 @@ static ls_status check_keys(const struct ls_tree *tree, const struct ls_tree *ki
     return LS_OK;
 }
 
-/* `call: {training: false}` */
-static ls_status parse_call(struct ls_entry *entry, const struct ls_tree *call)
-{
-    static const char *const known[] = {"training", NULL};
-    bool training = true;
-    if (!call || ls_tree_is_null(call))
-        return LS_OK;
-    if (call->type != LS_TREE_MAP)
-        return ls_fail_at(call, LS_BAD_INPUT, "expected a map of arguments of the call");
-    LS_TRY(ls_keys_check(call, known));
-    const struct ls_tree *value = ls_tree_find(call, "training");
-    if (value && !ls_tree_is_null(value))
-        LS_TRY(ls_tree_bool(value, &training));
-    entry->inference = !training;
-    return LS_OK;
-}
-
 static ls_status add_part(struct ls_graph_parser *p, struct ls_entry *entry, struct ls_part part)
 {
     entry->input = part.layer && part.layer->kind->flags & LS_LAYER_INPUT;
@@ -101,7 +84,7 @@ static ls_status parse_entry(struct ls_graph_parser *p, const struct ls_tree *tr
     entry->apply = ls_tree_find(tree, "apply");
     if (as)
         LS_TRY(ls_tree_text(as, &entry->result));
-    LS_TRY(parse_call(entry, ls_tree_find(tree, "call")));
+    entry->call = ls_tree_find(tree, "call");
     if (kind && entry->apply)
         return ls_fail_at(tree, LS_BAD_INPUT,
                           "`apply` calls a layer that is there: '%s' has no "
@@ -163,16 +146,6 @@ static ls_status parse_inputs(struct ls_graph_parser *p, const struct ls_tree *i
 
 /* -- from, apply */
 
-static ls_status add_source(struct ls_entry *entry, struct ls_edge edge)
-{
-    if (entry->inputs == LS_TENSORS_MAX)
-        return ls_fail_at(entry->tree, LS_BAD_INPUT, "a layer has at most %d inputs",
-                          LS_TENSORS_MAX);
-    LS_TRY(ls_reallocate(&entry->in, entry->inputs + 1, sizeof *entry->in));
-    entry->in[entry->inputs++] = edge;
-    return LS_OK;
-}
-
 static ls_status resolve_from(struct ls_graph_parser *p, size_t index)
 {
     struct ls_entry *entry = &p->entry[index];
@@ -188,16 +161,16 @@ static ls_status resolve_from(struct ls_graph_parser *p, size_t index)
         return ls_fail_at(entry->tree, LS_BAD_INPUT,
                           "the model has several inputs: say which one this layer comes `from`");
     if (!from)
-        return add_source(entry, edge);
+        return ls_entry_add_source(entry, edge);
     if (from->type != LS_TREE_LIST) {
         LS_TRY(ls_entries_find(p, from, &edge));
-        return add_source(entry, edge);
+        return ls_entry_add_source(entry, edge);
     }
-    if (from->count == 0)
+    if (from->count == 0 && !entry->call)
         return ls_fail_at(from, LS_BAD_INPUT, "expected the names of what the layer comes from");
     for (const struct ls_tree *name = from->child; name; name = name->next) {
         LS_TRY(ls_entries_find(p, name, &edge));
-        LS_TRY(add_source(entry, edge));
+        LS_TRY(ls_entry_add_source(entry, edge));
     }
     return LS_OK;
 }
@@ -359,6 +332,7 @@ static ls_status parse(struct ls_graph_parser *p, const struct ls_tree *tree)
     for (size_t i = 0; i < p->entries; i++) {
         LS_TRY(resolve_apply(p, &p->entry[i]));
         LS_TRY(resolve_from(p, i));
+        LS_TRY(ls_entry_parse_call(p, &p->entry[i]));
     }
     LS_TRY(arrange_inputs(p, inputs));
     LS_TRY(ls_entries_order(p));
@@ -370,8 +344,10 @@ ls_status ls_graph_parse(struct ls_model *model, const struct ls_tree *tree,
 {
     struct ls_graph_parser p = {.model = model, .files = files};
     ls_status status = parse(&p, tree);
-    for (size_t i = 0; i < p.entries; i++)
+    for (size_t i = 0; i < p.entries; i++) {
         ls_release(p.entry[i].in);
+        ls_instance_release(&p.entry[i].arguments);
+    }
     ls_release(p.entry);
     ls_release(p.named);
     return status;

@@ -1,4 +1,6 @@
 /* The order in which the entries of a run file's model can run. */
+#include <string.h>
+
 #include "base/memory.h"
 #include "model/parse_graph.h"
 
@@ -25,13 +27,18 @@ static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
 {
     struct ls_use use = {.part = entry->part,
                          .inputs = entry->inputs,
+                         .named = entry->named,
                          .inference = entry->inference,
                          .place = entry->tree};
     for (size_t i = 0; i < entry->inputs; i++)
         use.in[i] = (struct ls_edge){p->entry[entry->in[i].call].use, entry->in[i].output};
+    memcpy(use.name_of, entry->name_of, sizeof use.name_of);
+    use.arguments = entry->arguments;
     entry->use = p->model->uses;
     entry->state = LS_ENTRY_DONE;
-    return ls_model_add_use(p->model, &use);
+    LS_TRY(ls_model_add_use(p->model, &use));
+    entry->arguments = (struct ls_instance){0}; /* the use's from now on */
+    return LS_OK;
 }
 
 /* Depth first, with a stack of its own: what an entry reads is used before it. */
