@@ -65,6 +65,7 @@ struct ls_option {
                             or an open_min with both 0: no upper limit */
     bool open_min, open_max;            /* the range excludes min / max themselves */
     bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
+    bool null_entries;                  /* LS_OPTION_INTS: and as an entry of a list: LS_NULL_INT */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
     const struct ls_registry *registry; /* LS_OPTION_KIND, LS_OPTION_KINDS */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */

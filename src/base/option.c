@@ -141,8 +141,13 @@ static ls_status parse_ints(struct ls_ints *ints, const struct ls_option *option
     if (tree->count > LS_INTS_MAX)
         return ls_fail_at(tree, LS_BAD_INPUT, "expected at most %d integers, found %zu",
                           LS_INTS_MAX, tree->count);
-    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next)
-        LS_TRY(parse_int(&ints->value[ints->count++], option, entry));
+    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next) {
+        int64_t *value = &ints->value[ints->count++];
+        if (option->null_entries && ls_tree_is_null(entry))
+            *value = LS_NULL_INT;
+        else
+            LS_TRY(parse_int(value, option, entry));
+    }
     return LS_OK;
 }
 

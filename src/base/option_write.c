@@ -98,7 +98,8 @@ static ls_status write_ints(const struct ls_ints *ints, const struct ls_option *
     struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
     LS_TRY(made(list));
     for (size_t i = 0; i < ints->count; i++)
-        LS_TRY(made(ls_tree_add_int(list, NULL, ints->value[i])));
+        LS_TRY(made(ints->value[i] == LS_NULL_INT ? ls_tree_add_null(list, NULL)
+                                                  : ls_tree_add_int(list, NULL, ints->value[i])));
     return LS_OK;
 }
 

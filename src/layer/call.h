@@ -18,6 +18,10 @@ static inline size_t ls_call_elements(const struct ls_call *call)
     return (size_t)(call->rows * ls_shape_count(&call->shapes->in[0]));
 }
 
+/* The key of what a layer draws in a call: of its own seed, or the run's where that is null, and of
+ * the epoch. Words of the counter are call->stream, the sample and whatever is drawn of it. */
+struct ls_random_key ls_call_key(const struct ls_call *call, int64_t seed, enum ls_purpose purpose);
+
 /* The mask of an input, or NULL where it has none. */
 static inline const float *ls_call_mask(const struct ls_call *call, size_t input)
 {

@@ -83,6 +83,15 @@ ls_status ls_layer_axis(const struct ls_layer *layer, const struct ls_shape *sha
     return LS_OK;
 }
 
+/* The epoch is added into a word: a different key for every epoch of one seed. */
+struct ls_random_key ls_call_key(const struct ls_call *call, int64_t seed, enum ls_purpose purpose)
+{
+    struct ls_random_key key =
+        ls_random_key(seed == LS_NULL_INT ? call->seed : (uint64_t)seed, purpose);
+    key.word[1] += call->epoch;
+    return key;
+}
+
 void ls_layer_declare(struct ls_layer *layer, const char *name, struct ls_shape shape,
                       const struct ls_weight_options *options)
 {

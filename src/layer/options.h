@@ -52,6 +52,13 @@ struct ls_weight_options {
         .help = "penalty on the output, divided by the batch size"                                 \
     }
 
+/* int64_t; for ls_call_key. */
+#define LS_LAYER_SEED_OPTION(layer_type)                                                           \
+    {                                                                                              \
+        .name = "seed", .type = LS_OPTION_INT, .offset = offsetof(layer_type, seed),               \
+        .initial = "null", .help = "of its random numbers; null: the run's"                        \
+    }
+
 /* Only what Keras writes for a layer in float32. */
 #define LS_QUANTIZATION_OPTION(layer_type)                                                         \
     {                                                                                              \

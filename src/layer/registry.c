@@ -9,9 +9,15 @@
     X(ls_layer_activation)                                                                         \
     X(ls_layer_relu)                                                                               \
     X(ls_layer_leaky_relu)                                                                         \
+    X(ls_layer_prelu)                                                                              \
     X(ls_layer_elu)                                                                                \
     X(ls_layer_softmax)                                                                            \
     X(ls_layer_dropout)                                                                            \
+    X(ls_layer_spatial_dropout_1d)                                                                 \
+    X(ls_layer_spatial_dropout_2d)                                                                 \
+    X(ls_layer_alpha_dropout)                                                                      \
+    X(ls_layer_gaussian_noise)                                                                     \
+    X(ls_layer_gaussian_dropout)                                                                   \
     X(ls_layer_rescaling)                                                                          \
     X(ls_layer_normalization)                                                                      \
     X(ls_layer_identity)                                                                           \

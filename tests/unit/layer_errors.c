@@ -106,8 +106,6 @@ static void test_preprocessing(void **state)
 {
     (void)state;
     refuse("Dropout", "rate: 1.5", "[2]", "rate: must be at least 0 and at most 1, found 1.5");
-    refuse("Dropout", "rate: 0.5, noise_shape: [null, 1]", "[2]",
-           "noise_shape: is not supported: every element is dropped by itself");
     refuse("Rescaling", "scale: [1, 2]", "[3]",
            "it (Rescaling): scale: expected one number, or 3 for the last axis, found 2");
     refuse("Rescaling", "scale: 1, offset: [1, 2]", "[3]",
@@ -290,6 +288,35 @@ static void test_place(void **state)
     ls_tree_free(tree);
 }
 
+static void test_noise(void **state)
+{
+    (void)state;
+    refuse("Dropout", "rate: 0.5, noise_shape: [null, 1]", "[2, 3]",
+           "it (Dropout): noise_shape: expected a list of 3 sizes, as of the input (None, 2, 3)");
+    refuse("Dropout", "rate: 0.5, noise_shape: 1", "[]",
+           "it (Dropout): noise_shape: expected a list of 1 sizes, as of the input (None,)");
+    refuse(
+        "Dropout", "rate: 0.5, noise_shape: [32, 1]", "[2]",
+        "it (Dropout): noise_shape: the first size, of the samples, must be null: each sample is "
+        "dropped by itself");
+    refuse("AlphaDropout", "rate: 0.5, noise_shape: [null, 1, 2]", "[2, 3]",
+           "it (AlphaDropout): noise_shape: 2 does not fit axis 2 of the input (None, 2, 3), it "
+           "must be 1, null or its size");
+    refuse("Dropout", "rate: 0.5, noise_shape: [null, 0]", "[2]",
+           "noise_shape[1]: must be at least 1 and at most 2147483647, found 0");
+    refuse("AlphaDropout", "rate: 1", "[2]", "rate: must be at least 0 and below 1, found 1");
+    refuse("GaussianDropout", "rate: 1", "[2]", "rate: must be at least 0 and below 1, found 1");
+    refuse("GaussianNoise", "stddev: 2", "[2]",
+           "stddev: must be at least 0 and at most 1, found 2");
+    refuse("SpatialDropout1D", "rate: 0.5", "[2]",
+           "it (SpatialDropout1D): the input needs 2 axes beside the samples, it is (None, 2)");
+    refuse("SpatialDropout2D", "rate: 0.5", "[2, 3]",
+           "it (SpatialDropout2D): the input needs 3 axes beside the samples, it is (None, 2, 3)");
+    refuse("PReLU", "shared_axes: [3]", "[2, 3]",
+           "it (PReLU): shared_axes: (None, 2, 3) has no axis 3");
+    refuse("PReLU", "alpha_constraint: non_neg", "[2]", "alpha_constraint: is not supported yet");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_merges),
         cmocka_unit_test(test_dots),
         cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }
