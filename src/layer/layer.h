@@ -16,7 +16,10 @@
 
 /* A weight. Its place in the arenas is the model's business. */
 struct ls_variable {
-    const char *name;      /* "kernel": Keras' variable name */
+    const char *name;   /* "kernel": Keras' variable name */
+    const char *within; /* "lstm_cell": the layer in the layer that Keras' .h5 files name it after;
+                           NULL: none */
+    const char *group;  /* "cell": what that is called in Keras' archives; NULL: none */
     struct ls_shape shape; /* its whole shape; rank 0: a scalar */
     bool trainable;        /* by its nature (the layer's `trainable` comes on top) */
     const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
@@ -224,10 +227,10 @@ static inline unsigned ls_layer_flags(const struct ls_layer *layer)
     return layer->kind->flags_of ? layer->kind->flags_of(layer) : layer->kind->flags;
 }
 
-/* Whether calls of the kind have one input: it can stand in a Sequential model. */
+/* Whether calls of the kind may have one input: it can stand in a Sequential model. */
 static inline bool ls_layer_takes_one_input(const struct ls_layer_kind *kind)
 {
-    return kind->most_inputs == 0 && !(kind->flags & LS_LAYER_INPUT);
+    return kind->least_inputs <= 1 && !(kind->flags & LS_LAYER_INPUT);
 }
 
 /* LS_BAD_INPUT where the kind takes fewer or more inputs; never more than LS_TENSORS_MAX. Who makes

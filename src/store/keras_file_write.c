@@ -49,8 +49,10 @@ struct group {
 ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
                                  const struct ls_layer *layer, const struct ls_variable *variable)
 {
-    return ls_format(path, "%s%s%s/%s", model->sequential ? model->name : "",
-                     model->sequential ? "/" : "", layer->path, variable->name);
+    return ls_format(path, "%s%s%s/%s%s%s", model->sequential ? model->name : "",
+                     model->sequential ? "/" : "", layer->path,
+                     variable->within ? variable->within : "", variable->within ? "/" : "",
+                     variable->name);
 }
 
 /* One variable: its dataset, and its name in the list. */

@@ -87,44 +87,93 @@ void ls_keras_groups_release(struct ls_keras_groups *groups)
 
 /* -- variables of a layer */
 
-/* The layer's variables in Keras' order. */
-static size_t order_variables(const struct ls_variable *ordered[LS_VARIABLES_MAX],
-                              const struct ls_layer *layer)
+/* A variable, in the group of its layer or of a layer inside that. */
+struct place {
+    const struct ls_variable *variable;
+    size_t index, count; /* its number in its group, of so many */
+};
+
+static bool same_group(const struct ls_variable *a, const char *group)
+{
+    return group ? a->group && strcmp(a->group, group) == 0 : !a->group;
+}
+
+/* How many of the layer's variables are in a group; NULL: in its own. */
+static size_t count_in_group(const struct ls_layer *layer, const char *group)
 {
     size_t count = 0;
-    for (int trainable = 1; trainable >= 0; trainable--)
-        for (size_t v = 0; v < layer->variables; v++)
-            if (layer->variable[v].trainable == trainable)
-                ordered[count++] = &layer->variable[v];
+    for (size_t v = 0; v < layer->variables; v++)
+        count += same_group(&layer->variable[v], group);
     return count;
 }
 
-static ls_status variable_object(char **object, const struct ls_keras_group *group, size_t index)
+/* The layer's variables in Keras' order. */
+static size_t order_variables(struct place ordered[LS_VARIABLES_MAX], const struct ls_layer *layer)
 {
-    return ls_format(object, "%s/vars/%zu", group->object, index);
+    size_t count = 0;
+    for (int trainable = 1; trainable >= 0; trainable--)
+        for (size_t v = 0; v < layer->variables; v++) {
+            const struct ls_variable *variable = &layer->variable[v];
+            if (variable->trainable != trainable)
+                continue;
+            ordered[count] = (struct place){variable, 0, count_in_group(layer, variable->group)};
+            for (size_t i = 0; i < count; i++)
+                ordered[count].index += same_group(ordered[i].variable, variable->group);
+            count++;
+        }
+    return count;
+}
+
+/* "/layers/lstm/cell" */
+static ls_status inner_group(char **object, const struct ls_keras_group *group, const char *inner)
+{
+    return ls_format(object, "%s%s%s", group->object, inner ? "/" : "", inner ? inner : "");
+}
+
+static ls_status variable_object(char **object, const struct ls_keras_group *group,
+                                 const struct place *place)
+{
+    const char *inner = place->variable->group;
+    return ls_format(object, "%s%s%s/vars/%zu", group->object, inner ? "/" : "", inner ? inner : "",
+                     place->index);
 }
 
 /* -- writing */
 
+static ls_status put_vars(struct ls_h5_image *image, const struct ls_keras_group *group,
+                          const char *inner, const char *name)
+{
+    char *place = NULL, *object = NULL;
+    LS_TRY(inner_group(&place, group, inner));
+    ls_status status = ls_format(&object, "%s/vars", place);
+    if (status == LS_OK)
+        status = ls_h5_put_group(image, object);
+    if (status == LS_OK)
+        status = ls_h5_put_text(image, object, "name", name);
+    ls_release(place);
+    ls_release(object);
+    return status;
+}
+
 static ls_status put_group(struct ls_h5_image *image, const struct ls_model *model,
                            const struct ls_keras_group *group)
 {
-    const struct ls_variable *variable[LS_VARIABLES_MAX];
-    size_t count = order_variables(variable, group->layer);
+    struct place place[LS_VARIABLES_MAX];
+    size_t count = order_variables(place, group->layer);
     char *object = NULL;
-    LS_TRY(ls_format(&object, "%s/vars", group->object));
-    ls_status status = ls_h5_put_group(image, object);
-    if (status == LS_OK)
-        status = ls_h5_put_text(image, object, "name", group->layer->name);
-    ls_release(object);
-    for (size_t v = 0; v < count && status == LS_OK; v++) {
-        const struct ls_h5_values values = {LS_H5_FLOAT, variable[v]->shape,
-                                            model->weights + variable[v]->offset, NULL};
-        LS_TRY(variable_object(&object, group, v));
-        status = ls_h5_put_values(image, object, &values);
+    LS_TRY(put_vars(image, group, NULL, group->layer->name));
+    for (size_t v = 0; v < count; v++) {
+        const struct ls_variable *variable = place[v].variable;
+        const struct ls_h5_values values = {LS_H5_FLOAT, variable->shape,
+                                            model->weights + variable->offset, NULL};
+        if (variable->group && place[v].index == 0)
+            LS_TRY(put_vars(image, group, variable->group, variable->within));
+        LS_TRY(variable_object(&object, group, &place[v]));
+        ls_status status = ls_h5_put_values(image, object, &values);
         ls_release(object);
+        LS_TRY(status);
     }
-    return status;
+    return LS_OK;
 }
 
 ls_status ls_keras_groups_write(struct ls_h5_image *image, const struct ls_model *model)
@@ -157,21 +206,35 @@ static ls_status count_variables(const struct ls_h5 *h5, const char *group, size
     return status;
 }
 
+static ls_status check_count(const struct ls_h5 *h5, const struct ls_keras_group *group,
+                             const char *inner, size_t wanted)
+{
+    const struct ls_layer *layer = group->layer;
+    char *object = NULL;
+    size_t count;
+    LS_TRY(inner_group(&object, group, inner));
+    ls_status status = count_variables(h5, object, &count);
+    if (status == LS_OK && count != wanted)
+        status = ls_fail(LS_BAD_INPUT, "%s: %s has %zu weights, but layer %s (%s) has %zu",
+                         h5->path, object, count, layer->path, layer->kind->kind.name, wanted);
+    ls_release(object);
+    return status;
+}
+
 static ls_status read_group(const struct ls_h5 *h5, const struct ls_model *model,
                             const struct ls_keras_group *group)
 {
-    const struct ls_layer *layer = group->layer;
-    const struct ls_variable *variable[LS_VARIABLES_MAX];
-    size_t wanted = order_variables(variable, layer), count;
-    LS_TRY(count_variables(h5, group->object, &count));
-    if (count != wanted)
-        return ls_fail(LS_BAD_INPUT, "%s: %s has %zu weights, but layer %s (%s) has %zu", h5->path,
-                       group->object, count, layer->path, layer->kind->kind.name, wanted);
+    struct place place[LS_VARIABLES_MAX];
+    size_t count = order_variables(place, group->layer);
+    LS_TRY(check_count(h5, group, NULL, count_in_group(group->layer, NULL)));
     for (size_t v = 0; v < count; v++) {
+        const struct ls_variable *variable = place[v].variable;
         char *object = NULL;
-        LS_TRY(variable_object(&object, group, v));
-        ls_status status = ls_h5_read_floats(h5, object, model->weights + variable[v]->offset,
-                                             &variable[v]->shape);
+        if (variable->group && place[v].index == 0)
+            LS_TRY(check_count(h5, group, variable->group, place[v].count));
+        LS_TRY(variable_object(&object, group, &place[v]));
+        ls_status status =
+            ls_h5_read_floats(h5, object, model->weights + variable->offset, &variable->shape);
         ls_release(object);
         LS_TRY(status);
     }

@@ -1,7 +1,9 @@
 /* Where Keras 3 (and tf.keras 2.15) keeps weights in an archive's model.weights.h5 and in a
  * .weights.h5 file: CONTAINER/layers/CLASS[_N]/vars/0, 1, ... CLASS is the layer's class in
- * snake_case, _N counts the layers of one class in their container, the model or a model in it. The
- * variables that train by their nature come first, whether or not the layer trains. */
+ * snake_case, _N counts the layers of one class in their container, the model or a model in it;
+ * variables that a layer has in a layer inside (struct ls_variable's `group`) stand in
+ * CLASS[_N]/GROUP/vars. The variables that train by their nature come first, whether or not the
+ * layer trains. */
 #ifndef STORE_KERAS_GROUPS_H
 #define STORE_KERAS_GROUPS_H
 

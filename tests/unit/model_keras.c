@@ -89,6 +89,8 @@ static void every_layer_comes_back(void **state)
         for (; ls_layer_takes_one_input(kind) && example && example->options; example++) {
             char yaml[1024];
             bool braces = example->options[0] == '{';
+            if (strpbrk(example->input + 1, "[{") || example->input[0] == '{')
+                continue; /* of several inputs, or masked */
             snprintf(yaml, sizeof yaml, "model: {input: {shape: %s}, layers: [%s: %s%s%s]}",
                      example->input, kind->kind.name, braces ? "" : "{", example->options,
                      braces ? "" : "}");
