@@ -15,7 +15,8 @@
     X(SPLIT, 4)                                                                                    \
     X(NOISE, 5)                                                                                    \
     X(TEST, 6)                                                                                     \
-    X(DATA, 7)
+    X(DATA, 7)                                                                                     \
+    X(RECURRENT_DROPOUT, 8)
 
 enum ls_purpose {
 #define X(name, number) LS_PURPOSE_##name = number,

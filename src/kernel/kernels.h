@@ -45,6 +45,45 @@ size_t ls_number_bytes(enum ls_number_type type);
 /* The index of the first element that is no whole number in [0, count), or n. */
 size_t ls_find_no_index(const float *a, size_t n, int64_t count);
 
+/* One step of an LSTM over rows; the gates of a row are [4][units]: i, f, c, o. */
+struct ls_lstm_step {
+    float *gates;             /* sums without the bias; then what comes out of the activations */
+    float *cell, *cell_out;   /* [rows][units]: the cell's state, and tanh of it */
+    float *hidden;            /* [rows][units]: the output */
+    const float *bias;        /* [4][units], or NULL */
+    const float *cell_before; /* [rows][units] */
+    size_t rows, units;
+};
+
+/* The same backward: gradients of what the step made, in place those of what it began with (of the
+ * hidden state 0: it comes in through the gates). */
+struct ls_lstm_gradient {
+    float *gates_grad;              /* of the sums */
+    float *hidden_grad, *cell_grad; /* [rows][units] */
+    const float *gates, *cell_before, *cell_out;
+    size_t rows, units;
+};
+
+/* One step of a GRU whose reset gate counts after the product; gates are [3][units]: z, r, h. */
+struct ls_gru_step {
+    float *gates;        /* x kernel; then what comes out of the activations */
+    float *extra;        /* [rows][units]: h recurrent_kernel + bias of the candidate */
+    float *hidden;       /* [rows][units]: the output */
+    const float *inner;  /* [rows][3][units]: h recurrent_kernel */
+    const float *bias;   /* [2][3][units], of x and of h; or NULL */
+    const float *before; /* [rows][units]: h */
+    size_t rows, units;
+};
+
+/* The same backward: in place of the gradient of the output what comes to h other than through the
+ * gates. */
+struct ls_gru_gradient {
+    float *gates_grad, *inner_grad; /* of x kernel and of inner */
+    float *hidden_grad;             /* [rows][units] */
+    const float *gates, *extra, *before;
+    size_t rows, units;
+};
+
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
@@ -93,6 +132,12 @@ struct ls_kernels {
      * layer's call and the epoch. */
     void (*dropout)(float *out, const float *in, float rate, struct ls_random_key key,
                     uint32_t stream, const int64_t *samples, size_t rows, size_t columns);
+
+    /* -- recurrent layers: a step, with sigmoid and tanh */
+    void (*lstm_forward)(const struct ls_lstm_step *step);
+    void (*lstm_backward)(const struct ls_lstm_gradient *step);
+    void (*gru_forward)(const struct ls_gru_step *step);
+    void (*gru_backward)(const struct ls_gru_gradient *step);
 
     /* -- sums (double, fixed lanes; see ls_sum_blocks) ------------------------------------------
      */

@@ -68,8 +68,9 @@ double ls_draw_truncated_normal(struct ls_draw *draw, uint64_t element)
     return ls_portable_normal(p);
 }
 
-ls_status ls_initialize(const struct ls_instance *initializer, float *values,
-                        const struct ls_shape *shape, uint64_t seed, uint32_t number)
+ls_status ls_initialize_by_key(const struct ls_instance *initializer, float *values,
+                               const struct ls_shape *shape, struct ls_random_key key,
+                               uint32_t number)
 {
     if (!initializer || !initializer->kind) {
         ls_k->fill(values, 0, (size_t)ls_shape_count(shape));
@@ -79,8 +80,14 @@ ls_status ls_initialize(const struct ls_instance *initializer, float *values,
     if (kind->seed_offset != SIZE_MAX) {
         int64_t own = *(const int64_t *)((const char *)initializer->options + kind->seed_offset);
         if (own != LS_NULL_INT)
-            seed = (uint64_t)own;
+            key = ls_random_key((uint64_t)own, LS_PURPOSE_INITIALIZE);
     }
-    return kind->fill(initializer->options, values, shape,
-                      ls_random_key(seed, LS_PURPOSE_INITIALIZE), number);
+    return kind->fill(initializer->options, values, shape, key, number);
+}
+
+ls_status ls_initialize(const struct ls_instance *initializer, float *values,
+                        const struct ls_shape *shape, uint64_t seed, uint32_t number)
+{
+    return ls_initialize_by_key(initializer, values, shape,
+                                ls_random_key(seed, LS_PURPOSE_INITIALIZE), number);
 }

@@ -4,6 +4,11 @@
 
 #include "layer/layer.h"
 
+/* ls_initialize with the run's key, for initializers that are made of others. */
+ls_status ls_initialize_by_key(const struct ls_instance *initializer, float *values,
+                               const struct ls_shape *shape, struct ls_random_key key,
+                               uint32_t number);
+
 struct ls_draw {
     struct ls_random_key key;
     uint32_t number; /* of the variable */

@@ -6,6 +6,9 @@
     X(ls_layer_flatten)                                                                            \
     X(ls_layer_reshape)                                                                            \
     X(ls_layer_dense)                                                                              \
+    X(ls_layer_simple_rnn)                                                                         \
+    X(ls_layer_lstm)                                                                               \
+    X(ls_layer_gru)                                                                                \
     X(ls_layer_activation)                                                                         \
     X(ls_layer_relu)                                                                               \
     X(ls_layer_leaky_relu)                                                                         \

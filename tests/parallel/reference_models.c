@@ -15,12 +15,13 @@
 /* Keras' numbers and ours agree to a few float32 roundings of values around 1. */
 static const double tolerance = 1e-5;
 
+/* The loss of price_is_right_net is that of tests/examples/price_is_right.c. */
 static const char *const models[] = {
     "linear_gd",          "perceptron_and",    "perceptron_or",     "perceptron_xor",
     "excel_net",          "relu_softmax",      "seq_classifier",    "house_price",
     "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
-    "price_is_right_net", /* its loss is that of tests/examples/price_is_right.c */
+    "price_is_right_net", "lstm_seq",          "rnn_seq",
 };
 
 /* -- the reference file */

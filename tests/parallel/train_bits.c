@@ -17,6 +17,7 @@ enum shape {
     ROW,
     SEVERAL, /* two outputs, with weights by sample and by position */
     MASKED,  /* an output a step, some of them masked */
+    STEPS,   /* recurrent layers on them */
 };
 
 struct recipe {
@@ -45,6 +46,7 @@ static const struct recipe recipes[] = {
      "epochs: 2, batch_size: 16, seed: 7", SEVERAL},
     {"masked", "optimizer: adam, loss: mse, metrics: [mae], weighted_metrics: [mse]",
      "epochs: 2, batch_size: 7, seed: 8", MASKED},
+    {"recurrent", "optimizer: adam, loss: mse", "epochs: 2, batch_size: 11, seed: 9", STEPS},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -68,6 +70,17 @@ static const char *const descriptions[] = {
                "    from: [a, b]\n"
                "  - Dense: {units: 1, name: steps}\n"
                "outputs: [steps]\n",
+    [STEPS] = "inputs: {x: {shape: [12]}}\n"
+              "layers:\n"
+              "  - Reshape: {target_shape: [4, 3]}\n"
+              "  - Masking\n"
+              "  - SimpleRNN: {units: 7, return_sequences: true, dropout: 0.2}\n"
+              "  - LSTM: {units: 6, return_sequences: true, return_state: true, name: lstm}\n"
+              "  - LSTM: {units: 6, recurrent_dropout: 0.3, return_sequences: true}\n"
+              "    from: [lstm, lstm:1, lstm:2]\n"
+              "  - GRU: {units: 5, return_sequences: true, go_backwards: true}\n"
+              "  - Dense: {units: 1, name: steps}\n"
+              "outputs: [steps]\n",
 };
 
 static struct ls_model *make_graph(const struct recipe *recipe)
@@ -85,7 +98,7 @@ static struct ls_model *make_graph(const struct recipe *recipe)
 static struct ls_data *make_arrays(enum shape shape)
 {
     struct ls_data *data = NULL;
-    if (shape == MASKED) {
+    if (shape == MASKED || shape == STEPS) {
         CHECK_OK(ls_data_from_columns(&data, SAMPLES,
                                       (const struct ls_data_array[]){{"x", series, FEATURES},
                                                                      {"y", pair, 4},

@@ -141,14 +141,17 @@ static void compare_wanted(const struct harness *h, const float *in_grad, uint32
     }
 }
 
-/* What backward does not say that it reads may be anything; an input gradient that nobody wants is
- * not written: all, none, and of several inputs each alone and each left out. */
+/* What backward does not say that it reads may be anything, but for masks; an input gradient that
+ * nobody wants is not written: all, none, and of several inputs each alone and each left out. */
 static void check_reads(struct harness *h, const char *title)
 {
     unsigned flags = ls_layer_flags(&h->layer);
     float *in = harness_floats(h->in_size), *out = harness_floats(h->out_size);
     float *in_grad = harness_floats(h->in_size), *wanted[LS_VARIABLES_MAX] = {0};
     const uint32_t all = h->shapes.inputs == 32 ? UINT32_MAX : (1U << h->shapes.inputs) - 1;
+    const size_t data = h->in_size - h->mask_size; /* masks may be read */
+    if (h->mask_size)
+        memcpy(in + data, h->in + data, h->mask_size * sizeof *in);
     harness_forward(h);
     harness_backward(h, false);
     for (size_t v = 0; v < h->layer.variables; v++) {
