@@ -204,6 +204,28 @@ static inline void harness_weights(struct harness *h)
     }
 }
 
+/* Below how many whole numbers an input stays; 0: it holds any. */
+static inline int64_t harness_integers(const struct harness *h, size_t input)
+{
+    return h->layer.kind->integers ? h->layer.kind->integers(&h->layer, input) : 0;
+}
+
+/* Numbers in [-scale, scale], or whole ones where the layer asks for these; masks at the end. */
+static inline void harness_fill(struct harness *h, float scale)
+{
+    size_t at = 0;
+    test_fill(h->in, h->in_size, 1, scale);
+    for (size_t i = 0; i < h->shapes.inputs - h->shapes.masks; i++) {
+        size_t end = at + floats_of(&h->shapes.in[i], 1, h->rows);
+        int64_t count = harness_integers(h, i);
+        for (; at < end; at++)
+            if (count > 0)
+                h->in[at] = floorf((test_random(1, at) + 1) / 2 * (float)count);
+    }
+    for (; at < h->in_size; at++)
+        h->in[at] = test_random(3, at) > -0.4F ? 1 : 0;
+}
+
 static inline void harness_create(struct harness *h, const char *kind,
                                   const struct ls_layer_example *example, int64_t rows)
 {
@@ -225,9 +247,7 @@ static inline void harness_create(struct harness *h, const char *kind,
     h->saved = harness_floats(h->saved_size);
     h->work = harness_floats(h->work_size);
     harness_weights(h);
-    test_fill(h->in, h->in_size, 1, example->scale == 0 ? 1 : (float)example->scale);
-    for (size_t i = h->in_size - h->mask_size; i < h->in_size; i++)
-        h->in[i] = test_random(3, i) > -0.4F ? 1 : 0;
+    harness_fill(h, example->scale == 0 ? 1 : (float)example->scale);
     test_fill(h->out_grad, h->grad_size, 2, 1);
     memcpy(h->samples, samples, sizeof samples);
     h->training = true;

@@ -9,6 +9,7 @@
     X(ls_layer_simple_rnn)                                                                         \
     X(ls_layer_lstm)                                                                               \
     X(ls_layer_gru)                                                                                \
+    X(ls_layer_embedding)                                                                          \
     X(ls_layer_activation)                                                                         \
     X(ls_layer_relu)                                                                               \
     X(ls_layer_leaky_relu)                                                                         \

@@ -12,12 +12,14 @@ enum { SAMPLES = 103, FEATURES = 12, CLASSES = 5, REPLICAS_MAX = 6 };
 
 static float x[SAMPLES * FEATURES], y[SAMPLES], pair[SAMPLES * 4], weight[SAMPLES * 2];
 static float series[SAMPLES * FEATURES]; /* x, with steps of zeros: masked */
+static float words[SAMPLES * 4];         /* whole numbers below 9 */
 
 enum shape {
     ROW,
     SEVERAL, /* two outputs, with weights by sample and by position */
     MASKED,  /* an output a step, some of them masked */
     STEPS,   /* recurrent layers on them */
+    WORDS,   /* the same of whole numbers, 0 being masked */
 };
 
 struct recipe {
@@ -47,6 +49,8 @@ static const struct recipe recipes[] = {
     {"masked", "optimizer: adam, loss: mse, metrics: [mae], weighted_metrics: [mse]",
      "epochs: 2, batch_size: 7, seed: 8", MASKED},
     {"recurrent", "optimizer: adam, loss: mse", "epochs: 2, batch_size: 11, seed: 9", STEPS},
+    {"words", "optimizer: adam, loss: mse, metrics: [mae]", "epochs: 2, batch_size: 10, seed: 9",
+     WORDS},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -81,6 +85,13 @@ static const char *const descriptions[] = {
               "  - GRU: {units: 5, return_sequences: true, go_backwards: true}\n"
               "  - Dense: {units: 1, name: steps}\n"
               "outputs: [steps]\n",
+    [WORDS] = "inputs: {x: {shape: [4]}}\n"
+              "layers:\n"
+              "  - Embedding: {input_dim: 9, output_dim: 6, mask_zero: true, "
+              "embeddings_regularizer: l2, name: words}\n"
+              "  - Dense: {units: 8, activation: tanh}\n"
+              "  - Dense: {units: 1, name: steps}\n"
+              "outputs: [steps]\n",
 };
 
 static struct ls_model *make_graph(const struct recipe *recipe)
@@ -98,12 +109,13 @@ static struct ls_model *make_graph(const struct recipe *recipe)
 static struct ls_data *make_arrays(enum shape shape)
 {
     struct ls_data *data = NULL;
-    if (shape == MASKED || shape == STEPS) {
-        CHECK_OK(ls_data_from_columns(&data, SAMPLES,
-                                      (const struct ls_data_array[]){{"x", series, FEATURES},
-                                                                     {"y", pair, 4},
-                                                                     {"sample_weight", weight, 1}},
-                                      3));
+    if (shape == MASKED || shape == STEPS || shape == WORDS) {
+        struct ls_data_array in = {"x", series, FEATURES};
+        if (shape == WORDS)
+            in = (struct ls_data_array){"x", words, 4};
+        CHECK_OK(ls_data_from_columns(
+            &data, SAMPLES,
+            (const struct ls_data_array[]){in, {"y", pair, 4}, {"sample_weight", weight, 1}}, 3));
         return data;
     }
     const struct ls_data_array array[] = {{"x", x, FEATURES},
@@ -222,7 +234,7 @@ static void make_data(void)
     for (int i = 0; i < SAMPLES * FEATURES; i++)
         series[i] = (i / 3 + i / FEATURES) % 3 == 0 ? 0 : x[i];
     for (int i = 0; i < SAMPLES * 4; i++)
-        pair[i] = x[i] / 2;
+        pair[i] = x[i] / 2, words[i] = (float)(i * i % 11 % 9);
     for (int i = 0; i < SAMPLES * 2; i++)
         weight[i] = (float)(i % 5) / 4;
 }
