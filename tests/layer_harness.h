@@ -133,7 +133,7 @@ static inline void harness_free(struct harness *h)
     free(h->work);
     if (h->prepared)
         h->layer.kind->discard(h->prepared);
-    ls_release(h->layer.state);
+    ls_layer_forget(&h->layer);
     ls_instance_release(&h->instance);
     ls_instance_release(&h->arguments);
     ls_tree_free(h->tree);

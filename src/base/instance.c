@@ -102,6 +102,7 @@ static ls_status is_initial(bool *initial, const void *field, const struct ls_op
         struct ls_floats floats;
         struct ls_instance instance;
         struct ls_instances instances;
+        struct ls_inner inner;
         char *text;
     } value;
     ls_status status = map ? LS_OK : LS_FAILED;

@@ -252,7 +252,7 @@ static void append_type(struct ls_text *text, const struct ls_option *option)
         [LS_OPTION_CHOICE] = "choice",      [LS_OPTION_INTS] = "integers",
         [LS_OPTION_FLOATS] = "numbers",
     };
-    bool kind = option->type == LS_OPTION_KIND || option->type == LS_OPTION_KINDS;
+    bool kind = option->type >= LS_OPTION_KIND;
     ls_text_append(text, "%s%s%s", kind ? option->registry->noun : names[option->type],
                    option->type == LS_OPTION_KINDS ? "s" : "",
                    ls_option_nullable(option) ? " or null" : "");

@@ -26,6 +26,7 @@ enum ls_option_type {
                        */
     LS_OPTION_KIND,   /* struct ls_instance of `registry`; null: kind NULL */
     LS_OPTION_KINDS,  /* struct ls_instances of `registry`: one or a list; null: count 0 */
+    LS_OPTION_INNER,  /* struct ls_inner of `registry`: a layer in a layer; null: kind NULL */
 };
 
 #define LS_NULL_INT INT64_MIN
@@ -55,6 +56,15 @@ struct ls_instances {
     size_t count;
 };
 
+/* A layer that another holds as an option: what every layer has besides its kind's options stands
+ * among them. */
+struct ls_inner {
+    struct ls_instance instance;
+    char *name; /* owned; NULL: none was given */
+    bool trainable;
+    const struct ls_tree *place; /* its options, or its bare name, in the tree that was parsed */
+};
+
 /* One row of a kind's option table; the table ends with a row whose name is NULL. */
 struct ls_option {
     const char *name;
@@ -67,7 +77,7 @@ struct ls_option {
     bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
     bool null_entries;                  /* LS_OPTION_INTS: and as an entry of a list: LS_NULL_INT */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
-    const struct ls_registry *registry; /* LS_OPTION_KIND, LS_OPTION_KINDS */
+    const struct ls_registry *registry; /* LS_OPTION_KIND, _KINDS, _INNER */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */
     const char *refused; /* not NULL: every value but null and the default is refused with this
                             message: "is not supported yet" */
@@ -151,6 +161,18 @@ ls_status ls_instance_create(struct ls_instance *instance, const struct ls_kind 
  */
 ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
                             const struct ls_tree *tree);
+
+/* The same of a layer in a layer, in whose options `name`, `trainable` and `dtype` may stand. */
+ls_status ls_inner_parse(struct ls_inner *inner, const struct ls_registry *registry,
+                         const struct ls_tree *tree);
+ls_status ls_inner_copy(struct ls_inner *copy, const struct ls_inner *inner);
+void ls_inner_release(struct ls_inner *inner);
+/* Into parent under key, as Keras writes it: {"module", "class_name", "config"}. */
+ls_status ls_inner_write(const struct ls_inner *inner, struct ls_tree *parent, const char *key);
+/* LS_BAD_INPUT at place for what is no name of `of` ("a layer's"): HDF5's groups are named so in
+ * files, where '.' is the group itself. dtype: NULL where none was given. */
+ls_status ls_name_check(const char *name, const char *of, const struct ls_tree *place);
+ls_status ls_dtype_check(const struct ls_tree *dtype);
 
 /* All options as a Keras config: added to map under their names, in the table's order; sub-kinds as
  * {"class_name", "config"}; null where null. Returns LS_FAILED when memory ran out. */

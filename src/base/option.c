@@ -247,6 +247,8 @@ ls_status ls_option_parse(void *field, const struct ls_option *option, const str
         return ls_instance_parse(field, option->registry, value);
     case LS_OPTION_KINDS:
         return parse_kinds(field, option, value);
+    case LS_OPTION_INNER:
+        return ls_inner_parse(field, option->registry, value);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

@@ -16,6 +16,7 @@ static size_t field_bytes(enum ls_option_type type)
         [LS_OPTION_FLOATS] = sizeof(struct ls_floats),
         [LS_OPTION_KIND] = sizeof(struct ls_instance),
         [LS_OPTION_KINDS] = sizeof(struct ls_instances),
+        [LS_OPTION_INNER] = sizeof(struct ls_inner),
     };
     return bytes[type];
 }
@@ -56,6 +57,8 @@ ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *
         return ls_instance_copy(copy, field);
     if (option->type == LS_OPTION_KINDS)
         return copy_kinds(copy, field);
+    if (option->type == LS_OPTION_INNER)
+        return ls_inner_copy(copy, field);
     memcpy(copy, field, field_bytes(option->type));
     return LS_OK;
 }
@@ -70,6 +73,8 @@ void ls_option_release(void *field, const struct ls_option *option)
         ls_instance_release(field);
     else if (option->type == LS_OPTION_KINDS)
         release_kinds(field);
+    else if (option->type == LS_OPTION_INNER)
+        ls_inner_release(field);
     memset(field, 0, field_bytes(option->type));
 }
 
@@ -171,6 +176,8 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
         return write_kind(field, map, option->name);
     case LS_OPTION_KINDS:
         return write_kinds(field, option, map);
+    case LS_OPTION_INNER:
+        return ls_inner_write(field, map, option->name);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "layer/options.h"
 
 static size_t most_inputs(const struct ls_layer_kind *kind)
@@ -90,6 +91,14 @@ struct ls_random_key ls_call_key(const struct ls_call *call, int64_t seed, enum 
         ls_random_key(seed == LS_NULL_INT ? call->seed : (uint64_t)seed, purpose);
     key.word[1] += call->epoch;
     return key;
+}
+
+void ls_layer_forget(struct ls_layer *layer)
+{
+    if (layer->state && layer->kind->release)
+        layer->kind->release(layer);
+    ls_release(layer->state);
+    layer->state = NULL;
 }
 
 void ls_layer_declare(struct ls_layer *layer, const char *name, struct ls_shape shape,

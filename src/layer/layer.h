@@ -16,10 +16,12 @@
 
 /* A weight. Its place in the arenas is the model's business. */
 struct ls_variable {
-    const char *name;   /* "kernel": Keras' variable name */
+    const char *name;   /* "kernel": Keras' variable name; of a layer that is an option of this
+                           one: "dense/kernel", "forward_lstm/lstm_cell/kernel" */
     const char *within; /* "lstm_cell": the layer in the layer that Keras' .h5 files name it after;
                            NULL: none */
-    const char *group;  /* "cell": what that is called in Keras' archives; NULL: none */
+    const char *group;  /* "cell", "layer/cell": the attributes of the layer that lead to who has
+                           it, as Keras' archives name them; NULL: the layer has it */
     struct ls_shape shape; /* its whole shape; rank 0: a scalar */
     bool trainable;        /* by its nature (the layer's `trainable` comes on top) */
     const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
@@ -46,7 +48,7 @@ struct ls_layer {
     bool built;
     struct ls_variable variable[LS_VARIABLES_MAX];
     size_t variables;
-    void *state; /* the kind's own, from ls_allocate, freed by the model */
+    void *state; /* the kind's own, from ls_allocate, freed by ls_layer_forget */
 
     /* A layer that ends in an activation function has it here (set by build), so that a loss can
      * take the logits: when the plan defers it, forward leaves it out and backward starts before
@@ -163,6 +165,8 @@ struct ls_layer_kind {
     const struct ls_kind *arguments;
     /* Declares variables and state; in place errors use layer->place. NULL: nothing to build. */
     ls_status (*build)(struct ls_layer *layer, const struct ls_call_shapes *shapes);
+    /* Releases what `state` (which is not NULL) points to, before it is freed. NULL: nothing. */
+    void (*release)(struct ls_layer *layer);
     /* From shapes->in (and inputs) to shapes->out (and outputs); checks them. `needs` is zeroed
      * before. NULL: one input, one output of the same shape. */
     ls_status (*shape)(const struct ls_layer *layer, struct ls_call_shapes *shapes,
@@ -232,6 +236,9 @@ static inline bool ls_layer_takes_one_input(const struct ls_layer_kind *kind)
 {
     return kind->least_inputs <= 1 && !(kind->flags & LS_LAYER_INPUT);
 }
+
+/* Frees what `build` made. */
+void ls_layer_forget(struct ls_layer *layer);
 
 /* LS_BAD_INPUT where the kind takes fewer or more inputs; never more than LS_TENSORS_MAX. Who makes
  * calls asks this before it fills their shapes. */

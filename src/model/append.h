@@ -12,9 +12,8 @@ extern const char *const ls_layer_common_options[];
  * outlive it. */
 ls_status ls_layer_create(const struct ls_model *model, struct ls_layer **layer,
                           const struct ls_kind *kind, const struct ls_tree *options);
-/* LS_BAD_INPUT at place for what is no name of `of` ("a layer's"): HDF5's groups are named so in
- * files, where '.' is the group itself. */
-ls_status ls_model_name_check(const char *name, const char *of, const struct ls_tree *place);
+/* LS_BAD_INPUT where a layer in the options of a layer is a model. */
+ls_status ls_layer_check_inner(const struct ls_kind *kind, const struct ls_tree *options);
 bool ls_model_name_taken(const struct ls_model *model, const char *name);
 /* A free name for a nested model: the one that is asked for, or Keras' (sequential, functional_1).
  * LS_BAD_INPUT at place where it is taken. */

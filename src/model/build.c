@@ -127,7 +127,7 @@ static ls_status check_shared(const struct ls_layer *layer, const struct ls_call
                              .trainable = layer->trainable,
                              .place = layer->place};
     ls_status status = layer->kind->build(&again, shapes);
-    ls_release(again.state);
+    ls_layer_forget(&again);
     LS_TRY(status);
     ls_shape_format(text, &shapes->in[0]);
     return same_variables(layer, &again)

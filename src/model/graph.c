@@ -26,9 +26,9 @@ ls_status ls_model_create(struct ls_model **model, const char *name)
 static void free_layer(struct ls_layer *layer)
 {
     struct ls_instance instance = {&layer->kind->kind, layer->options};
+    ls_layer_forget(layer);
     ls_instance_release(&instance);
     ls_tree_free(layer->own_place);
-    ls_release(layer->state);
     ls_release(layer->name);
     ls_release(layer->path);
     ls_release(layer);
@@ -138,20 +138,12 @@ static ls_status free_name(const struct ls_model *model, const char *base, char 
     return number == 0 ? ls_duplicate(name, base) : ls_format(name, "%s_%zu", base, number);
 }
 
-ls_status ls_model_name_check(const char *name, const char *of, const struct ls_tree *place)
-{
-    if (*name == '\0' || strchr(name, '/') || strcmp(name, ".") == 0)
-        return ls_fail_at(place, LS_BAD_INPUT, "%s name is not empty, has no '/' and is not '.'",
-                          of);
-    return LS_OK;
-}
-
 ls_status ls_model_rename(const struct ls_model *model, struct ls_model *nested, const char *name,
                           const struct ls_tree *place)
 {
     char *made;
     if (name)
-        LS_TRY(ls_model_name_check(name, "a layer's", place));
+        LS_TRY(ls_name_check(name, "a layer's", place));
     if (name && ls_model_name_taken(model, name))
         return ls_fail_at(place, LS_BAD_INPUT, "the name '%s' is used twice", name);
     LS_TRY(free_name(model, name ? name : nested->name, &made));
@@ -166,12 +158,11 @@ static ls_status read_common(const struct ls_model *model, struct ls_layer *laye
 {
     const struct ls_tree *name = options ? ls_tree_find(options, "name") : NULL;
     const struct ls_tree *trainable = options ? ls_tree_find(options, "trainable") : NULL;
-    const struct ls_tree *dtype = options ? ls_tree_find(options, "dtype") : NULL;
     layer->trainable = true;
     if (name && !ls_tree_is_null(name)) {
         const char *text;
         LS_TRY(ls_tree_text(name, &text));
-        LS_TRY(ls_model_name_check(text, "a layer's", name));
+        LS_TRY(ls_name_check(text, "a layer's", name));
         if (ls_model_name_taken(model, text))
             return ls_fail_at(name, LS_BAD_INPUT, "the name '%s' is used twice", text);
         LS_TRY(ls_duplicate(&layer->name, text));
@@ -182,9 +173,31 @@ static ls_status read_common(const struct ls_model *model, struct ls_layer *laye
     }
     if (trainable)
         LS_TRY(ls_tree_bool(trainable, &layer->trainable));
-    if (dtype && dtype->type == LS_TREE_SCALAR && strcmp(dtype->text, "float32") != 0)
-        return ls_fail_at(dtype, LS_BAD_INPUT, "dtype '%s': layers compute in float32",
-                          dtype->text);
+    return ls_dtype_check(options ? ls_tree_find(options, "dtype") : NULL);
+}
+
+/* What a layer in a layer is called, in all forms that ls_inner_parse takes; or NULL. */
+static const char *inner_name(const struct ls_tree *inner)
+{
+    const struct ls_tree *class_name =
+        inner->type == LS_TREE_MAP ? ls_tree_find(inner, "class_name") : NULL;
+    if (class_name)
+        return class_name->text;
+    return inner->type == LS_TREE_MAP && inner->child ? inner->child->key : inner->text;
+}
+
+ls_status ls_layer_check_inner(const struct ls_kind *kind, const struct ls_tree *options)
+{
+    bool map = options && options->type == LS_TREE_MAP;
+    for (const struct ls_option *option = kind->options; map && option && option->name; option++) {
+        const struct ls_tree *inner = ls_tree_find(options, option->name);
+        const char *name = option->type == LS_OPTION_INNER && inner ? inner_name(inner) : NULL;
+        if (name && ls_part_is_model(name))
+            return ls_fail_at(inner, LS_BAD_INPUT,
+                              "%s of a model is not supported: apply it to the model's layers, one "
+                              "by one",
+                              kind->name);
+    }
     return LS_OK;
 }
 
@@ -199,6 +212,7 @@ ls_status ls_layer_create(const struct ls_model *model, struct ls_layer **layer,
     made->kind = ls_layer_kind_of(kind);
     made->place = options;
     made->number = (uint32_t)model->parts;
+    LS_TRY_OUT(ls_layer_check_inner(kind, options));
     LS_TRY_OUT(ls_instance_create(&instance, kind, options, ls_layer_common_options));
     made->options = instance.options;
     LS_TRY_OUT(read_common(model, made, options));

@@ -87,21 +87,25 @@ static ls_status make_scalar(struct ls_tree *node, const char *text)
 }
 
 /* {"class_name": C, "config": {...}} of one of registry's kinds. */
-static ls_status clean_kind(struct ls_tree *node, const struct ls_registry *registry)
+static ls_status clean_kind(struct ls_tree *node, const struct ls_registry *registry,
+                            const char *const *keep)
 {
     const struct ls_tree *name =
         node->type == LS_TREE_MAP ? ls_tree_find(node, "class_name") : NULL;
     const struct ls_tree *config = name ? ls_tree_find(node, "config") : NULL;
     if (!config || config->type != LS_TREE_MAP || name->type != LS_TREE_SCALAR)
         return LS_OK;
-    return ls_keras_clean((struct ls_tree *)config, ls_kind_find(registry, name->text), NULL);
+    return ls_keras_clean((struct ls_tree *)config, ls_kind_find(registry, name->text), keep);
 }
 
 static ls_status clean_entry(struct ls_tree *entry, const struct ls_kind *kind)
 {
+    static const char *const of_layers[] = {"name", "trainable", NULL};
     const struct ls_option *option = kind ? find_option(kind, entry->key) : NULL;
     if (option && option->type == LS_OPTION_KIND)
-        return clean_kind(entry, option->registry);
+        return clean_kind(entry, option->registry, NULL);
+    if (option && option->type == LS_OPTION_INNER)
+        return clean_kind(entry, option->registry, of_layers);
     if (option && !option->refused)
         return LS_OK;
     if (changes_nothing(entry) && (kind || ls_tree_is_null(entry))) {

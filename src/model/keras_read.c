@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/append.h"
 #include "model/keras.h"
 #include "model/keras_read.h"
 #include "model/parse.h"
@@ -52,6 +53,7 @@ static ls_status add_layer(struct ls_tree *entry, const struct ls_tree *keras)
     if (!options)
         return no_memory();
     const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
+    LS_TRY(ls_layer_check_inner(kind, options));
     if (layer->flags & LS_LAYER_INPUT)
         remove_key(options, "dtype"); /* of what is fed, which is converted */
     if (layer->read)

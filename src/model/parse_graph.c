@@ -119,7 +119,7 @@ static ls_status parse_input(struct ls_graph_parser *p, const struct ls_tree *in
     part.layer->name = NULL;
     ls_status status = ls_duplicate(&part.layer->name, input->key);
     if (status == LS_OK)
-        status = ls_model_name_check(input->key, "an input's", input);
+        status = ls_name_check(input->key, "an input's", input);
     if (status != LS_OK) {
         ls_part_release(&part);
         return status;
