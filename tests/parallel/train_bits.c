@@ -72,7 +72,8 @@ static const char *const descriptions[] = {
                "  - Dense: {units: 8, activation: tanh, name: b}\n"
                "  - Add:\n"
                "    from: [a, b]\n"
-               "  - Dense: {units: 1, name: steps}\n"
+               "  - TimeDistributed: {layer: {Dropout: {rate: 0.2}}}\n"
+               "  - TimeDistributed: {layer: {Dense: {units: 1}}, name: steps}\n"
                "outputs: [steps]\n",
     [STEPS] = "inputs: {x: {shape: [12]}}\n"
               "layers:\n"
