@@ -72,8 +72,25 @@ metric multi_io value_mae "<" 0.3
 train residual
 metric residual accuracy ">" 0.81
 
+# -- those that know of places and times
+run $examples/generate shapes 2 1
+status 64
+run $examples/generate waves 2 1 "$(pwd)/nowhere/waves"
+status 73
+grep -q "nowhere/waves-x.idx: No such file" err || fail "expected a message of the file"
+run $examples/generate order 3 7 one && run $examples/generate order 3 7 two
+same "$(cat one-*.idx | cksum)" "$(cat two-*.idx | cksum)"
+for name in lenet5 convnet lstm gru conv1d transformer resnet20; do train $name; done
+metric lenet5 accuracy ">" 0.94
+metric convnet accuracy ">" 0.95
+metric lstm accuracy ">" 0.88
+metric gru accuracy ">" 0.95
+metric conv1d accuracy ">" 0.95
+metric transformer accuracy ">" 0.9
+metric resnet20 accuracy ">" 0.8
+
 # -- two ranks, and one process in their place: the same bits
-for name in siamese residual; do
+for name in siamese residual conv1d transformer; do
     run lockstep train $examples/$name.yaml --epochs 2 --replicas 2 -o $name-one --quiet
     status 0
     run ranks 2 train $examples/$name.yaml --epochs 2 -o $name-two --quiet
