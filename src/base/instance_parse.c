@@ -26,8 +26,9 @@ static ls_status parse_named(struct ls_instance *instance, const struct ls_regis
 static ls_status parse_keras(struct ls_instance *instance, const struct source *source,
                              const struct ls_tree *tree)
 {
-    static const char *const known[] = {"class_name",      "config",       "module",
-                                        "registered_name", "build_config", NULL};
+    static const char *const known[] = {
+        "class_name",   "config",           "module", "registered_name",
+        "build_config", "shared_object_id", NULL};
     const struct ls_tree *class_name = ls_tree_find(tree, "class_name");
     const struct ls_tree *config = ls_tree_find(tree, "config");
     const struct ls_kind *kind;

@@ -156,8 +156,9 @@ ls_status ls_instance_create(struct ls_instance *instance, const struct ls_kind 
                              const struct ls_tree *options, const char *const *ignore);
 
 /* An instance as it stands in a run file or a Keras config: `name`, `{name: {option: value}}`,
- * `{class_name: Name, config: {...}}` (Keras' JSON; the keys module, registered_name and
- * build_config beside it are ignored; a function is {class_name: function, config: name}), or null.
+ * `{class_name: Name, config: {...}}` (Keras' JSON; the keys module, registered_name,
+ * build_config and shared_object_id beside it are ignored; a function is {class_name: function,
+ * config: name}), or null.
  */
 ls_status ls_instance_parse(struct ls_instance *instance, const struct ls_registry *registry,
                             const struct ls_tree *tree);

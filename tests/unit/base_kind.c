@@ -97,10 +97,11 @@ static void test_all_options_round(void **state)
 
     struct ls_text json = {0};
     struct ls_tree *tree;
-    ls_text_append(&json,
-                   "{\"class_name\": \"LeakySample\", \"config\": %s, \"module\": \"m\", "
-                   "\"registered_name\": null, \"build_config\": {\"a\": [1]}}",
-                   all_written);
+    ls_text_append(
+        &json,
+        "{\"class_name\": \"LeakySample\", \"config\": %s, \"module\": \"m\", "
+        "\"registered_name\": null, \"build_config\": {\"a\": [1]}, \"shared_object_id\": 4}",
+        all_written);
     assert_ok(ls_tree_parse_json(&tree, json.data, json.length, NULL));
     assert_ok(ls_instance_parse(&again, &samples, tree));
     assert_written(&again, all_written);
