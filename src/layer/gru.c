@@ -315,6 +315,12 @@ static void backward(const struct ls_call *call)
     ls_recurrent_backward(call, cell_of(call->layer));
 }
 
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    ls_recurrent_flops(layer, shapes, flops, cell_of(layer));
+}
+
 static const struct ls_layer_example examples[] = {
     {"units: 3", "[4, 2]", 1},
     {"units: 3, reset_after: false", "[4, 2]", 1},
@@ -347,7 +353,7 @@ const struct ls_layer_kind ls_layer_gru = {
              .summary = "a recurrent layer with gates, of one state",
              .options = options,
              .options_size = sizeof(struct gru)},
-    .flags = LS_LAYER_READS_MASK,
+    .flags = LS_LAYER_READS_MASK | LS_LAYER_STATES,
     .flags_of = ls_recurrent_flags,
     .least_inputs = 1,
     .most_inputs = 2,
@@ -355,5 +361,6 @@ const struct ls_layer_kind ls_layer_gru = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .examples = examples,
 };

@@ -132,6 +132,8 @@ enum ls_layer_flags {
                                      read them. With PASSES_MASK its first result has the mask of
                                      its first input (the first of input_names), else it has
                                     none */
+    LS_LAYER_STATES = 1024, /* the inputs behind the first are one argument of Keras' call, the
+                               list initial_state */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as

@@ -204,6 +204,12 @@ static void backward(const struct ls_call *call)
     ls_recurrent_backward(call, &cell);
 }
 
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    ls_recurrent_flops(layer, shapes, flops, &cell);
+}
+
 static const struct ls_layer_example examples[] = {
     {"units: 3", "[4, 2]", 1},
     {"units: 2, return_sequences: true, use_bias: false, go_backwards: true", "[3, 3]", 1},
@@ -234,7 +240,7 @@ const struct ls_layer_kind ls_layer_lstm = {
              .summary = "a recurrent layer with gates around a state that lasts",
              .options = options,
              .options_size = sizeof(struct lstm)},
-    .flags = LS_LAYER_READS_MASK,
+    .flags = LS_LAYER_READS_MASK | LS_LAYER_STATES,
     .flags_of = ls_recurrent_flags,
     .least_inputs = 1,
     .most_inputs = 3,
@@ -242,5 +248,6 @@ const struct ls_layer_kind ls_layer_lstm = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .examples = examples,
 };

@@ -190,10 +190,20 @@ ls_status ls_recurrent_build(struct ls_layer *layer, const struct ls_call_shapes
     return LS_OK;
 }
 
+/* The state's product is a part of the way of the gradient to the input (and to the state). */
+void ls_recurrent_flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                        struct ls_call_flops *flops, const struct ls_cell *cell)
+{
+    const struct ls_recurrent *o = layer->options;
+    const double columns = (double)(cell->gates * o->units), steps = (double)shapes->in[0].size[0];
+    const double all = 2 * steps * columns * (double)(shapes->in[0].size[1] + o->units);
+    *flops = (struct ls_call_flops){all, all, all};
+}
+
 unsigned ls_recurrent_flags(const struct ls_layer *layer)
 {
     const struct ls_recurrent *o = layer->options;
-    return LS_LAYER_READS_MASK | (o->return_sequences ? LS_LAYER_PASSES_MASK : 0);
+    return LS_LAYER_READS_MASK | LS_LAYER_STATES | (o->return_sequences ? LS_LAYER_PASSES_MASK : 0);
 }
 
 /* -- both passes */

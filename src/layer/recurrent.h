@@ -215,6 +215,8 @@ ls_status ls_recurrent_shape(const struct ls_layer *layer, struct ls_call_shapes
 ls_status ls_recurrent_build(struct ls_layer *layer, const struct ls_call_shapes *shapes,
                              const struct ls_cell *cell);
 unsigned ls_recurrent_flags(const struct ls_layer *layer);
+void ls_recurrent_flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                        struct ls_call_flops *flops, const struct ls_cell *cell);
 void ls_recurrent_forward(const struct ls_call *call, const struct ls_cell *cell);
 void ls_recurrent_backward(const struct ls_call *call, const struct ls_cell *cell);
 

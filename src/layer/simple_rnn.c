@@ -62,6 +62,12 @@ static void backward(const struct ls_call *call)
     ls_recurrent_backward(call, &cell);
 }
 
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    ls_recurrent_flops(layer, shapes, flops, &cell);
+}
+
 static const struct ls_layer_example examples[] = {
     {"units: 3", "[4, 2]", 1},
     {"units: 1", "[60, 1]", 1}, /* more steps than are taken together */
@@ -87,7 +93,7 @@ const struct ls_layer_kind ls_layer_simple_rnn = {
              .summary = "a recurrent layer: each step's output is an input of the next",
              .options = options,
              .options_size = sizeof(struct ls_recurrent)},
-    .flags = LS_LAYER_READS_MASK,
+    .flags = LS_LAYER_READS_MASK | LS_LAYER_STATES,
     .flags_of = ls_recurrent_flags,
     .least_inputs = 1,
     .most_inputs = 2,
@@ -95,5 +101,6 @@ const struct ls_layer_kind ls_layer_simple_rnn = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .examples = examples,
 };

@@ -237,12 +237,29 @@ static ls_status read_input(struct ls_tree *call, const struct reader *r,
     return status;
 }
 
+static bool has_states(const struct ls_layer_kind *kind)
+{
+    return kind && kind->flags & LS_LAYER_STATES;
+}
+
+/* Keras writes the defaults of recurrent layers' calls, training and mask, as if they had been
+ * given; training is none then. */
+static bool is_default(const struct target *to, const struct ls_tree *named,
+                       const struct ls_tree *value)
+{
+    return has_states(to->kind) && strcmp(value->key, "training") == 0 && find(named, "mask");
+}
+
 /* Arguments by name: training false, and what the layer's calls take; what is null says nothing. */
 static ls_status read_named(const struct target *to, const struct ls_tree *named)
 {
     for (const struct ls_tree *value = named ? named->child : NULL; value; value = value->next) {
-        if (says_nothing(value))
+        if (says_nothing(value) || is_default(to, named, value))
             continue;
+        if (has_states(to->kind) && strcmp(value->key, "initial_state") == 0) {
+            LS_TRY(read_tensors(to->from, to->r, value));
+            continue;
+        }
         struct ls_tree *call = (struct ls_tree *)ls_tree_find(to->entry, "call");
         if (!call)
             call = ls_tree_add(to->entry, "call", LS_TREE_MAP);

@@ -107,13 +107,18 @@ ls_status ls_keras_write_part(struct ls_tree *entry, const struct ls_part *part,
 }
 
 /* Whether the calls are written as Keras 3's nodes: some part is a model, whose calls Keras 2 and 3
- * number differently, or a layer whose inputs are arguments of their own, which Keras 3 reads in no
- * list of tensors. */
+ * number differently, or a layer whose inputs are arguments of their own, or that is given states,
+ * which Keras 3 reads in no list of tensors. */
 static bool needs_nodes(const struct ls_model *model)
 {
     for (size_t p = 0; p < model->parts; p++)
         if (model->part[p].model || model->part[p].layer->kind->input_names)
             return true;
+    for (size_t u = 0; u < model->uses; u++) {
+        const struct ls_layer *layer = model->part[model->use[u].part].layer;
+        if (layer && layer->kind->flags & LS_LAYER_STATES && model->use[u].inputs > 1)
+            return true;
+    }
     return false;
 }
 

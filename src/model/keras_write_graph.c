@@ -70,6 +70,19 @@ static const char *const *input_names(const struct writer *w, const struct ls_us
     return layer ? layer->kind->input_names : NULL;
 }
 
+/* The first tensor, and a list of the others. */
+static ls_status write_states(struct ls_tree *arguments, const struct writer *w,
+                              const struct ls_use *use)
+{
+    LS_TRY(write_tensor(arguments, w, use->in[0]));
+    struct ls_tree *states = ls_tree_add(arguments, NULL, LS_TREE_LIST);
+    if (!states)
+        return no_memory();
+    for (size_t i = 1; i < use->inputs; i++)
+        LS_TRY(write_tensor(states, w, use->in[i]));
+    return LS_OK;
+}
+
 /* What the call gives in order. */
 static ls_status write_arguments(struct ls_tree *arguments, const struct writer *w,
                                  const struct ls_use *use)
@@ -79,6 +92,8 @@ static ls_status write_arguments(struct ls_tree *arguments, const struct writer 
                        : use->inputs > 1 && !input_names(w, use);
     if (called && called->input_structure == LS_STRUCTURE_DICTIONARY)
         return write_dictionary(arguments, w, use, called);
+    if (list && !called && w->model->part[use->part].layer->kind->flags & LS_LAYER_STATES)
+        return write_states(arguments, w, use);
     struct ls_tree *tensors = list ? ls_tree_add(arguments, NULL, LS_TREE_LIST) : arguments;
     if (!tensors)
         return no_memory();

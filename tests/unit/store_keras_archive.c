@@ -5,6 +5,7 @@
 #include "store/export.h"
 #include "store/keras_archive.h"
 #include "store/keras_compile.h"
+#include "store/keras_groups.h"
 
 static struct ls_texts list(const char *const *names, size_t count)
 {
@@ -44,6 +45,64 @@ static void layers_stand_where_keras_looks(void **state)
     ls_archive_weights_close(&weights);
     ls_archive_close(&archive);
     ls_model_free(model);
+}
+
+/* A recurrent layer's weights are in its cell, whose name is in .h5 files. */
+static void cells_stand_in_their_layers(void **state)
+{
+    (void)state;
+    struct ls_model *model = make_model("model: {name: m, layers: [Input: {shape: [4, 3]}, LSTM: "
+                                        "{units: 2, use_bias: false, name: r}]}");
+    struct ls_checkpoint made = {.model = model}, back;
+    const struct ls_texts of_layer = list((const char *const[]){"cell", "vars"}, 2),
+                          of_cell = list((const char *const[]){"0", "1"}, 2), none = {0};
+    struct ls_archive archive;
+    struct ls_archive_weights weights;
+    struct ls_h5 h5;
+    bool found;
+    assert_ok(ls_export(&made, "a.keras", false));
+    assert_ok(ls_archive_open(&archive, "a.keras"));
+    assert_ok(ls_archive_weights_open(&weights, &archive));
+    assert_members(&weights.h5, "/layers/lstm", &of_layer);
+    assert_members(&weights.h5, "/layers/lstm/cell/vars", &of_cell);
+    assert_members(&weights.h5, "/layers/lstm/vars", &none);
+    ls_archive_weights_close(&weights);
+    ls_archive_close(&archive);
+    assert_ok(ls_checkpoint_read(&back, "a.keras"));
+    assert_floats(back.model->weights, model->weights, model->floats);
+    ls_checkpoint_release(&back);
+    assert_ok(ls_export(&made, "a.h5", false));
+    assert_ok(ls_h5_open(&h5, "a.h5"));
+    assert_ok(ls_h5_find(&h5, "/model_weights/r/m/r/lstm_cell/recurrent_kernel", &found));
+    assert_true(found);
+    ls_h5_close(&h5);
+    assert_ok(ls_checkpoint_read(&back, "a.h5"));
+    assert_floats(back.model->weights, model->weights, model->floats);
+    ls_checkpoint_release(&back);
+    ls_model_free(model);
+}
+
+/* As above, of a cell that lacks a bias. */
+static void cells_that_lack_weights_are_refused(void **state)
+{
+    (void)state;
+    struct ls_model *model = make_model("model: {name: m, layers: [Input: {shape: [4, 3]}, LSTM: "
+                                        "{units: 2, use_bias: false, name: r}]}");
+    struct ls_model *wider = make_model("model: {name: m, layers: [Input: {shape: [4, 3]}, LSTM: "
+                                        "{units: 2, name: r}]}");
+    struct ls_checkpoint made = {.model = model};
+    struct ls_archive archive;
+    struct ls_archive_weights weights;
+    assert_ok(ls_export(&made, "a.keras", false));
+    assert_ok(ls_archive_open(&archive, "a.keras"));
+    assert_ok(ls_archive_weights_open(&weights, &archive));
+    assert_int_equal(ls_keras_groups_read(&weights.h5, wider), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), "a.keras: model.weights.h5: /layers/lstm/cell has 2 weights, "
+                                      "but layer r (LSTM) has 3");
+    ls_archive_weights_close(&weights);
+    ls_archive_close(&archive);
+    ls_model_free(model);
+    ls_model_free(wider);
 }
 
 /* Variables that train by nature come first, in a frozen layer too. */
@@ -267,6 +326,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(layers_stand_where_keras_looks),
+        scratch_test(cells_stand_in_their_layers),
+        scratch_test(cells_that_lack_weights_are_refused),
         scratch_test(what_trains_by_nature_comes_first),
         scratch_test(the_config_says_all_modules),
         scratch_test(functions_and_schedules_say_theirs),
