@@ -302,6 +302,22 @@ static inline bool harness_is_mask(const struct harness *h, size_t input)
     return input >= h->shapes.inputs - h->shapes.masks && input < h->shapes.inputs;
 }
 
+/* What the layer keeps, for calls that want every gradient. */
+static inline void harness_prepare(struct harness *h, const struct ls_call *call)
+{
+    struct ls_call whole = *call;
+    float *in_grad[LS_TENSORS_MAX];
+    const float *out_grad[LS_TENSORS_MAX];
+    for (size_t i = 0; i < LS_TENSORS_MAX; i++) {
+        in_grad[i] = harness_is_mask(h, i) ? NULL : h->in_grad;
+        out_grad[i] = h->out_grad;
+    }
+    whole.in_grad = in_grad;
+    whole.out_grad = out_grad;
+    if (h->layer.kind->prepare && !h->prepared && h->rows > 0)
+        NEED(h->layer.kind->prepare(&whole, &h->prepared));
+}
+
 /* The layer's own pointers, from the pieces. */
 static inline void harness_call(struct harness *h, const struct tensors *t, struct pieces *p)
 {
@@ -335,8 +351,7 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
         .stream = h->stream,
         .samples = h->samples,
     };
-    if (h->layer.kind->prepare && !h->prepared && h->rows > 0)
-        NEED(h->layer.kind->prepare(&call, &h->prepared));
+    harness_prepare(h, &call);
     call.prepared = h->prepared;
     poison(h->work, h->work_size);
     if (t->backward)

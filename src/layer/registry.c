@@ -10,6 +10,14 @@
     X(ls_layer_lstm)                                                                               \
     X(ls_layer_gru)                                                                                \
     X(ls_layer_embedding)                                                                          \
+    X(ls_layer_conv_1d)                                                                            \
+    X(ls_layer_conv_2d)                                                                            \
+    X(ls_layer_depthwise_conv_1d)                                                                  \
+    X(ls_layer_depthwise_conv_2d)                                                                  \
+    X(ls_layer_separable_conv_1d)                                                                  \
+    X(ls_layer_separable_conv_2d)                                                                  \
+    X(ls_layer_conv_1d_transpose)                                                                  \
+    X(ls_layer_conv_2d_transpose)                                                                  \
     X(ls_layer_activation)                                                                         \
     X(ls_layer_relu)                                                                               \
     X(ls_layer_leaky_relu)                                                                         \
