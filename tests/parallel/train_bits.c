@@ -20,6 +20,7 @@ enum shape {
     MASKED,  /* an output a step, some of them masked */
     STEPS,   /* recurrent layers on them */
     WORDS,   /* the same of whole numbers, 0 being masked */
+    IMAGE,   /* convolutions */
 };
 
 struct recipe {
@@ -51,6 +52,8 @@ static const struct recipe recipes[] = {
     {"recurrent", "optimizer: adam, loss: mse", "epochs: 2, batch_size: 11, seed: 9", STEPS},
     {"words", "optimizer: adam, loss: mse, metrics: [mae]", "epochs: 2, batch_size: 10, seed: 9",
      WORDS},
+    {"image", "optimizer: adam, loss: sparse_categorical_crossentropy",
+     "epochs: 2, batch_size: 11, seed: 10", IMAGE},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -93,6 +96,21 @@ static const char *const descriptions[] = {
               "  - Dense: {units: 8, activation: tanh}\n"
               "  - Dense: {units: 1, name: steps}\n"
               "outputs: [steps]\n",
+    [IMAGE] =
+        "inputs: {x: {shape: [12]}}\n"
+        "layers:\n"
+        "  - Reshape: {target_shape: [3, 4, 1]}\n"
+        "  - Conv2D: {filters: 6, kernel_size: 3, padding: same, activation: relu, "
+        "kernel_regularizer: l2}\n"
+        "  - DepthwiseConv2D: {kernel_size: 2, depth_multiplier: 2}\n"
+        "  - SeparableConv2D: {filters: 17, kernel_size: 2, padding: same, activation: silu}\n"
+        "  - Conv2DTranspose: {filters: 4, kernel_size: 3, strides: 2, padding: same}\n"
+        "  - Conv2D: {filters: 8, kernel_size: 3, strides: 2, groups: 2, activation: tanh}\n"
+        "  - Reshape: {target_shape: [2, 8]}\n"
+        "  - Conv1D: {filters: 4, kernel_size: 2, padding: causal}\n"
+        "  - Flatten\n"
+        "  - Dense: {units: 5, activation: softmax, name: y}\n"
+        "outputs: [y]\n",
 };
 
 static struct ls_model *make_graph(const struct recipe *recipe)
