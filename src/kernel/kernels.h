@@ -84,6 +84,17 @@ struct ls_gru_gradient {
     size_t rows, units;
 };
 
+/* Windows over images [height][width][channels], the height first in each pair. Window i of an axis
+ * has the cells from i stride - before on, `size` of them, of which those outside the image do not
+ * count; one at least is inside. */
+struct ls_pool {
+    size_t in[2], out[2]; /* cells; windows */
+    size_t size[2], stride[2], before[2];
+    size_t channels;
+    bool bytes; /* max_pool keeps winners in bytes: at most 256 cells in a window */
+    bool mean;  /* mean_pool gives means, else sums */
+};
+
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
@@ -123,6 +134,20 @@ struct ls_kernels {
                           size_t rows, size_t columns);
     /* out[c] (+)= sum over r of a[r][c], rows in order, so the bits depend on rows alone. */
     void (*column_sums)(float *out, const float *a, size_t rows, size_t columns, bool accumulate);
+
+    /* -- pooling: over `rows` images one after the other; nothing in place */
+    /* The largest of each window, NaN where one is. winner (NULL: nobody asks) keeps which cell of
+     * the window it was, the first of equals (the last cell after a NaN), for max_pool_backward: a
+     * byte, or a float unless `bytes`, for each number of out. */
+    void (*max_pool)(float *out, void *winner, const float *in, const struct ls_pool *pool,
+                     size_t rows);
+    /* in_grad of a cell = sum of out_grad of the windows it won, in their order. */
+    void (*max_pool_backward)(float *in_grad, const float *out_grad, const void *winner,
+                              const struct ls_pool *pool, size_t rows);
+    /* The mean of each window's cells inside the image, or their sum; and what each cell gets. */
+    void (*mean_pool)(float *out, const float *in, const struct ls_pool *pool, size_t rows);
+    void (*mean_pool_backward)(float *in_grad, const float *out_grad, const struct ls_pool *pool,
+                               size_t rows);
 
     /* -- random */
     /* Dropout (Srivastava et al., JMLR 15, 2014), inverted: out = keep ? in * f : 0, f being
