@@ -41,6 +41,24 @@ double ls_portable_tanh(double x)
     return x < 0 ? -result : result;
 }
 
+/* What is left of whole quarters is at most an eighth of a turn, pi / 4: Taylor's series are cut
+ * where their terms fall below 1e-18. */
+void ls_portable_sine(double turns, double *sine, double *cosine)
+{
+    enum { TERMS = 9 };
+    static const double pi = 3.14159265358979323846;
+    double quarters = floor(4 * turns + 0.5), x = (turns - quarters / 4) * 2 * pi;
+    double s = 1, c = 1;
+    for (int n = TERMS; n > 0; n--) {
+        s = 1 - s * x * x / (2 * n * (2 * n + 1));
+        c = 1 - c * x * x / (2 * n * (2 * n - 1));
+    }
+    s *= x;
+    int64_t turned = (int64_t)quarters & 3;
+    *sine = turned == 0 ? s : turned == 1 ? c : turned == 2 ? -s : -c;
+    *cosine = turned == 0 ? c : turned == 1 ? -s : turned == 2 ? -c : s;
+}
+
 double ls_portable_power(double x, int64_t n)
 {
     double result = 1;

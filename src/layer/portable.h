@@ -15,6 +15,9 @@ double ls_portable_exp(double x);
 /* The hyperbolic tangent of any finite number, to about 1e-16. */
 double ls_portable_tanh(double x);
 
+/* Sine and cosine of an angle in turns (1 is a full one), to about 1e-16; |turns| <= 2^40. */
+void ls_portable_sine(double turns, double *sine, double *cosine);
+
 /* x^n, n >= 0, by repeated squaring. */
 double ls_portable_power(double x, int64_t n);
 

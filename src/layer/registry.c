@@ -30,6 +30,10 @@
     X(ls_layer_alpha_dropout)                                                                      \
     X(ls_layer_gaussian_noise)                                                                     \
     X(ls_layer_gaussian_dropout)                                                                   \
+    X(ls_layer_random_flip)                                                                        \
+    X(ls_layer_random_translation)                                                                 \
+    X(ls_layer_random_rotation)                                                                    \
+    X(ls_layer_random_zoom)                                                                        \
     X(ls_layer_rescaling)                                                                          \
     X(ls_layer_normalization)                                                                      \
     X(ls_layer_identity)                                                                           \

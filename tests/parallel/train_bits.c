@@ -21,6 +21,7 @@ enum shape {
     STEPS,   /* recurrent layers on them */
     WORDS,   /* the same of whole numbers, 0 being masked */
     IMAGE,   /* convolutions */
+    NOISY,   /* small images, through all that draws random numbers by sample */
 };
 
 struct recipe {
@@ -54,6 +55,8 @@ static const struct recipe recipes[] = {
      WORDS},
     {"image", "optimizer: adam, loss: sparse_categorical_crossentropy",
      "epochs: 2, batch_size: 11, seed: 10", IMAGE},
+    {"noise and augmentation", "optimizer: adam, loss: sparse_categorical_crossentropy",
+     "epochs: 2, batch_size: 10, seed: 9", NOISY},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -111,6 +114,26 @@ static const char *const descriptions[] = {
         "  - Flatten\n"
         "  - Dense: {units: 5, activation: softmax, name: y}\n"
         "outputs: [y]\n",
+    [NOISY] = "inputs: {x: {shape: [12]}}\n"
+              "layers:\n"
+              "  - Reshape: {target_shape: [2, 3, 2]}\n"
+              "  - Dense: {units: 6}\n"
+              "  - RandomFlip: {mode: horizontal}\n"
+              "  - RandomTranslation: {height_factor: 0.2, width_factor: 0.3, seed: 5}\n"
+              "  - RandomRotation: {factor: 0.1, fill_mode: constant}\n"
+              "  - RandomZoom: {height_factor: 0.2, fill_mode: nearest}\n"
+              "  - PReLU: {shared_axes: [1, 2]}\n"
+              "  - SpatialDropout2D: {rate: 0.2}\n"
+              "  - GaussianNoise: {stddev: 0.1}\n"
+              "  - Reshape: {target_shape: [6, 6]}\n"
+              "  - SpatialDropout1D: {rate: 0.2}\n"
+              "  - Dropout: {rate: 0.2, noise_shape: [null, 6, 1]}\n"
+              "  - Flatten\n"
+              "  - GaussianDropout: {rate: 0.2}\n"
+              "  - Dense: {units: 17, activation: selu}\n"
+              "  - AlphaDropout: {rate: 0.1}\n"
+              "  - Dense: {units: 5, activation: softmax, name: classes}\n"
+              "outputs: [classes]\n",
 };
 
 static struct ls_model *make_graph(const struct recipe *recipe)

@@ -317,6 +317,36 @@ static void test_noise(void **state)
     refuse("PReLU", "alpha_constraint: non_neg", "[2]", "alpha_constraint: is not supported yet");
 }
 
+static void test_augmentation(void **state)
+{
+    (void)state;
+    refuse("RandomFlip", "{}", "[2, 3]",
+           "it (RandomFlip): the input needs 3 axes beside the samples, it is (None, 2, 3)");
+    refuse("RandomFlip", "mode: across", "[2, 3, 1]",
+           "mode: must be one of horizontal, vertical, horizontal_and_vertical; found 'across'");
+    refuse("RandomFlip", "data_format: channels_first", "[2, 3, 1]",
+           "data_format: is not supported: data is laid out channels last");
+    refuse(
+        "RandomRotation", "factor: [0.1]", "[2, 3, 1]",
+        "it (RandomRotation): factor: expected a number or a pair of numbers, found a list of 1");
+    refuse("RandomRotation", "factor: 1.5", "[2, 3, 1]",
+           "factor: must be at least -1 and at most 1, found 1.5");
+    refuse("RandomTranslation", "height_factor: [0.1, 0.2, 0.3], width_factor: 0", "[2, 3, 1]",
+           "it (RandomTranslation): height_factor: expected a number or a pair of numbers, found a "
+           "list of 3");
+    refuse("RandomTranslation", "height_factor: 0.1", "[2, 3, 1]",
+           "option 'width_factor' is missing");
+    refuse("RandomZoom", "height_factor: 0.1, width_factor: [0.1]", "[2, 3, 1]",
+           "it (RandomZoom): width_factor: expected a number or a pair of numbers, found a list of "
+           "1");
+    refuse("RandomZoom", "height_factor: -1", "[2, 3, 1]",
+           "height_factor: must be above -1 and at most 1, found -1");
+    refuse("RandomZoom", "height_factor: 0.1, fill_mode: mirror", "[2, 3, 1]",
+           "fill_mode: must be one of reflect, wrap, constant, nearest; found 'mirror'");
+    refuse("RandomZoom", "height_factor: 0.1, interpolation: bicubic", "[2, 3, 1]",
+           "interpolation: must be one of nearest, bilinear; found 'bicubic'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_dots),
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_augmentation),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }

@@ -254,6 +254,13 @@ static void test_portable_functions(void **state)
         if (fabs(found - wanted) > 4e-16)
             fail_msg("tanh(%g): %.17g, expected %.17g", x, found, wanted);
     }
+    for (double x = -5; x <= 5; x += 0.0137) {
+        double sine, cosine, angle = 2 * acos(-1) * x;
+        ls_portable_sine(x, &sine, &cosine);
+        if (fabs(sine - sin(angle)) > 1e-14 || fabs(cosine - cos(angle)) > 1e-14)
+            fail_msg("%g turns: %.17g and %.17g, expected %.17g and %.17g", x, sine, cosine,
+                     sin(angle), cos(angle));
+    }
     assert_true(ls_portable_tanh(0) == 0 && ls_portable_tanh(-1e300) == -1);
     for (int64_t n = 0; n < 5000; n += 37) {
         double found = ls_portable_power(0.999, n), wanted = pow(0.999, (double)n);
