@@ -154,7 +154,8 @@ struct ls_layer_kind {
      * merges them. */
     size_t least_inputs, most_inputs;
     /* Where an input holds the numbers of things, as an Embedding's ids: how many things there are,
-     * LS_INTEGERS_MAX at most; 0: any numbers. NULL: any, in all inputs. An input of the model that
+     * LS_INTEGERS_MAX at most; 0: any numbers. NULL: any, in all inputs. `input` counts in the
+     * order of input_names, where the kind has them. An input of the model that
      * comes to such a layer as it is, or through views, is checked by whoever reads it (the loader,
      * ls_model_predict_all): whole numbers in [0, count), else the sample is refused. What layers
      * compute is not: there the layer meets any float, NaN too, and must stay within its memory. */

@@ -30,6 +30,7 @@
     X(ls_layer_alpha_dropout)                                                                      \
     X(ls_layer_gaussian_noise)                                                                     \
     X(ls_layer_gaussian_dropout)                                                                   \
+    X(ls_layer_category_encoding)                                                                  \
     X(ls_layer_random_flip)                                                                        \
     X(ls_layer_random_translation)                                                                 \
     X(ls_layer_random_rotation)                                                                    \

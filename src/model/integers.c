@@ -16,9 +16,10 @@ struct ls_integers ls_model_integers(const struct ls_model *model, size_t input)
     for (size_t c = 0; c < model->calls; c++) {
         const struct ls_graph_call *call = &model->call[c];
         const struct ls_layer *layer = model->layer[call->layer];
-        for (size_t i = 0; layer->kind->integers && i < call->shapes.inputs; i++) {
+        const size_t inputs = call->shapes.inputs - call->shapes.masks;
+        for (size_t i = 0; layer->kind->integers && i < inputs; i++) {
             struct ls_edge from = origin(model, call->in[i]);
-            int64_t count = layer->kind->integers(layer, i);
+            int64_t count = layer->kind->integers(layer, call->shapes.name_of[i]);
             if (from.call == wanted.call && from.output == wanted.output && count > 0 &&
                 (least.count == 0 || count < least.count))
                 least = (struct ls_integers){count, layer};

@@ -347,6 +347,33 @@ static void test_augmentation(void **state)
            "interpolation: must be one of nearest, bilinear; found 'bicubic'");
 }
 
+static void test_categories(void **state)
+{
+    (void)state;
+    refuse("CategoryEncoding", "{}", "[3]", "option 'num_tokens' is missing");
+    refuse("CategoryEncoding", "num_tokens: 20000000", "[3]",
+           "num_tokens: must be at least 1 and at most 16777216, found 20000000");
+    refuse("CategoryEncoding", "num_tokens: 3, output_mode: int", "[3]",
+           "output_mode: must be one of one_hot, multi_hot, count; found 'int'");
+    refuse("CategoryEncoding", "num_tokens: 3, sparse: true", "[3]",
+           "sparse: is not supported: results are dense");
+    refuse("CategoryEncoding", "num_tokens: 3", "[3, 2]",
+           "it (CategoryEncoding): output_mode multi_hot needs one axis beside the samples, the "
+           "input is (None, 3, 2)");
+    refuse("CategoryEncoding", "num_tokens: 3, output_mode: count", "[]",
+           "it (CategoryEncoding): output_mode count needs one axis beside the samples, the input "
+           "is (None,)");
+    refuse("CategoryEncoding", "num_tokens: 3", "[[3], [3]]",
+           "it (CategoryEncoding): count_weights are for output_mode count only, it is multi_hot");
+    refuse("CategoryEncoding", "num_tokens: 3, output_mode: count", "[[3], [2]]",
+           "it (CategoryEncoding): count_weights (None, 2) do not have the shape of the input, "
+           "(None, 3)");
+    refuse("CategoryEncoding", "num_tokens: 3, output_mode: one_hot", "[2, 2, 2, 2, 2, 2, 2, 2]",
+           "it (CategoryEncoding): the input has 8 axes beside the samples, at most 7 fit");
+    refuse("CategoryEncoding", "num_tokens: 16777216, output_mode: one_hot", "[1000000]",
+           "it (CategoryEncoding): a result of (None, 1000000, 16777216) is too large");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_categories),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }
