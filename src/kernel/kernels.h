@@ -95,6 +95,11 @@ struct ls_pool {
     bool mean;  /* mean_pool gives means, else sums */
 };
 
+/* What a map over columns has for each of them. */
+struct ls_column_map {
+    const float *mean, *factor, *slope, *offset;
+};
+
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
@@ -114,6 +119,19 @@ struct ls_kernels {
     /* out[r][c] = (a[r][c] - mean[c]) * factor[c] */
     void (*normalize_columns)(float *out, const float *a, const float *mean, const float *factor,
                               size_t rows, size_t columns);
+    /* sum[c] += sum over r of a[r][c], squares[c] += that of a^2; in double, rows in order. */
+    void (*column_moments)(double *sum, double *squares, const float *a, size_t rows,
+                           size_t columns);
+    /* sum[c] += sum over r of g[r][c], products[c] += that of g (a - mean), the difference in
+     * float; likewise. */
+    void (*column_products)(double *sum, double *products, const float *g, const float *a,
+                            const float *mean, size_t rows, size_t columns);
+    /* out[r][c] = (a[r][c] - mean[c]) * factor[c] + offset[c] */
+    void (*map_columns)(float *out, const float *a, const struct ls_column_map *map, size_t rows,
+                        size_t columns);
+    /* out = g * factor + (a - mean) * slope + offset */
+    void (*map_columns_backward)(float *out, const float *g, const float *a,
+                                 const struct ls_column_map *map, size_t rows, size_t columns);
     /* Rows of numbers of a type to float: exact for what float32 holds, else rounded. */
     void (*convert)(float *out, const void *in, enum ls_number_type type, size_t n);
     /* The index of the first element that is NaN or infinite, or n. */

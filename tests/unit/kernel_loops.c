@@ -115,6 +115,68 @@ static void expect_columns_added(float **x, size_t n)
     }
 }
 
+/* Sums in double come out as floats: of the sums, and of what they are added to. */
+static void run_moments(const struct ls_kernels *k, float **x, size_t n)
+{
+    double *sum = calloc(2 * columns, sizeof *sum), *squares = sum + columns;
+    EACH(columns, sum[i] = 1; squares[i] = 2)
+    k->column_moments(sum, squares, x[2], n / columns, columns);
+    EACH(columns, x[0][i] = (float)sum[i]; x[1][i] = (float)squares[i])
+    free(sum);
+}
+static void expect_moments(float **x, size_t n)
+{
+    for (size_t c = 0; c < columns; c++) {
+        double sum = 1, squares = 2;
+        for (size_t i = c; i < n; i += columns) {
+            sum += (double)x[2][i];
+            squares += (double)x[2][i] * (double)x[2][i];
+        }
+        x[0][c] = (float)sum;
+        x[1][c] = (float)squares;
+    }
+}
+static void run_products(const struct ls_kernels *k, float **x, size_t n)
+{
+    double *sum = calloc(2 * columns, sizeof *sum), *products = sum + columns;
+    k->column_products(sum, products, x[2], x[3], x[4], n / columns, columns);
+    EACH(columns, x[0][i] = (float)sum[i]; x[1][i] = (float)products[i])
+    free(sum);
+}
+static void expect_products(float **x, size_t n)
+{
+    for (size_t c = 0; c < columns; c++) {
+        double sum = 0, products = 0;
+        for (size_t i = c; i < n; i += columns) {
+            sum += (double)x[2][i];
+            products += (double)x[2][i] * (double)(x[3][i] - x[4][c]);
+        }
+        x[0][c] = (float)sum;
+        x[1][c] = (float)products;
+    }
+}
+static void run_map(const struct ls_kernels *k, float **x, size_t n)
+{
+    struct ls_column_map map = {.mean = x[2], .factor = x[3], .offset = x[4]};
+    k->map_columns(x[0], x[1], &map, n / columns, columns);
+    k->map_columns(x[1], x[1], &map, n / columns, columns);
+}
+static void expect_map(float **x, size_t n)
+{
+    EACH(n, size_t c = i % columns; x[1][i] = (x[1][i] - x[2][c]) * x[3][c] + x[4][c];
+         x[0][i] = x[1][i])
+}
+static void run_map_backward(const struct ls_kernels *k, float **x, size_t n)
+{
+    struct ls_column_map map = {.mean = x[2], .factor = x[3], .slope = x[4], .offset = x[2]};
+    k->map_columns_backward(x[0], x[0], x[1], &map, n / columns, columns);
+}
+static void expect_map_backward(float **x, size_t n)
+{
+    EACH(n, size_t c = i % columns;
+         x[0][i] = x[0][i] * x[3][c] + (x[1][i] - x[2][c]) * x[4][c] + x[2][c])
+}
+
 static void check_rows(const struct loop_case *c, size_t rows)
 {
     const size_t n = rows * columns;
@@ -149,7 +211,15 @@ static void test_columns(void **state)
             ROWS(normalize_in_place, 3);
             ROWS(columns, 2);
             ROWS(columns_added, 2);
+            ROWS(moments, 3);
+            ROWS(products, 5);
+            ROWS(map, 5);
+            ROWS(map_backward, 5);
         }
+    columns = 3; /* more rows than a block has */
+    const size_t rows = 2000;
+    ROWS(moments, 3);
+    ROWS(products, 5);
 }
 
 static void test_columns_of_no_rows(void **state)
