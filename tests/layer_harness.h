@@ -34,6 +34,7 @@ struct harness {
     size_t mask_size;                                /* of in: the masks, its end */
     float *in, *out, *out_grad, *in_grad, *saved, *work;
     float *weight[LS_VARIABLES_MAX], *weight_grad[LS_VARIABLES_MAX];
+    double *point; /* as long as the layer says; of this one replica */
     int64_t samples[HARNESS_ROWS];
     bool training, defer;
     void *prepared;
@@ -131,6 +132,7 @@ static inline void harness_free(struct harness *h)
     free(h->in_grad);
     free(h->saved);
     free(h->work);
+    free(h->point);
     if (h->prepared)
         h->layer.kind->discard(h->prepared);
     ls_layer_forget(&h->layer);
@@ -246,6 +248,8 @@ static inline void harness_create(struct harness *h, const char *kind,
     h->out_grad = harness_floats(h->grad_size);
     h->saved = harness_floats(h->saved_size);
     h->work = harness_floats(h->work_size);
+    if (h->layer.kind->point_doubles)
+        h->point = calloc(h->layer.kind->point_doubles(&h->layer, &h->shapes), sizeof(double));
     harness_weights(h);
     harness_fill(h, example->scale == 0 ? 1 : (float)example->scale);
     test_fill(h->out_grad, h->grad_size, 2, 1);
@@ -318,12 +322,21 @@ static inline void harness_prepare(struct harness *h, const struct ls_call *call
         NEED(h->layer.kind->prepare(&whole, &h->prepared));
 }
 
+/* Of this one replica, whose numbers at a point are the sum. */
+static inline size_t harness_points(const struct harness *h, bool backward)
+{
+    const struct ls_layer_kind *kind = h->layer.kind;
+    return !h->training ? 0 : backward ? kind->backward_points : kind->forward_points;
+}
+
 /* The layer's own pointers, from the pieces. */
 static inline void harness_call(struct harness *h, const struct tensors *t, struct pieces *p)
 {
     float *weight_grad[LS_VARIABLES_MAX] = {0}, *in_grad[LS_TENSORS_MAX], *out[LS_TENSORS_MAX];
     for (size_t v = 0; v < h->layer.variables; v++)
-        weight_grad[v] = h->layer.variable[v].trainable ? h->weight_grad[v] : NULL;
+        weight_grad[v] = h->layer.variable[v].trainable || h->layer.variable[v].updated
+                             ? h->weight_grad[v]
+                             : NULL;
     for (size_t i = 0; i < LS_TENSORS_MAX; i++)
         in_grad[i] = t->without >> i & 1 || harness_is_mask(h, i) ? NULL : p[3].piece[i];
     memcpy(out, p[1].piece, sizeof out);
@@ -335,6 +348,7 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
         .layer = &h->layer,
         .shapes = &h->shapes,
         .rows = h->rows,
+        .global_rows = h->rows,
         .training = h->training,
         .defer_activation = h->defer,
         .in = (const float *const *)p[0].piece,
@@ -350,14 +364,17 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
         .epoch = h->epoch,
         .stream = h->stream,
         .samples = h->samples,
+        .point = h->point,
     };
     harness_prepare(h, &call);
     call.prepared = h->prepared;
-    poison(h->work, h->work_size);
-    if (t->backward)
-        h->layer.kind->backward(&call);
-    else
-        h->layer.kind->forward(&call);
+    for (size_t points = harness_points(h, t->backward); call.phase <= points; call.phase++) {
+        poison(h->work, h->work_size);
+        if (t->backward)
+            h->layer.kind->backward(&call);
+        else
+            h->layer.kind->forward(&call);
+    }
 }
 
 static inline void harness_run(struct harness *h, struct tensors t)

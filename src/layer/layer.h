@@ -24,6 +24,8 @@ struct ls_variable {
                            it, as Keras' archives name them; NULL: the layer has it */
     struct ls_shape shape; /* its whole shape; rank 0: a scalar */
     bool trainable;        /* by its nature (the layer's `trainable` comes on top) */
+    bool updated;          /* does not train, but changes in training by its kind's `update` (moving
+                              statistics) */
     const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
     const struct ls_instance *regularizer; /* of ls_regularizers; NULL or kind NULL: none */
     size_t offset;                         /* in floats, in the weights arena (set by the model) */
@@ -93,7 +95,8 @@ struct ls_call_flops {
 struct ls_call {
     const struct ls_layer *layer;
     const struct ls_call_shapes *shapes;
-    int64_t rows; /* may be 0 */
+    int64_t rows;        /* may be 0 */
+    int64_t global_rows; /* of the batch, all replicas together, where it is training */
     bool training;
     bool defer_activation; /* see struct ls_layer */
     const float *const *in;
@@ -102,15 +105,18 @@ struct ls_call {
     float *const *in_grad;        /* backward writes; an entry is NULL when nobody wants it */
     const float *const *weight;   /* one per variable */
     float *const *weight_grad;    /* backward writes, or adds when accumulate; NULL where the
-                                     variable is not trainable */
-    bool accumulate;              /* an earlier call of the layer wrote weight_grad already */
+                                     variable is not trainable. Of a variable that is updated:
+                                     what forward leaves for `update` */
+    bool accumulate;              /* an earlier call of the layer wrote weight_grad already: in
+                                     backward one that comes later in the graph */
     float *saved, *work;
     void *prepared; /* what the kind's `prepare` made for this number of rows; or NULL */
     uint64_t seed;  /* of the run */
     uint32_t epoch;
     uint32_t stream;        /* number of this call in the graph */
     const int64_t *samples; /* rows: the sample's index in the data set */
-    size_t phase;           /* 0 .. points; a phase ends at a cross-replica point */
+    size_t phase;           /* 0 .. points; a phase ends at a cross-replica point; there are
+                               points in training only: else phase 0 is all */
     double *point;          /* in phase p: written; in phase p + 1: the sum over replicas */
 };
 
@@ -134,6 +140,7 @@ enum ls_layer_flags {
                                     none */
     LS_LAYER_STATES = 1024, /* the inputs behind the first are one argument of Keras' call, the
                                list initial_state */
+    LS_LAYER_FROZEN_INFERS = 2048, /* a layer whose `trainable` is false is not training */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
@@ -190,6 +197,11 @@ struct ls_layer_kind {
     int (*mask_axis)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
     size_t forward_points, backward_points; /* cross-replica points; and doubles at each: */
     size_t (*point_doubles)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
+    /* After the step, on all ranks alike: new values of the updated variables (one pointer a
+     * variable, the others count for nothing) from what the `calls` calls of the layer that trained
+     * left in weight_grad, summed over the replicas. NULL: the kind has none. */
+    void (*update)(const struct ls_layer *layer, float *const *weight, const float *const *sum,
+                   size_t calls);
     /* Learning weights from the data before the first step (Normalization without a mean), by sums
      * that add up over rows, replicas and ranks. NULL: the kind has nothing to adapt; use
      * ls_layer_needs_adapt and so on. */

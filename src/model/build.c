@@ -362,18 +362,23 @@ size_t ls_variable_count(const struct ls_variable *variable)
     return (size_t)ls_shape_count(&variable->shape);
 }
 
-static bool trains(const struct ls_layer *layer, const struct ls_variable *variable)
+/* The parts of the arena. */
+enum part { TRAINS, UPDATED, REST };
+
+static enum part part_of(const struct ls_layer *layer, const struct ls_variable *variable)
 {
-    return layer->trainable && variable->trainable;
+    if (!layer->trainable)
+        return REST;
+    return variable->trainable ? TRAINS : variable->updated ? UPDATED : REST;
 }
 
-/* Places the variables of one sort one after the other, each at an aligned offset. */
-static size_t place_variables(struct ls_model *model, size_t offset, bool trainable)
+/* Places the variables of one part one after the other, each at an aligned offset. */
+static size_t place_variables(struct ls_model *model, size_t offset, enum part part)
 {
     for (size_t i = 0; i < model->layers; i++) {
         struct ls_layer *layer = model->layer[i];
         for (size_t v = 0; v < layer->variables; v++) {
-            if (trains(layer, &layer->variable[v]) != trainable)
+            if (part_of(layer, &layer->variable[v]) != part)
                 continue;
             layer->variable[v].offset = offset;
             offset += ls_round_up(ls_variable_count(&layer->variable[v]), LS_ALIGNMENT_FLOATS);
@@ -424,8 +429,9 @@ ls_status ls_model_build(struct ls_model *model)
     LS_TRY(add_layers(model, model, "", model->trainable));
     LS_TRY(add_calls(model));
     LS_TRY(ls_size_check_weights(model));
-    model->trainable_floats = place_variables(model, 0, true);
-    model->floats = place_variables(model, model->trainable_floats, false);
+    model->trainable_floats = place_variables(model, 0, TRAINS);
+    model->gradient_floats = place_variables(model, model->trainable_floats, UPDATED);
+    model->floats = place_variables(model, model->gradient_floats, REST);
     LS_TRY(ls_allocate(&weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
     model->weights = weights;
     move_values(model);
@@ -444,13 +450,14 @@ size_t ls_model_variables(const struct ls_model *model)
 
 struct ls_variable_at ls_model_variable(const struct ls_model *model, size_t index)
 {
-    for (int trainable = 1; trainable >= 0; trainable--) {
+    for (enum part part = TRAINS; part <= REST; part++) {
         uint32_t number = 0;
         for (size_t i = 0; i < model->layers; i++) {
             struct ls_layer *layer = model->layer[i];
             for (size_t v = 0; v < layer->variables; v++, number++)
-                if (trains(layer, &layer->variable[v]) == trainable && index-- == 0)
-                    return (struct ls_variable_at){layer, &layer->variable[v], trainable, number};
+                if (part_of(layer, &layer->variable[v]) == part && index-- == 0)
+                    return (struct ls_variable_at){layer, &layer->variable[v], part == TRAINS,
+                                                   number};
         }
     }
     return (struct ls_variable_at){0};

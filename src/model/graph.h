@@ -82,8 +82,9 @@ struct ls_model {
     bool ordered; /* the parts are in Keras' order */
     bool built;
     bool initialized;           /* the weights have values */
-    size_t trainable_floats;    /* the arena's first part: gradients and slots have this size */
-    size_t floats;              /* the whole arena: trainable, then the rest */
+    size_t trainable_floats;    /* the arena's first part: optimizer slots have this size */
+    size_t gradient_floats;     /* the arena's first two parts: the size of gradients */
+    size_t floats;              /* the whole arena: what trains, what is updated, the rest */
     float *weights;             /* the arena, LS_ALIGNMENT; each variable begins aligned; the
                                    gaps are zero and stay zero */
     struct ls_tree *compile;    /* `compile` of the run file or the Keras file, or NULL */
@@ -116,8 +117,8 @@ struct ls_trained {
 };
 void ls_trained_free(struct ls_trained *trained);
 
-/* The variables in arena order (trainable ones of all layers, then the others), for array code that
- * must go by variable. */
+/* The variables in arena order (trainable ones of all layers, those that are updated, then the
+ * others), for array code that must go by variable. */
 struct ls_variable_at {
     struct ls_layer *layer;
     struct ls_variable *variable;

@@ -15,7 +15,17 @@ const struct ls_layer *ls_plan_layer(const struct ls_plan *plan, size_t call)
 
 bool ls_plan_trains(const struct ls_plan *plan, size_t call)
 {
-    return plan->training && !plan->model->call[call].inference;
+    const struct ls_layer *layer = ls_plan_layer(plan, call);
+    bool frozen = (ls_layer_flags(layer) & LS_LAYER_FROZEN_INFERS) && !layer->trainable;
+    return plan->training && !plan->model->call[call].inference && !frozen;
+}
+
+size_t ls_plan_points(const struct ls_plan *plan, enum ls_plan_action action, size_t call)
+{
+    const struct ls_layer_kind *kind = ls_plan_layer(plan, call)->kind;
+    if (!ls_plan_trains(plan, call))
+        return 0;
+    return action == LS_PLAN_FORWARD ? kind->forward_points : kind->backward_points;
 }
 
 unsigned ls_plan_flags(const struct ls_plan *plan, size_t call)
@@ -223,19 +233,25 @@ static void place_scratch(struct ls_plan *plan)
 
 /* -- the order of work */
 
-/* Items of one call in one direction; a phase that ends at a point ends the segment. */
+/* The segment ends at a point. */
+static void add_point(struct ls_plan *plan, size_t doubles)
+{
+    plan->point[plan->segments - 1] = doubles;
+    plan->segment[plan->segments++] = plan->items;
+}
+
+/* Items of one call in one direction, with points between its phases. Points of the replica's own
+ * are what the phase left. */
 static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c)
 {
     const struct ls_layer *layer = ls_plan_layer(plan, c);
-    size_t points =
-        action == LS_PLAN_FORWARD ? layer->kind->forward_points : layer->kind->backward_points;
+    size_t points = ls_plan_points(plan, action, c);
+    size_t doubles = points ? layer->kind->point_doubles(layer, &plan->model->call[c].shapes) : 0;
+    plan->most = doubles > plan->most ? doubles : plan->most;
     for (size_t phase = 0; phase <= points; phase++) {
         plan->item[plan->items++] = (struct ls_plan_item){action, c, phase};
-        if (phase == points)
-            break;
-        plan->point[plan->segments - 1] =
-            layer->kind->point_doubles(layer, &plan->model->call[c].shapes);
-        plan->segment[plan->segments++] = plan->items;
+        if (phase < points && !plan->own_points)
+            add_point(plan, doubles);
     }
 }
 
@@ -251,8 +267,8 @@ static bool has_masks(const struct ls_plan *plan)
 static void add_count(struct ls_plan *plan)
 {
     plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_COUNT, 0, 0};
-    plan->point[plan->segments - 1] = plan->outputs;
-    plan->segment[plan->segments++] = plan->items;
+    plan->most = plan->outputs > plan->most ? plan->outputs : plan->most;
+    add_point(plan, plan->outputs);
 }
 
 bool ls_plan_runs_forward(const struct ls_plan *plan, size_t call)
@@ -316,6 +332,7 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     made->model = options->model;
     made->rows = options->rows < 1 ? 1 : options->rows;
     made->training = options->training;
+    made->own_points = options->own_points;
     made->loss = options->loss;
     LS_TRY_OUT(set_outputs(made, options));
     find_needed(made, !options->outputs);
@@ -323,6 +340,7 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     made->room = most_intervals(made);
     LS_TRY_OUT(ls_allocate(&made->interval, made->room, sizeof *made->interval));
     LS_TRY_OUT(place_values(made));
+    LS_TRY_OUT(ls_plan_find_updates(made));
     LS_TRY_OUT(ls_plan_place_gradients(made, options->no_loss));
     place_scratch(made);
     LS_TRY_OUT(ls_intervals_place(made->interval, made->intervals, &made->floats));
@@ -346,6 +364,7 @@ void ls_plan_free(struct ls_plan *plan)
     ls_release(plan->segment);
     ls_release(plan->point);
     ls_release(plan->silence);
+    ls_release(plan->update);
     ls_release(plan);
 }
 
@@ -361,10 +380,21 @@ size_t ls_plan_point_doubles(const struct ls_plan *plan, size_t segment)
 
 size_t ls_plan_point_doubles_most(const struct ls_plan *plan)
 {
-    size_t most = 0;
+    return plan->most;
+}
+
+size_t ls_plan_point_doubles_all(const struct ls_plan *plan)
+{
+    size_t all = 0;
     for (size_t s = 0; s < plan->segments; s++)
-        most = plan->point[s] > most ? plan->point[s] : most;
-    return most;
+        all += plan->point[s];
+    return all;
+}
+
+bool ls_plan_is_forward(const struct ls_plan *plan, size_t segment)
+{
+    size_t end = plan->segment[segment + 1];
+    return end > 0 && plan->item[end - 1].action == LS_PLAN_FORWARD;
 }
 
 size_t ls_plan_bytes(const struct ls_plan *plan)

@@ -19,6 +19,7 @@ struct ls_plan_options {
     const struct ls_model *model; /* complete; must outlive the plan */
     int64_t rows;                 /* the largest slice */
     bool training;                /* lays out the backward pass too */
+    bool own_points;              /* the layers' points are each replica's own: not summed */
     const bool *defer;            /* by output: leave its last activation to the loss; NULL: none */
     const struct ls_edge *outputs; /* results to keep in place of the model's; NULL */
     size_t output_count;
@@ -37,6 +38,9 @@ size_t ls_plan_segments(const struct ls_plan *plan);
 /* Doubles of the point that ends a segment (0 for the last one), and of the largest. */
 size_t ls_plan_point_doubles(const struct ls_plan *plan, size_t segment);
 size_t ls_plan_point_doubles_most(const struct ls_plan *plan);
+size_t ls_plan_point_doubles_all(const struct ls_plan *plan); /* of all of them together */
+/* Whether the point that ends a segment comes before the loss. */
+bool ls_plan_is_forward(const struct ls_plan *plan, size_t segment);
 size_t ls_plan_bytes(const struct ls_plan *plan); /* of one run's activations */
 
 /* What the items of runs took: each one adds the time since the watch's last lap. */
@@ -64,7 +68,8 @@ struct ls_plan_run {
     const struct ls_plan *plan;
     float *block;         /* activations, owned */
     const float *weights; /* arena */
-    float *gradient;      /* arena; every trainable variable is written; NULL: not training */
+    float *gradient;      /* arena; written for every variable that trains or is updated; NULL: not
+                             training */
     float *const *input;  /* by input: [rows][shape]; scribbled on */
     int64_t rows;
     const int64_t *samples; /* rows, or NULL when not training */
@@ -97,8 +102,12 @@ const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output);
 double ls_plan_output_valid(const struct ls_plan_run *run, size_t output);
 
 /* After a forward pass that gave NaN or infinity: runs it again call by call and returns the first
- * layer whose result is not finite, or NULL. The inputs must be fresh; plans without points only.
- */
-const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run);
+ * layer whose result is not finite, with the row, or NULL. The inputs must be fresh; `points` are
+ * the sums that the forward pass found at its points, one after the other. */
+const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run, const double *points,
+                                              int64_t *row);
+
+/* What the layers' updated variables become after a step, from the sum of the gradient arenas. */
+void ls_plan_update(const struct ls_plan *plan, float *weights, const float *sum);
 
 #endif

@@ -31,9 +31,9 @@ static void bind_weights(struct ls_bound_call *bound, const struct ls_plan_run *
 {
     for (size_t v = 0; v < layer->variables; v++) {
         const struct ls_variable *variable = &layer->variable[v];
-        bool trains = run->gradient && layer->trainable && variable->trainable;
+        bool written = layer->trainable && (variable->trainable || variable->updated);
         bound->weight[v] = run->weights + variable->offset;
-        bound->weight_grad[v] = trains ? run->gradient + variable->offset : NULL;
+        bound->weight_grad[v] = run->gradient && written ? run->gradient + variable->offset : NULL;
     }
 }
 
@@ -50,6 +50,7 @@ void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
         .layer = layer,
         .shapes = &graph->shapes,
         .rows = run->rows,
+        .global_rows = run->global_rows,
         .training = ls_plan_trains(plan, item->call),
         .defer_activation = mine->defer,
         .in = bound->in,
@@ -58,7 +59,7 @@ void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
         .in_grad = bound->in_grad,
         .weight = bound->weight,
         .weight_grad = bound->weight_grad,
-        .accumulate = mine->again,
+        .accumulate = item->action == LS_PLAN_BACKWARD ? mine->again : mine->follows,
         .saved = ls_plan_place(run, mine->saved),
         .work = ls_plan_place(run, plan->work),
         .prepared = ls_plan_prepared(run, item->call),

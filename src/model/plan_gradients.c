@@ -103,7 +103,7 @@ static void place_gradients(struct ls_plan *plan, const bool *no_loss)
     }
 }
 
-/* -- variables that train, but that no gradient reaches */
+/* -- variables that train, but that no gradient reaches, and that no call updates */
 
 static bool has_backward(const struct ls_plan *plan, size_t layer)
 {
@@ -113,18 +113,27 @@ static bool has_backward(const struct ls_plan *plan, size_t layer)
     return false;
 }
 
+static bool is_updated(const struct ls_plan *plan, const struct ls_layer *layer)
+{
+    for (size_t u = 0; u < plan->updates; u++)
+        if (plan->update[u].layer == layer)
+            return plan->update[u].calls > 0;
+    return false;
+}
+
 static ls_status find_silences(struct ls_plan *plan)
 {
     const struct ls_model *model = plan->model;
     LS_TRY(ls_allocate(&plan->silence, ls_model_variables(model) + 1, sizeof *plan->silence));
     for (size_t l = 0; plan->training && l < model->layers; l++) {
         const struct ls_layer *layer = model->layer[l];
-        if (!ls_layer_has_trainable(layer) || has_backward(plan, l))
-            continue;
-        for (size_t v = 0; v < layer->variables; v++)
-            if (layer->variable[v].trainable)
-                plan->silence[plan->silences++] = (struct ls_plan_silence){
-                    layer->variable[v].offset, ls_variable_count(&layer->variable[v])};
+        bool backward = has_backward(plan, l), updated = is_updated(plan, layer);
+        for (size_t v = 0; v < layer->variables && layer->trainable; v++) {
+            const struct ls_variable *variable = &layer->variable[v];
+            if ((variable->trainable && !backward) || (variable->updated && !updated))
+                plan->silence[plan->silences++] =
+                    (struct ls_plan_silence){variable->offset, ls_variable_count(variable)};
+        }
     }
     return LS_OK;
 }

@@ -40,6 +40,7 @@ struct ls_plan_call {
     bool view;      /* forward and backward have nothing to do */
     bool defer;     /* its activation is left to the loss */
     bool again;     /* an earlier backward call of the layer wrote the gradients */
+    bool follows;   /* an earlier call of the layer wrote what its updated variables become */
     int saved;      /* interval, or LS_PLAN_NONE */
     uint32_t stream;
 };
@@ -47,7 +48,7 @@ struct ls_plan_call {
 struct ls_plan {
     const struct ls_model *model;
     int64_t rows;
-    bool training;
+    bool training, own_points;
     void (*loss)(void *user, struct ls_plan_run *run);
     struct ls_plan_call *call; /* as many as the model has calls */
     size_t calls;
@@ -62,10 +63,16 @@ struct ls_plan {
     size_t *segment; /* first item of each segment, and the end */
     size_t *point;   /* doubles of the point that ends it */
     size_t segments;
+    size_t most; /* doubles of any point, also of those that are each replica's own */
     struct ls_plan_silence {
         size_t offset, floats;
-    } * silence; /* trainable variables that no gradient reaches: zero */
+    } * silence; /* variables that train or are updated, but that nothing reaches: zero */
     size_t silences;
+    struct ls_plan_update {
+        const struct ls_layer *layer;
+        size_t calls; /* that train */
+    } * update;       /* layers with updated variables */
+    size_t updates;
     size_t floats; /* of a run's block */
     bool prepares; /* some call has something to prepare */
 };
@@ -125,5 +132,11 @@ bool ls_plan_passes_gradient(const struct ls_plan *plan, size_t call);
 unsigned ls_plan_flags(const struct ls_plan *plan, size_t call);
 /* Whether the layer of a call is training. */
 bool ls_plan_trains(const struct ls_plan *plan, size_t call);
+/* The points of a call in one direction: none where it is not training. */
+size_t ls_plan_points(const struct ls_plan *plan, enum ls_plan_action action, size_t call);
+
+/* Who updates its variables, and by which calls (plan_update.c); before the gradients are placed.
+ */
+ls_status ls_plan_find_updates(struct ls_plan *plan);
 
 #endif

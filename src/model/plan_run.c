@@ -38,11 +38,11 @@ static size_t activity_floats(const struct ls_call *call)
     return (size_t)(ls_shape_count(&call->shapes->out[0]) * call->rows);
 }
 
-static void forward(struct ls_plan_run *run, const struct ls_call *call)
+static void forward(struct ls_plan_run *run, const struct ls_call *call, size_t c)
 {
     const struct ls_layer *layer = call->layer;
     layer->kind->forward(call);
-    if (layer->activity_regularizer && call->phase == layer->kind->forward_points)
+    if (layer->activity_regularizer && call->phase == ls_plan_points(run->plan, LS_PLAN_FORWARD, c))
         run->penalty +=
             ls_penalty(layer->activity_regularizer, call->out[0], activity_floats(call));
 }
@@ -85,7 +85,7 @@ static void backward(const struct ls_plan_run *run, const struct ls_bound_call *
         ls_penalty_add_gradient(layer->activity_regularizer, grad, call->out[0],
                                 1.0 / (double)run->global_rows, n);
     layer_backward(bound, view);
-    if (view || call->phase == layer->kind->backward_points)
+    if (view || call->phase == ls_plan_points(run->plan, LS_PLAN_BACKWARD, c))
         add_gradients(run, bound, c);
 }
 
@@ -133,7 +133,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
     }
     ls_plan_bind(&bound, run, item);
     if (item->action == LS_PLAN_FORWARD)
-        forward(run, &bound.call);
+        forward(run, &bound.call, item->call);
     else
         backward(run, &bound, item->call);
 }
@@ -196,18 +196,40 @@ float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output)
     return ls_plan_place(run, run->plan->output_grad[output]);
 }
 
-const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run)
+/* The layer of an item that gave a result which is not finite, or NULL. */
+static const struct ls_layer *find_bad_result(struct ls_plan_run *run,
+                                              const struct ls_plan_item *item, int64_t *row)
+{
+    struct ls_bound_call bound;
+    if (item->phase < ls_plan_points(run->plan, item->action, item->call))
+        return NULL;
+    ls_plan_bind(&bound, run, item);
+    for (size_t o = 0; o < bound.call.shapes->outputs; o++) {
+        int64_t one = ls_shape_count(&bound.call.shapes->out[o]), n = one * run->rows;
+        int64_t at = (int64_t)ls_k->find_nonfinite(bound.out[o], (size_t)n);
+        *row = at < n ? at / one : 0;
+        if (at < n)
+            return bound.call.layer;
+    }
+    return NULL;
+}
+
+const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run, const double *points,
+                                              int64_t *row)
 {
     const struct ls_plan *plan = run->plan;
-    for (size_t i = 0; i < plan->items && plan->item[i].action == LS_PLAN_FORWARD; i++) {
-        struct ls_bound_call bound;
-        execute_item(run, &plan->item[i]);
-        ls_plan_bind(&bound, run, &plan->item[i]);
-        for (size_t o = 0; o < bound.call.shapes->outputs; o++) {
-            size_t n = (size_t)(ls_shape_count(&bound.call.shapes->out[o]) * run->rows);
-            if (ls_k->find_nonfinite(bound.out[o], n) < n)
-                return bound.call.layer;
+    const struct ls_layer *found = NULL;
+    for (size_t s = 0; s < plan->segments; s++) {
+        for (size_t i = plan->segment[s]; i < plan->segment[s + 1] && !found; i++) {
+            if (plan->item[i].action != LS_PLAN_FORWARD)
+                return NULL;
+            execute_item(run, &plan->item[i]);
+            found = find_bad_result(run, &plan->item[i], row);
         }
+        if (found)
+            return found;
+        memcpy(run->point, points, plan->point[s] * sizeof *points);
+        points += plan->point[s];
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
 #include "train/step.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -20,9 +21,9 @@ struct ls_stepper {
     size_t runs;
     struct ls_loader *loader;
     struct ls_measure_room room;
-    float **input;  /* by run and input */
-    double *points; /* by local replica */
-    double *point_sum;
+    float **input;              /* by run and input */
+    double *points;             /* by local replica */
+    double *point_sums;         /* of all segments' points in this step, one after the other */
     double *losses;             /* of the last step */
     bool penalized;             /* some variable has a regularizer */
     struct ls_profile *profile; /* NULL: nobody asked */
@@ -116,7 +117,8 @@ static ls_status make_runs(struct ls_stepper *s)
     }
     size_t most = ls_plan_point_doubles_most(s->plan);
     LS_TRY(ls_allocate(&s->points, replicas * most + 1, sizeof *s->points));
-    return ls_allocate(&s->point_sum, most + 1, sizeof *s->point_sum);
+    return ls_allocate(&s->point_sums, ls_plan_point_doubles_all(s->plan) + 1,
+                       sizeof *s->point_sums);
 }
 
 /* What one rank makes by itself. */
@@ -134,6 +136,7 @@ static ls_status make_own(struct ls_stepper *s)
                           &(struct ls_plan_options){.model = options->model,
                                                     .rows = most_rows(options),
                                                     .training = true,
+                                                    .own_points = options->own_statistics,
                                                     .defer = ls_objective_defer(s->objective),
                                                     .no_loss = ls_objective_no_loss(s->objective),
                                                     .loss = measure_loss});
@@ -144,7 +147,7 @@ static ls_status make_shared(struct ls_stepper *s)
     const struct ls_stepper_options *options = &s->options;
     LS_TRY(ls_combine_create(
         &s->combine, options->comm,
-        &(struct ls_combine_options){.floats = options->model->trainable_floats,
+        &(struct ls_combine_options){.floats = options->model->gradient_floats,
                                      .doubles = SUM_OBJECTIVE + ls_objective_doubles(s->objective),
                                      .replicas = options->replicas,
                                      .resident = ls_plan_segments(s->plan) > 1}));
@@ -196,7 +199,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
     ls_release(stepper->run);
     ls_release(stepper->input);
     ls_release(stepper->points);
-    ls_release(stepper->point_sum);
+    ls_release(stepper->point_sums);
     ls_release(stepper);
 }
 
@@ -242,7 +245,7 @@ static size_t sum_doubles(const struct ls_stepper *s)
 
 static void clear_slot(const struct ls_stepper *s, const struct ls_slot *slot)
 {
-    memset(slot->floats, 0, s->options.model->trainable_floats * sizeof(float));
+    memset(slot->floats, 0, s->options.model->gradient_floats * sizeof(float));
 }
 
 /* Points a run at local replica `replica`'s rows and slot. */
@@ -300,6 +303,17 @@ static void run_in_turn(struct ls_stepper *s, struct ls_request request)
     }
 }
 
+/* What is not finite before a point would be so in all replicas after it: here it is known whose it
+ * is. The sample is found with the layer. */
+static void check_point(struct ls_stepper *s, const struct ls_plan_run *run, size_t segment)
+{
+    bool finite = true;
+    for (size_t i = 0; i < ls_plan_point_doubles(s->plan, segment); i++)
+        finite &= isfinite(run->point[i]) != 0;
+    if (!finite && ls_plan_is_forward(s->plan, segment))
+        note_nonfinite(s, 0);
+}
+
 /* A segment on every local replica; what each leaves for the point is gathered in s->points. */
 static void run_segment(struct ls_stepper *s, size_t segment, const double *sum)
 {
@@ -311,7 +325,9 @@ static void run_segment(struct ls_stepper *s, size_t segment, const double *sum)
         memcpy(run->point, sum, before * sizeof *sum);
         if (s->batch)
             aim(s, run, r, &slot);
-        if (!run_replica(s, run, segment))
+        if (run_replica(s, run, segment))
+            check_point(s, run, segment);
+        if (s->fault != LS_OK || run->rows == 0)
             memset(run->point, 0, after * sizeof *sum);
         memcpy(s->points + (size_t)r * after, run->point, after * sizeof *sum);
     }
@@ -328,11 +344,14 @@ static ls_status run_together(struct ls_stepper *s, struct ls_request request)
             s->batch->first[r - s->local.begin + 1] == s->batch->first[r - s->local.begin])
             clear_slot(s, &slot);
     }
+    double *before = s->point_sums, *sum = before; /* of the segment before, and of this one */
     for (size_t segment = 0; segment < ls_plan_segments(s->plan); segment++) {
+        run_segment(s, segment, before);
         size_t doubles = ls_plan_point_doubles(s->plan, segment);
-        run_segment(s, segment, s->point_sum);
         if (segment + 1 < ls_plan_segments(s->plan))
-            LS_TRY(ls_combine_point(s->combine, s->point_sum, s->points, doubles));
+            LS_TRY(ls_combine_point(s->combine, sum, s->points, doubles));
+        before = sum;
+        sum += doubles;
     }
     for (int64_t r = s->local.begin; r < s->local.end; r++) {
         struct ls_slot slot = ls_combine_slot(s->combine, r);
@@ -343,23 +362,28 @@ static ls_status run_together(struct ls_stepper *s, struct ls_request request)
     return LS_OK;
 }
 
-/* The first layer whose result is not finite, by a second pass over the same samples. */
+/* The first layer whose result is not finite, and the sample, by a second pass over the same
+ * samples, with what the points found in the first. */
 static const struct ls_layer *find_layer(struct ls_stepper *s)
 {
-    struct ls_plan_run *run = s->run[0];
+    struct ls_plan_run *run = s->run[s->runs > 1 ? s->bad_replica : 0];
     struct ls_slot slot = {0};
-    if (ls_plan_segments(s->plan) > 1 || ls_loader_start(s->loader, s->epoch, s->step) != LS_OK ||
+    if (ls_loader_start(s->loader, s->epoch, s->step) != LS_OK ||
         ls_loader_next(s->loader, &s->batch) != LS_OK)
         return NULL;
     aim(s, run, s->bad_replica, &slot);
-    return ls_plan_find_nonfinite(run);
+    int64_t row;
+    const struct ls_layer *layer = ls_plan_find_nonfinite(run, s->point_sums, &row);
+    if (layer)
+        s->bad_sample = run->samples[row];
+    return layer;
 }
 
 static ls_status name_nonfinite(struct ls_stepper *s)
 {
     int64_t within;
-    const char *name = ls_data_locate(s->options.data, s->bad_sample, &within);
     const struct ls_layer *layer = find_layer(s);
+    const char *name = ls_data_locate(s->options.data, s->bad_sample, &within);
     return ls_fail(LS_FAILED,
                    "epoch %lld, step %lld: the loss is not finite (NaN or infinity) at sample %lld "
                    "of %s, in replica %lld; first in %s%s%s",
@@ -415,6 +439,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->rest);
     ls_update_plan_step(s->update, sum.floats, s->iteration);
+    ls_plan_update(s->plan, s->options.model->weights, sum.floats);
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->optimizer);
     move_on(s);

@@ -17,7 +17,8 @@ struct ls_stepper_options {
     int64_t batch_size, replicas;
     uint64_t seed;
     enum ls_shuffle shuffle;
-    bool profile; /* on this rank: may differ between ranks */
+    bool own_statistics; /* of each replica, not of the global batch (BatchNormalization) */
+    bool profile;        /* on this rank: may differ between ranks */
 };
 
 /* Collective. All that is given must outlive it. */

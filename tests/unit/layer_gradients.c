@@ -199,10 +199,11 @@ static void check_reads(struct harness *h, const char *title)
     free(in_grad);
 }
 
-/* In place gives the same bits, forward and backward. */
+/* In place gives the same bits, forward and backward. (A layer that reads a mask has two inputs: it
+ * is not asked to.) */
 static void check_in_place(struct harness *h, const char *title)
 {
-    if (!(ls_layer_flags(&h->layer) & LS_LAYER_IN_PLACE))
+    if (!(ls_layer_flags(&h->layer) & LS_LAYER_IN_PLACE) || h->shapes.masks > 0)
         return;
     float *both = harness_floats(h->out_size); /* and a mask after it */
     assert_int_equal(h->in_size, h->grad_size);
@@ -262,10 +263,27 @@ static void check_empty(struct harness *h, const char *title)
     }
 }
 
+/* One example of so many rows, in training or not. */
+static void check_example(const struct ls_kind *kind, const struct ls_layer_example *e,
+                          int64_t rows, bool training)
+{
+    struct harness h;
+    char title[300];
+    snprintf(title, sizeof title, "%s {%s} of %s, %d rows%s:", kind->name, e->options, e->input,
+             (int)rows, training ? "" : ", not training");
+    harness_create(&h, kind->name, e, rows);
+    h.training = training;
+    check_gradients(&h, title);
+    check_reads(&h, title);
+    check_in_place(&h, title);
+    check_deferred(&h, title);
+    harness_free(&h);
+}
+
+/* Layers with points do something else where they are not training. */
 static void test_examples(void **state)
 {
     static const int64_t rows[] = {1, HARNESS_ROWS};
-    char title[200];
     (void)state;
     FOR_EACH_KIND(kind, ls_layers)
     {
@@ -275,14 +293,9 @@ static void test_examples(void **state)
         for (const struct ls_layer_example *e = layer->examples; e->options; e++) {
             struct harness h;
             for (size_t r = 0; layer->forward && r < 2; r++) {
-                snprintf(title, sizeof title, "%s {%s} of %s, %d rows:", kind->name, e->options,
-                         e->input, (int)rows[r]);
-                harness_create(&h, kind->name, e, rows[r]);
-                check_gradients(&h, title);
-                check_reads(&h, title);
-                check_in_place(&h, title);
-                check_deferred(&h, title);
-                harness_free(&h);
+                check_example(kind, e, rows[r], true);
+                if (layer->forward_points > 0)
+                    check_example(kind, e, rows[r], false);
             }
             harness_create(&h, kind->name, e, 0);
             if (layer->forward)
@@ -312,6 +325,7 @@ static void check_rows(const char *kind, const struct ls_layer_example *e)
     harness_create(&all, kind, e, HARNESS_ROWS);
     harness_create(&one, kind, e, 1);
     float *wanted = harness_floats(one.out_size);
+    all.training = one.training = all.layer.kind->forward_points == 0;
     harness_forward(&all);
     for (size_t r = 0; r < HARNESS_ROWS; r++) {
         take_row(one.in, all.in, one.shapes.in, one.shapes.inputs, r);
@@ -328,7 +342,8 @@ static void check_rows(const char *kind, const struct ls_layer_example *e)
     harness_free(&one);
 }
 
-/* Each row's result depends on that row alone, so that a slice of a batch is a batch. */
+/* Each row's result depends on that row alone, so that a slice of a batch is a batch; in training
+ * but for what layers learn of the others at points. */
 static void test_rows_are_independent(void **state)
 {
     (void)state;
