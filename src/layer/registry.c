@@ -37,6 +37,7 @@
     X(ls_layer_random_zoom)                                                                        \
     X(ls_layer_rescaling)                                                                          \
     X(ls_layer_normalization)                                                                      \
+    X(ls_layer_batch_normalization)                                                                \
     X(ls_layer_identity)                                                                           \
     X(ls_layer_permute)                                                                            \
     X(ls_layer_repeat_vector)                                                                      \

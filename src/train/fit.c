@@ -84,17 +84,18 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     }
     made->job = *job;
     made->saved = -1;
-    LS_TRY_OUT(ls_stepper_create(&made->stepper, &(struct ls_stepper_options){
-                                                     .comm = job->comm,
-                                                     .model = job->model,
-                                                     .compile = job->compile,
-                                                     .data = job->train,
-                                                     .batch_size = job->fit->batch_size,
-                                                     .replicas = job->replicas,
-                                                     .seed = (uint64_t)job->fit->seed,
-                                                     .shuffle = (enum ls_shuffle)job->fit->shuffle,
-                                                     .profile = job->profile,
-                                                 }));
+    LS_TRY_OUT(ls_stepper_create(&made->stepper,
+                                 &(struct ls_stepper_options){
+                                     .comm = job->comm,
+                                     .model = job->model,
+                                     .compile = job->compile,
+                                     .data = job->train,
+                                     .batch_size = job->fit->batch_size,
+                                     .replicas = job->replicas,
+                                     .seed = (uint64_t)job->fit->seed,
+                                     .shuffle = (enum ls_shuffle)job->fit->shuffle,
+                                     .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
+                                 }));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
                                        job->validation));

@@ -10,6 +10,9 @@
 /* In the order of enum ls_shuffle. */
 static const char *const shuffles[] = {"false", "true", "chunk", NULL};
 
+/* In the order of enum ls_batchnorm. */
+static const char *const batchnorms[] = {"global", "replica", NULL};
+
 #define FIT(field) offsetof(struct ls_fit_options, field)
 static const struct ls_option fit_options[] = {
     {.name = "batch_size",
@@ -55,6 +58,13 @@ static const struct ls_option fit_options[] = {
      .max = 1 << 20,
      .nullable = true,
      .help = "slices of a batch; null: as many as the ranks it is first started on"},
+    {.name = "batchnorm",
+     .type = LS_OPTION_CHOICE,
+     .offset = FIT(batchnorm),
+     .initial = "global",
+     .choices = batchnorms,
+     .help = "BatchNormalization's statistics in training are of the whole batch (global), or of "
+             "each replica's slice (replica)"},
     {.name = "verify",
      .type = LS_OPTION_INT,
      .offset = FIT(verify),

@@ -4,6 +4,9 @@
 
 #include "base/kind.h"
 
+/* What BatchNormalization's statistics span in training. */
+enum ls_batchnorm { LS_BATCHNORM_GLOBAL, LS_BATCHNORM_REPLICA };
+
 struct ls_fit_options {
     int64_t batch_size; /* of all replicas together */
     int64_t epochs;
@@ -12,6 +15,7 @@ struct ls_fit_options {
     int64_t seed;
     int64_t threads;  /* of OpenBLAS and oneDNN, a rank */
     int64_t replicas; /* LS_NULL_INT: the number of ranks */
+    int batchnorm;    /* enum ls_batchnorm */
     int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
     struct ls_instances callbacks; /* of ls_callbacks_known */
 };

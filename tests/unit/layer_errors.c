@@ -34,6 +34,26 @@ static void test_dense(void **state)
            "quantization_config: is not supported: layers compute in float32");
 }
 
+static void test_batch_normalization(void **state)
+{
+    (void)state;
+    refuse("BatchNormalization", "axis: 3", "[2, 3]",
+           "it (BatchNormalization): axis: (None, 2, 3) has no axis 3");
+    refuse("BatchNormalization", "axis: 0", "[2, 3]",
+           "it (BatchNormalization): axis: 0 is the samples' axis, which stays as it is");
+    refuse("BatchNormalization", "{}", "[]",
+           "it (BatchNormalization): axis: -1 is the samples' axis, which stays as it is");
+    refuse("BatchNormalization", "momentum: 2", "[3]",
+           "momentum: must be at least 0 and at most 1, found 2");
+    refuse("BatchNormalization", "epsilon: -1", "[3]", "epsilon: must be at least 0, found -1");
+    refuse("BatchNormalization", "renorm: true", "[3]",
+           "renorm: is not supported: batches are normalized by their own statistics");
+    refuse("BatchNormalization", "renorm_clipping: {rmax: 2}", "[3]",
+           "renorm_clipping: is not supported, as renorm is not");
+    refuse("BatchNormalization", "gamma_constraint: non_neg", "[3]",
+           "gamma_constraint: is not supported yet");
+}
+
 static void test_activations(void **state)
 {
     (void)state;
@@ -378,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_batch_normalization),
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_keras_input),

@@ -299,7 +299,7 @@ static void test_predict_refused(void **state)
     options.layer = "hiden";
     refuse_predict(&options, LS_USAGE,
                    "the model has no layer 'hiden'; it has input_layer, normalization, hidden, "
-                   "dropout, out");
+                   "dropout, batch_normalization, out");
     options.layer = NULL;
     options.out = "none/p.h5";
     int64_t samples;

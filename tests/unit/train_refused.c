@@ -170,7 +170,7 @@ static void test_failed_starts(void **state)
     snprintf(shape, sizeof shape,
              "%s/data.h5:train: 'x' has shape (None, 4), but the model's input is (None, 5)",
              test_directory);
-    snprintf(missing, sizeof missing, "run.yaml:12: data train: %s/none.h5: no such file",
+    snprintf(missing, sizeof missing, "run.yaml:13: data train: %s/none.h5: no such file",
              test_directory);
     refuse_start("model: [\n", LS_BAD_INPUT,
                  "run.yaml:1: not valid YAML: did not find expected node content while parsing a "

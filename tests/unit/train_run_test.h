@@ -13,6 +13,7 @@ enum { SAMPLES = 23, INPUTS = 4, BATCH = 5, STEPS = 5, EPOCHS = 3 }; /* a short 
     "    - Normalization\n"                                                                        \
     "    - Dense: {units: 6, activation: relu, name: hidden}\n"                                    \
     "    - Dropout: {rate: 0.3}\n"                                                                 \
+    "    - BatchNormalization: {momentum: 0.9}\n"                                                  \
     "    - Dense: {units: 3, activation: softmax, name: out}\n"                                    \
     "compile:\n"                                                                                   \
     "  optimizer: {Adam: {learning_rate: 0.05}}\n"                                                 \
