@@ -100,6 +100,12 @@ struct ls_column_map {
     const float *mean, *factor, *slope, *offset;
 };
 
+/* What a map over rows has: of each row shift, factor, and backward slope and offset; of each
+ * column gamma and beta, which may be NULL (1 and 0). */
+struct ls_row_map {
+    const float *shift, *factor, *slope, *offset, *gamma, *beta;
+};
+
 struct ls_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
@@ -132,6 +138,22 @@ struct ls_kernels {
     /* out = g * factor + (a - mean) * slope + offset */
     void (*map_columns_backward)(float *out, const float *g, const float *a,
                                  const struct ls_column_map *map, size_t rows, size_t columns);
+    /* sum[r] = sum over c of a[r][c], squares[r] = that of a^2; in double, in 16 lanes. */
+    void (*row_moments)(double *sum, double *squares, const float *a, size_t rows, size_t columns);
+    /* sum[r] = sum over c of g[r][c] gamma[c], products[r] = that of g gamma (a - shift[r]);
+     * likewise. */
+    void (*row_products)(double *sum, double *products, const float *g, const float *a,
+                         const struct ls_row_map *map, size_t rows, size_t columns);
+    /* sum[c] += sum over r of g[r][c], products[c] += that of g (a - shift[r]) factor[r]; in
+     * double, rows in order. */
+    void (*column_products_of_rows)(double *sum, double *products, const float *g, const float *a,
+                                    const struct ls_row_map *map, size_t rows, size_t columns);
+    /* out[r][c] = (a[r][c] - shift[r]) * factor[r] * gamma[c] + beta[c] */
+    void (*map_rows)(float *out, const float *a, const struct ls_row_map *map, size_t rows,
+                     size_t columns);
+    /* out = g gamma[c] factor[r] + (a - shift[r]) slope[r] + offset[r] */
+    void (*map_rows_backward)(float *out, const float *g, const float *a,
+                              const struct ls_row_map *map, size_t rows, size_t columns);
     /* Rows of numbers of a type to float: exact for what float32 holds, else rounded. */
     void (*convert)(float *out, const void *in, enum ls_number_type type, size_t n);
     /* The index of the first element that is NaN or infinite, or n. */

@@ -38,6 +38,10 @@
     X(ls_layer_rescaling)                                                                          \
     X(ls_layer_normalization)                                                                      \
     X(ls_layer_batch_normalization)                                                                \
+    X(ls_layer_layer_normalization)                                                                \
+    X(ls_layer_group_normalization)                                                                \
+    X(ls_layer_rms_normalization)                                                                  \
+    X(ls_layer_unit_normalization)                                                                 \
     X(ls_layer_identity)                                                                           \
     X(ls_layer_permute)                                                                            \
     X(ls_layer_repeat_vector)                                                                      \

@@ -177,6 +177,97 @@ static void expect_map_backward(float **x, size_t n)
          x[0][i] = x[0][i] * x[3][c] + (x[1][i] - x[2][c]) * x[4][c] + x[2][c])
 }
 
+/* A row's sum, by lanes as those of arrays. */
+static double lanes_sum(const double *value, size_t n)
+{
+    double lane[16] = {0};
+    EACH(n, lane[i % 16] += value[i])
+    for (size_t half = 8; half > 0; half /= 2)
+        EACH(half, lane[i] += lane[i + half])
+    return lane[0];
+}
+/* Of rows' sums the first place of each row has the one, the second row's of the other array. */
+static void run_row_sums(const struct ls_kernels *k, float **x, size_t n)
+{
+    size_t rows = n / columns;
+    double *sum = calloc(4 * rows, sizeof *sum);
+    struct ls_row_map map = {.shift = x[4], .gamma = x[3]};
+    k->row_moments(sum, sum + rows, x[2], rows, columns);
+    k->row_products(sum + 2 * rows, sum + 3 * rows, x[2], x[1], &map, rows, columns);
+    EACH(rows, x[0][i * columns] = (float)(sum[i] + sum[rows + i]);
+         x[1][i * columns] = (float)(sum[2 * rows + i] + sum[3 * rows + i]))
+    free(sum);
+}
+static void expect_row_sums(float **x, size_t n)
+{
+    double *value = malloc(4 * columns * sizeof *value);
+    for (size_t r = 0; r < n / columns; r++) {
+        const float *g = x[2] + r * columns, *a = x[1] + r * columns;
+        for (size_t c = 0; c < columns; c++) {
+            double scaled = (double)(g[c] * x[3][c]);
+            value[c] = (double)g[c];
+            value[columns + c] = (double)g[c] * (double)g[c];
+            value[2 * columns + c] = scaled;
+            value[3 * columns + c] = scaled * (double)(a[c] - x[4][r]);
+        }
+        x[0][r * columns] =
+            (float)(lanes_sum(value, columns) + lanes_sum(value + columns, columns));
+        x[1][r * columns] = (float)(lanes_sum(value + 2 * columns, columns) +
+                                    lanes_sum(value + 3 * columns, columns));
+    }
+    free(value);
+}
+static void run_products_of_rows(const struct ls_kernels *k, float **x, size_t n)
+{
+    double *sum = calloc(2 * columns, sizeof *sum), *products = sum + columns;
+    struct ls_row_map map = {.shift = x[4], .factor = x[0]};
+    k->column_products_of_rows(sum, products, x[2], x[3], &map, n / columns, columns);
+    EACH(columns, x[0][i] = (float)sum[i]; x[1][i] = (float)products[i])
+    free(sum);
+}
+static void expect_products_of_rows(float **x, size_t n)
+{
+    float *factor = malloc(n * sizeof *factor);
+    memcpy(factor, x[0], n * sizeof *factor);
+    for (size_t c = 0; c < columns; c++) {
+        double sum = 0, products = 0;
+        for (size_t r = 0; r < n / columns; r++) {
+            float y = (x[3][r * columns + c] - x[4][r]) * factor[r];
+            sum += (double)x[2][r * columns + c];
+            products += (double)x[2][r * columns + c] * (double)y;
+        }
+        x[0][c] = (float)sum;
+        x[1][c] = (float)products;
+    }
+    free(factor);
+}
+static void run_map_rows(const struct ls_kernels *k, float **x, size_t n)
+{
+    struct ls_row_map map = {.shift = x[2], .factor = x[3], .gamma = x[4], .beta = x[2]};
+    k->map_rows(x[0], x[1], &map, n / columns, columns);
+    map.gamma = map.beta = NULL;
+    k->map_rows(x[1], x[1], &map, n / columns, columns);
+}
+static void expect_map_rows(float **x, size_t n)
+{
+    EACH(n, size_t c = i % columns; float y = (x[1][i] - x[2][i / columns]) * x[3][i / columns];
+         x[0][i] = y * x[4][c] + x[2][c]; x[1][i] = y)
+}
+static void run_map_rows_backward(const struct ls_kernels *k, float **x, size_t n)
+{
+    struct ls_row_map map = {
+        .shift = x[2], .factor = x[3], .slope = x[4], .offset = x[2], .gamma = x[4]};
+    k->map_rows_backward(x[0], x[0], x[1], &map, n / columns, columns);
+    map.gamma = NULL;
+    k->map_rows_backward(x[1], x[0], x[1], &map, n / columns, columns);
+}
+static void expect_map_rows_backward(float **x, size_t n)
+{
+    EACH(n, size_t c = i % columns, r = i / columns; float rest = (x[1][i] - x[2][r]) * x[4][r];
+         x[0][i] = x[0][i] * x[4][c] * x[3][r] + rest + x[2][r];
+         x[1][i] = x[0][i] * x[3][r] + rest + x[2][r])
+}
+
 static void check_rows(const struct loop_case *c, size_t rows)
 {
     const size_t n = rows * columns;
@@ -215,6 +306,10 @@ static void test_columns(void **state)
             ROWS(products, 5);
             ROWS(map, 5);
             ROWS(map_backward, 5);
+            ROWS(row_sums, 5);
+            ROWS(products_of_rows, 5);
+            ROWS(map_rows, 5);
+            ROWS(map_rows_backward, 5);
         }
     columns = 3; /* more rows than a block has */
     const size_t rows = 2000;

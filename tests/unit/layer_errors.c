@@ -54,6 +54,34 @@ static void test_batch_normalization(void **state)
            "gamma_constraint: is not supported yet");
 }
 
+static void test_group_norms(void **state)
+{
+    (void)state;
+    refuse("LayerNormalization", "axis: 3", "[2, 3]",
+           "it (LayerNormalization): axis: (None, 2, 3) has no axis 3");
+    refuse("LayerNormalization", "axis: [2, -1]", "[2, 3]",
+           "it (LayerNormalization): axis: 2 is named twice");
+    refuse("LayerNormalization", "axis: []", "[2, 3]",
+           "it (LayerNormalization): axis: at least one is needed");
+    refuse("LayerNormalization", "epsilon: -1", "[2]", "epsilon: must be at least 0, found -1");
+    refuse("LayerNormalization", "beta_constraint: non_neg", "[2]",
+           "beta_constraint: is not supported yet");
+    refuse("GroupNormalization", "groups: 0", "[4]",
+           "it (GroupNormalization): groups: expected a number above 0, or -1");
+    refuse("GroupNormalization", "groups: 3", "[4]",
+           "it (GroupNormalization): groups: 4 channels are not 3 groups of one size");
+    refuse("GroupNormalization", "{}", "[4]",
+           "it (GroupNormalization): groups: 4 channels are not 32 groups of one size");
+    refuse("GroupNormalization", "axis: 0", "[4]",
+           "it (GroupNormalization): axis: 0 is the samples' axis, which stays as it is");
+    refuse("RMSNormalization", "axis: 1", "[2, 3]",
+           "it (RMSNormalization): axis: only the last axes, in their order");
+    refuse("RMSNormalization", "axis: [1, -1]", "[2, 3]",
+           "it (RMSNormalization): axis: only the last axes, in their order");
+    refuse("UnitNormalization", "axis: 2", "[2]",
+           "it (UnitNormalization): axis: (None, 2) has no axis 2");
+}
+
 static void test_activations(void **state)
 {
     (void)state;
@@ -399,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dense),
         cmocka_unit_test(test_batch_normalization),
+        cmocka_unit_test(test_group_norms),
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_keras_input),
