@@ -95,6 +95,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
                                      .seed = (uint64_t)job->fit->seed,
                                      .shuffle = (enum ls_shuffle)job->fit->shuffle,
                                      .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
+                                     .profile = job->profile,
                                  }));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
