@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "kernel/convolution.h"
 #include "kernel/gemm.h"
 #include "kernel/kernels.h"
 
@@ -60,6 +61,35 @@ static uint64_t probe_loops(const struct arrays *x, uint64_t hash)
     return ls_hash64(&sum, sizeof sum, hash);
 }
 
+/* The passes of convolutions that oneDNN computes in different ways. It chooses by the sizes of
+ * caches too, so that CPUs whose matrix products agree may differ here. */
+static const struct ls_convolution_shape convolutions[] = {
+    {2, 1, 16, 1, {9, 9}, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {0, 0}},
+    {1, 16, 32, 1, {8, 8}, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {0, 0}},
+    {1, 24, 20, 1, {5, 5}, {5, 5}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {1, 16, 16, 16, {6, 6}, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+};
+enum { CONVOLUTION_FLOATS = 5000 }; /* of the largest image or kernel: 3 * 3 * 16 * 32 */
+
+static ls_status probe_convolution(const struct arrays *x, const struct ls_convolution_shape *s,
+                                   uint64_t *hash)
+{
+    struct ls_convolution *convolution;
+    LS_TRY(ls_convolution_create(&convolution, s, (1u << LS_CONVOLUTION_PASSES) - 1, false));
+    const size_t out = (size_t)(s->rows * s->out[0] * s->out[1] * s->filters);
+    const size_t in = (size_t)(s->rows * s->in[0] * s->in[1] * s->channels);
+    const size_t kernel =
+        (size_t)(s->kernel[0] * s->kernel[1] * s->channels / s->groups * s->filters);
+    ls_convolution_forward(convolution, x->c, x->a, x->b, NULL);
+    *hash = ls_hash64(x->c, out * sizeof *x->c, *hash);
+    ls_convolution_data(convolution, x->c, x->a, x->b);
+    *hash = ls_hash64(x->c, in * sizeof *x->c, *hash);
+    ls_convolution_kernel(convolution, x->c, x->a, x->b, false);
+    *hash = ls_hash64(x->c, kernel * sizeof *x->c, *hash);
+    ls_convolution_free(convolution);
+    return LS_OK;
+}
+
 static size_t larger(size_t a, int64_t b)
 {
     return (size_t)b > a ? (size_t)b : a;
@@ -68,7 +98,7 @@ static size_t larger(size_t a, int64_t b)
 uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count)
 {
     struct arrays x = {0};
-    size_t floats = 1024; /* probe_loops' */
+    size_t floats = CONVOLUTION_FLOATS; /* enough for probe_loops too */
     uint64_t hash = 0;
     for (size_t s = 0; s < count; s++) {
         const int64_t rows = shapes[s][0], in = shapes[s][1], out = shapes[s][2];
@@ -83,6 +113,11 @@ uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count)
     hash = 1;
     for (size_t s = 0; s < count; s++)
         hash = probe_shape(&x, shapes[s], hash);
+    for (size_t s = 0; s < sizeof convolutions / sizeof *convolutions; s++)
+        if (probe_convolution(&x, &convolutions[s], &hash) != LS_OK) {
+            hash = 0;
+            goto out;
+        }
     hash = probe_loops(&x, hash);
 out:
     ls_release(x.a);
