@@ -147,7 +147,8 @@ ls_status ls_recurrent_shape(const struct ls_layer *layer, struct ls_call_shapes
                                          : (struct ls_shape){1, {o->units}};
     for (size_t i = 1; i < shapes->outputs; i++)
         shapes->out[i] = (struct ls_shape){1, {o->units}};
-    LS_TRY(ls_layer_check_size(layer, &shapes->out[0]));
+    const struct ls_shape gates = {2, {shapes->in[0].size[0], cell->gates * o->units}};
+    LS_TRY(ls_layer_check_size(layer, &gates)); /* they are kept, whatever is returned */
 
     /* Of what is kept for several steps there are at most PRODUCT_ROWS, or rows, rows. */
     const struct ls_call call = {.layer = layer, .shapes = shapes, .rows = 1, .training = true};

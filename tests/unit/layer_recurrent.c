@@ -296,6 +296,8 @@ static void test_messages(void **state)
     refuse("GRU", "units: 2, recurrent_dropout: -0.5", "[3, 4]",
            "recurrent_dropout: must be at least 0 and below 1, found -0.5");
     refuse("GRU", "units: 0", "[3, 4]", "units: must be at least 1 and at most 536870911, found 0");
+    refuse("LSTM", "units: 500000000", "[4000, 3]",
+           "it (LSTM): a result of (None, 4000, 2000000000) is too large");
     refuse("LSTM", "units: 2, implementation: 3", "[3, 4]",
            "implementation: must be at least 0 and at most 2, found 3");
     refuse("LSTM", "units: 2, recurrent_constraint: non_neg", "[3, 4]",
