@@ -250,11 +250,20 @@ static bool is_default(const struct target *to, const struct ls_tree *named,
     return has_states(to->kind) && strcmp(value->key, "training") == 0 && find(named, "mask");
 }
 
+/* Whether it is `training: true` as a default that Keras wrote. */
+static bool says_training(const struct target *to, const struct ls_tree *value)
+{
+    bool training = false;
+    return to->kind && to->kind->flags & LS_LAYER_SAYS_TRAINING &&
+           strcmp(value->key, "training") == 0 && value->type == LS_TREE_SCALAR &&
+           ls_tree_bool(value, &training) == LS_OK && training;
+}
+
 /* Arguments by name: training false, and what the layer's calls take; what is null says nothing. */
 static ls_status read_named(const struct target *to, const struct ls_tree *named)
 {
     for (const struct ls_tree *value = named ? named->child : NULL; value; value = value->next) {
-        if (says_nothing(value) || is_default(to, named, value))
+        if (says_nothing(value) || is_default(to, named, value) || says_training(to, value))
             continue;
         if (has_states(to->kind) && strcmp(value->key, "initial_state") == 0) {
             LS_TRY(read_tensors(to->from, to->r, value));

@@ -349,6 +349,39 @@ static void wrong_graphs(void **state)
            "net.json: a model of class Other: Sequential and Functional models can be read");
 }
 
+#define IMAGES                                                                                      \
+    "{\"class_name\": \"InputLayer\", \"config\": {\"name\": \"i\", \"batch_shape\": [null, 2, 2, " \
+    "1]}, \"name\": \"i\", \"inbound_nodes\": []}"
+#define OF(kind, options, name, calls)                                                             \
+    "{\"class_name\": \"" kind "\", \"config\": {\"name\": \"" name                                \
+    "\", \"trainable\": true, " options "}, \"name\": \"" name "\", \"inbound_nodes\": " calls "}"
+
+/* As Keras 3.15 writes them: what augments images says that it is training, the weights of a count
+ * are an argument of their own. SpatialDropout is written without `trainable`, which Keras' class
+ * does not take. */
+static void arguments_of_layers(void **state)
+{
+    (void)state;
+    struct ls_model *model = read_json(
+        "{\"class_name\": \"Functional\", \"config\": {\"name\": \"m\", \"layers\": [" INPUT
+        ", " IMAGES
+        ", " OF("RandomFlip", "\"mode\": \"vertical\"", "flip",
+                "[{\"args\": [" TENSOR("i", "0") "], \"kwargs\": {\"training\": true}}]") ", " //
+        OF("SpatialDropout2D", "\"rate\": 0.5", "drop", NODE(TENSOR("flip", "0"))) ", "        //
+        OF("CategoryEncoding", "\"num_tokens\": 4, \"output_mode\": \"count\"", "count",
+           "[{\"args\": [" TENSOR("x", "0") "], \"kwargs\": {\"count_weights\": " TENSOR(
+               "x", "0") "}}]") "], \"input_layers\": [[\"x\", 0, 0], [\"i\", 0, 0]], "
+                                "\"output_layers\": [[\"drop\", 0, 0], [\"count\", 0, 0]]}}");
+    char *json = write_json(model);
+    assert_int_equal(ls_model_output_size(model, 1), 4);
+    assert_null(strstr(json, "\"training\""));
+    if (!strstr(json, "\"name\": \"drop\", \"dtype\": \"float32\", \"rate\": 0.5") ||
+        !strstr(json, "\"kwargs\": {\"count_weights\": {\"class_name\": \"__keras_tensor__\""))
+        fail_msg("%s", json);
+    ls_release(json);
+    ls_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,7 +389,7 @@ int main(void)
         leak_checked_test(second_results),         leak_checked_test(dictionaries),
         leak_checked_test(unsorted_dictionaries),  leak_checked_test(names_of_results),
         leak_checked_test(wrong_names_of_results), leak_checked_test(calls_of_keras_2),
-        leak_checked_test(wrong_graphs),
+        leak_checked_test(wrong_graphs),           leak_checked_test(arguments_of_layers),
     };
     return cmocka_run_group_tests_name("Keras' graphs", tests, start_kernels, NULL);
 }
