@@ -90,11 +90,9 @@ void ls_resample(float *out, const float *in, const struct ls_resample *r,
             memset(out, 0, (size_t)r->channels * sizeof *out);
             for (int t = 0; t < taps.count; t++) {
                 const float weight = taps.weight[t];
-                const float *from = in + taps.pixel[t] * r->channels;
-                for (int64_t c = 0; taps.pixel[t] >= 0 && c < r->channels; c++)
-                    out[c] += weight * from[c];
-                for (int64_t c = 0; taps.pixel[t] < 0 && c < r->channels; c++)
-                    out[c] += weight * r->fill_value;
+                const float *from = taps.pixel[t] < 0 ? NULL : in + taps.pixel[t] * r->channels;
+                for (int64_t c = 0; c < r->channels; c++)
+                    out[c] += weight * (from ? from[c] : r->fill_value);
             }
         }
 }
@@ -107,8 +105,8 @@ void ls_resample_backward(float *in_grad, const float *out_grad, const struct ls
         for (int64_t column = 0; column < r->width; column++, out_grad += r->channels) {
             struct taps taps = taps_of(r, map, column, row);
             for (int t = 0; t < taps.count; t++) {
-                float *to = in_grad + taps.pixel[t] * r->channels;
-                for (int64_t c = 0; taps.pixel[t] >= 0 && c < r->channels; c++)
+                float *to = taps.pixel[t] < 0 ? NULL : in_grad + taps.pixel[t] * r->channels;
+                for (int64_t c = 0; to && c < r->channels; c++)
                     to[c] += taps.weight[t] * out_grad[c];
             }
         }
