@@ -73,9 +73,11 @@ struct ls_option {
     const char *initial; /* the default as it is written in YAML; NULL: the option is required */
     double min, max;     /* range of numbers, of each for lists; both 0: any; a max below min,
                             or an open_min with both 0: no upper limit */
-    bool open_min, open_max;            /* the range excludes min / max themselves */
-    bool nullable;                      /* null is allowed (an `initial` of "null" implies it) */
-    bool null_entries;                  /* LS_OPTION_INTS: and as an entry of a list: LS_NULL_INT */
+    bool open_min, open_max; /* the range excludes min / max themselves */
+    bool nullable;           /* null is allowed (an `initial` of "null" implies it) */
+    bool null_entries;       /* LS_OPTION_INTS: and as an entry of a list: LS_NULL_INT */
+    bool pairs; /* LS_OPTION_INTS: each entry of a list is a list of two, or one integer for both;
+                   value has both of each */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
     const struct ls_registry *registry; /* LS_OPTION_KIND, _KINDS, _INNER */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */

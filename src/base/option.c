@@ -125,6 +125,19 @@ static const struct ls_tree *unwrap(const struct ls_tree *tree)
     return inner ? inner : tree;
 }
 
+/* An entry of a list that is one integer for both of its pair, or a list of two. */
+static ls_status parse_pair(struct ls_ints *ints, const struct ls_option *option,
+                            const struct ls_tree *tree)
+{
+    tree = unwrap(tree);
+    const bool list = tree->type == LS_TREE_LIST;
+    if (list && tree->count != 2)
+        return ls_fail_expected(tree, "an integer or a list of two");
+    const struct ls_tree *first = list ? tree->child : tree, *second = list ? first->next : tree;
+    LS_TRY(parse_int(&ints->value[ints->count++], option, first));
+    return parse_int(&ints->value[ints->count++], option, second);
+}
+
 static ls_status parse_ints(struct ls_ints *ints, const struct ls_option *option,
                             const struct ls_tree *tree)
 {
@@ -138,10 +151,15 @@ static ls_status parse_ints(struct ls_ints *ints, const struct ls_option *option
         ints->count = 1;
         return LS_OK;
     }
-    if (tree->count > LS_INTS_MAX)
-        return ls_fail_at(tree, LS_BAD_INPUT, "expected at most %d integers, found %zu",
-                          LS_INTS_MAX, tree->count);
+    const int most = option->pairs ? LS_INTS_MAX / 2 : LS_INTS_MAX;
+    if (tree->count > (size_t)most)
+        return ls_fail_at(tree, LS_BAD_INPUT, "expected at most %d %s, found %zu", most,
+                          option->pairs ? "pairs" : "integers", tree->count);
     for (const struct ls_tree *entry = tree->child; entry; entry = entry->next) {
+        if (option->pairs) {
+            LS_TRY(parse_pair(ints, option, entry));
+            continue;
+        }
         int64_t *value = &ints->value[ints->count++];
         if (option->null_entries && ls_tree_is_null(entry))
             *value = LS_NULL_INT;

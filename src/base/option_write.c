@@ -102,7 +102,13 @@ static ls_status write_ints(const struct ls_ints *ints, const struct ls_option *
         return made(ls_tree_add_int(map, option->name, ints->value[0]));
     struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
     LS_TRY(made(list));
-    for (size_t i = 0; i < ints->count; i++)
+    for (size_t i = 0; option->pairs && i < ints->count; i += 2) {
+        struct ls_tree *pair = ls_tree_add(list, NULL, LS_TREE_LIST);
+        LS_TRY(made(pair));
+        LS_TRY(made(ls_tree_add_int(pair, NULL, ints->value[i])));
+        LS_TRY(made(ls_tree_add_int(pair, NULL, ints->value[i + 1])));
+    }
+    for (size_t i = 0; !option->pairs && i < ints->count; i++)
         LS_TRY(made(ints->value[i] == LS_NULL_INT ? ls_tree_add_null(list, NULL)
                                                   : ls_tree_add_int(list, NULL, ints->value[i])));
     return LS_OK;
