@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "layer/options.h"
 
+const char *const ls_layer_data_formats[] = {"channels_last", "channels_first", NULL};
+
 static size_t most_inputs(const struct ls_layer_kind *kind)
 {
     size_t most = kind->flags & LS_LAYER_INPUT ? 0 : kind->most_inputs ? kind->most_inputs : 1;

@@ -59,6 +59,16 @@ struct ls_weight_options {
         .initial = "null", .help = "of its random numbers; null: the run's"                        \
     }
 
+#define LS_CHANNELS_LAST_OPTION(layer_type)                                                        \
+    {                                                                                              \
+        .name = "data_format", .type = LS_OPTION_CHOICE,                                           \
+        .offset = offsetof(layer_type, data_format), .initial = "channels_last", .nullable = true, \
+        .choices = ls_layer_data_formats,                                                          \
+        .refused = "is not supported: data is laid out channels last",                             \
+        .help = "data is laid out channels last"                                                   \
+    }
+extern const char *const ls_layer_data_formats[];
+
 /* Only what Keras writes for a layer in float32. */
 #define LS_QUANTIZATION_OPTION(layer_type)                                                         \
     {                                                                                              \

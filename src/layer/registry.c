@@ -24,6 +24,20 @@
     X(ls_layer_prelu)                                                                              \
     X(ls_layer_elu)                                                                                \
     X(ls_layer_softmax)                                                                            \
+    X(ls_layer_max_pooling_1d)                                                                     \
+    X(ls_layer_max_pooling_2d)                                                                     \
+    X(ls_layer_average_pooling_1d)                                                                 \
+    X(ls_layer_average_pooling_2d)                                                                 \
+    X(ls_layer_global_max_pooling_1d)                                                              \
+    X(ls_layer_global_max_pooling_2d)                                                              \
+    X(ls_layer_global_average_pooling_1d)                                                          \
+    X(ls_layer_global_average_pooling_2d)                                                          \
+    X(ls_layer_zero_padding_1d)                                                                    \
+    X(ls_layer_zero_padding_2d)                                                                    \
+    X(ls_layer_cropping_1d)                                                                        \
+    X(ls_layer_cropping_2d)                                                                        \
+    X(ls_layer_up_sampling_1d)                                                                     \
+    X(ls_layer_up_sampling_2d)                                                                     \
     X(ls_layer_dropout)                                                                            \
     X(ls_layer_spatial_dropout_1d)                                                                 \
     X(ls_layer_spatial_dropout_2d)                                                                 \

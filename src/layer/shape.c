@@ -1,5 +1,6 @@
 /* Layers that change no number: InputLayer, Flatten, Reshape, Identity. */
 #include "layer/call.h"
+#include "layer/options.h"
 
 /* -- InputLayer */
 
@@ -110,18 +111,8 @@ struct flatten {
     int data_format;
 };
 
-enum { CHANNELS_LAST, CHANNELS_FIRST };
-static const char *const data_formats[] = {"channels_last", "channels_first", NULL};
-
 static const struct ls_option flatten_options[] = {
-    {.name = "data_format",
-     .type = LS_OPTION_CHOICE,
-     .offset = offsetof(struct flatten, data_format),
-     .initial = "channels_last",
-     .nullable = true,
-     .choices = data_formats,
-     .refused = "is not supported: data is laid out channels last",
-     .help = "data is laid out channels last"},
+    LS_CHANNELS_LAST_OPTION(struct flatten),
     {.name = NULL},
 };
 

@@ -128,6 +128,57 @@ static void test_shapes(void **state)
            "target_shape[0]: must be at least -1 and at most 2147483647, found -2");
 }
 
+/* Those that see their input as an image. */
+static void test_images(void **state)
+{
+    (void)state;
+    refuse(
+        "MaxPooling2D", "{}", "[4, 4]",
+        "it (MaxPooling2D): the input needs 3 axes (height, width, channels) beside the samples, "
+        "it is (None, 4, 4)");
+    refuse("GlobalMaxPooling1D", "{}", "[4, 4, 2]",
+           "it (GlobalMaxPooling1D): the input needs 2 axes (steps, channels) beside the samples, "
+           "it is (None, 4, 4, 2)");
+    refuse("AveragePooling2D", "pool_size: [2, 2, 2]", "[4, 4, 1]",
+           "it (AveragePooling2D): pool_size: expected one number, or two: height and width, found "
+           "3");
+    refuse("MaxPooling1D", "strides: [1, 2]", "[4, 1]",
+           "it (MaxPooling1D): strides: expected one number, found 2");
+    refuse("MaxPooling2D", "pool_size: 0", "[4, 4, 1]",
+           "pool_size: must be at least 1 and at most 1048576, found 0");
+    refuse("MaxPooling2D", "padding: full", "[4, 4, 1]",
+           "padding: must be one of valid, same; found 'full'");
+    refuse(
+        "MaxPooling2D", "pool_size: [2, 5]", "[4, 4, 1]",
+        "it (MaxPooling2D): pool_size: a window of 5 cells along an axis that has 4 in (None, 4, "
+        "4, 1)");
+    refuse("MaxPooling2D", "pool_size: 5000, padding: same", "[4, 4, 1]",
+           "it (MaxPooling2D): pool_size: a window of 25000000 cells, there can be 16777216");
+    refuse("MaxPooling2D", "data_format: channels_first", "[4, 4, 1]",
+           "data_format: is not supported: data is laid out channels last");
+    refuse("ZeroPadding1D", "padding: [1, 2, 3]", "[4, 1]",
+           "it (ZeroPadding1D): padding: expected one number, or two: for the begin and the end");
+    refuse("ZeroPadding1D", "padding: 1048576", "[4, 1048576]",
+           "it (ZeroPadding1D): a result of (None, 2097156, 1048576) is too large");
+    refuse("ZeroPadding2D", "padding: -1", "[4, 4, 1]",
+           "padding: must be at least 0 and at most 1048576, found -1");
+    refuse("ZeroPadding2D", "padding: [1]", "[4, 4, 1]",
+           "it (ZeroPadding2D): padding: expected one number, or [height, width], each one number "
+           "or two");
+    refuse("ZeroPadding2D", "padding: [[1, 2, 3], 1]", "[4, 4, 1]",
+           "padding[0]: expected an integer or a list of two, found a list");
+    refuse("ZeroPadding2D", "padding: [1, 2, 3, 4, 5]", "[4, 4, 1]",
+           "padding: expected at most 4 pairs, found 5");
+    refuse("Cropping2D", "cropping: [[1, 1], [2, 2]]", "[4, 4, 1]",
+           "it (Cropping2D): cropping: 4 cells less leave none of the 4 in (None, 4, 4, 1)");
+    refuse("UpSampling1D", "size: [2]", "[4, 1]", "size: expected an integer, found a list");
+    refuse("UpSampling2D", "size: [1, 2, 3]", "[4, 4, 1]",
+           "it (UpSampling2D): size: expected one number, or two: height and width, found 3");
+    refuse(
+        "UpSampling2D", "interpolation: area", "[4, 4, 1]",
+        "interpolation: must be one of nearest, bilinear, bicubic, lanczos3, lanczos5; found 'area'");
+}
+
 static void refuse_input(const char *json, const char *wanted)
 {
     struct ls_tree *config;
@@ -430,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_group_norms),
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_images),
         cmocka_unit_test(test_keras_input),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_nothing_to_adapt_to),
