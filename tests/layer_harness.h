@@ -37,6 +37,7 @@ struct harness {
     double *point; /* as long as the layer says; of this one replica */
     int64_t samples[HARNESS_ROWS];
     bool training, defer;
+    double penalty; /* of the last forward, where the kind has its own, for a row of the batch */
     void *prepared;
     uint64_t seed;
     uint32_t epoch, stream;
@@ -375,6 +376,8 @@ static inline void harness_call(struct harness *h, const struct tensors *t, stru
         else
             h->layer.kind->forward(&call);
     }
+    if (!t->backward && h->layer.kind->penalty && h->layer.activity_regularizer && h->rows > 0)
+        h->penalty = h->layer.kind->penalty(&call) / (double)h->rows;
 }
 
 static inline void harness_run(struct harness *h, struct tensors t)

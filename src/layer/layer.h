@@ -185,6 +185,9 @@ struct ls_layer_kind {
                        struct ls_call_needs *needs);
     void (*forward)(const struct ls_call *call);
     void (*backward)(const struct ls_call *call);
+    /* Of a kind that sets activity_regularizer for something else than out[0]: the penalty, after
+     * forward; backward adds its gradient, divided by call->global_rows. NULL: it is out[0]'s. */
+    double (*penalty)(const struct ls_call *call);
     /* What a call keeps from run to run for one number of rows (a library's primitives), made
      * before the first run that has so many, and released by `discard`. Asked with the call as it
      * will run (its pointers say what is wanted; their numbers do not count yet). NULL: nothing. */

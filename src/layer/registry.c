@@ -61,6 +61,7 @@
     X(ls_layer_repeat_vector)                                                                      \
     X(ls_layer_masking)                                                                            \
     X(ls_layer_time_distributed)                                                                   \
+    X(ls_layer_bidirectional)                                                                      \
     X(ls_layer_concatenate)                                                                        \
     X(ls_merge_add)                                                                                \
     X(ls_merge_subtract)                                                                           \

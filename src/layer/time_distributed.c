@@ -93,6 +93,9 @@ static ls_status check_inner(const struct ls_layer *layer, const struct step *st
     if (inner.kind->forward_points)
         return ls_layer_fail(layer, "%s in it is not supported: its statistics are of all steps",
                              inner.kind->kind.name);
+    if (inner.kind->arguments)
+        return ls_layer_fail(layer, "%s in it is not supported: its calls have arguments",
+                             inner.kind->kind.name);
     if (results_of(&inner, step) != 1)
         return ls_layer_fail(layer, "it takes a layer of one result: %s has %zu",
                              inner.kind->kind.name, results_of(&inner, step));
@@ -134,7 +137,9 @@ static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shap
         &(struct ls_wrapped_parts){
             .inner = inner_of(layer), .prefix = "", .attribute = "layer", .shapes = &step.shapes});
     const struct ls_wrapped *wrapped = layer->state;
-    if (status == LS_OK && wrapped->layer.activity_regularizer)
+    if (status == LS_OK && wrapped->layer.kind->penalty)
+        layer->activity_regularizer = wrapped->layer.activity_regularizer;
+    else if (status == LS_OK && wrapped->layer.activity_regularizer)
         ls_warn("layer '%s' (TimeDistributed): the activity_regularizer of the %s in it does "
                 "nothing, as in Keras",
                 layer->name, wrapped->layer.kind->kind.name);
@@ -150,7 +155,8 @@ static unsigned flags_of(const struct ls_layer *layer)
     const struct ls_wrapped *wrapped = layer->state;
     const struct ls_layer inner = ls_wrapped_layer(layer, inner_of(layer));
     unsigned flags = ls_layer_flags(wrapped ? &wrapped->layer : &inner);
-    return (flags & ~(unsigned)(LS_LAYER_INPUT | LS_LAYER_MAKES_MASK)) | LS_LAYER_PASSES_MASK;
+    const unsigned others = LS_LAYER_INPUT | LS_LAYER_MAKES_MASK | LS_LAYER_STATES;
+    return (flags & ~others) | LS_LAYER_PASSES_MASK;
 }
 
 /* -- passes */
@@ -249,6 +255,36 @@ static void backward(const struct ls_call *call)
     bound.call.layer->kind->backward(&bound.call);
 }
 
+/* Of a layer in the layer in it: of a Bidirectional's. */
+static double penalty(const struct ls_call *call)
+{
+    struct ls_wrapped_call bound;
+    if (call->rows == 0)
+        return 0;
+    bind(&bound, call, call->prepared);
+    return bound.call.layer->kind->penalty(&bound.call);
+}
+
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    const struct ls_wrapped *wrapped = layer->state;
+    struct step step;
+    if (!wrapped->layer.kind->flops || find_step(layer, shapes, &step) != LS_OK)
+        return;
+    wrapped->layer.kind->flops(&wrapped->layer, &step.shapes, flops);
+    flops->forward *= (double)step.count;
+    flops->to_data *= (double)step.count;
+    flops->to_weights *= (double)step.count;
+}
+
+static int64_t integers(const struct ls_layer *layer, size_t input)
+{
+    const struct ls_wrapped *wrapped = layer->state;
+    const struct ls_layer_kind *kind = wrapped->layer.kind;
+    return kind->integers ? kind->integers(&wrapped->layer, input) : 0;
+}
+
 /* -- a Normalization in it that learns from the data */
 
 static size_t adapt_doubles(const struct ls_layer *layer)
@@ -299,6 +335,9 @@ const struct ls_layer_kind ls_layer_time_distributed = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .penalty = penalty,
+    .flops = flops,
+    .integers = integers,
     .prepare = prepare,
     .discard = discard,
     .adapter = &adapter,
@@ -312,6 +351,10 @@ const struct ls_layer_kind ls_layer_time_distributed = {
             {"layer: Flatten", "[2, 2, 3]", 1},
             {"layer: {Dropout: {rate: 0.5}}", "[3, 4]", 1},
             {"layer: Masking", "[2, 3, 2]", 1},
+            {"layer: {LSTM: {units: 2}}", "{masked: [2, 3, 2]}", 1},
+            {"layer: {Bidirectional: {layer: {GRU: {units: 2, dropout: 0.4, activity_regularizer: "
+             "l2}}}}",
+             "[2, 3, 2]", 1},
             {"layer: {Normalization: {mean: [1, 2], variance: [1, 4]}}", "[3, 2]", 1},
             {"layer: {TimeDistributed: {layer: {Dense: {units: 2, activation: tanh}}}}",
              "[2, 3, 4]", 1},

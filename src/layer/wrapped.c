@@ -51,12 +51,14 @@ static ls_status add_variable(struct ls_wrapped *wrapped, struct ls_layer *outer
     char **name = &wrapped->text[2 * v], **group = &wrapped->text[2 * v + 1];
     if (outer->variables == LS_VARIABLES_MAX)
         return ls_layer_fail(outer, "it has more weights than %d", LS_VARIABLES_MAX);
-    LS_TRY(ls_format(name, "%s/%s", wrapped->name, inner->name));
+    LS_TRY(ls_format(name, "%s/%s%s%s", wrapped->name, inner->within ? inner->within : "",
+                     inner->within ? "/" : "", inner->name));
     LS_TRY(ls_format(group, "%s%s%s", attribute, inner->group ? "/" : "",
                      inner->group ? inner->group : ""));
     struct ls_variable *made = &outer->variable[outer->variables++];
     *made = *inner;
     made->name = *name;
+    made->within = NULL; /* the name has it */
     made->group = *group;
     made->trainable = inner->trainable && wrapped->layer.trainable;
     return LS_OK;

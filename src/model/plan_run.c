@@ -43,8 +43,9 @@ static void forward(struct ls_plan_run *run, const struct ls_call *call, size_t 
     const struct ls_layer *layer = call->layer;
     layer->kind->forward(call);
     if (layer->activity_regularizer && call->phase == ls_plan_points(run->plan, LS_PLAN_FORWARD, c))
-        run->penalty +=
-            ls_penalty(layer->activity_regularizer, call->out[0], activity_floats(call));
+        run->penalty += layer->kind->penalty ? layer->kind->penalty(call)
+                                             : ls_penalty(layer->activity_regularizer, call->out[0],
+                                                          activity_floats(call));
 }
 
 /* A view is no work, but its gradient has to come to where its input's is. */
@@ -81,7 +82,7 @@ static void backward(const struct ls_plan_run *run, const struct ls_bound_call *
     bool view = run->plan->call[c].view;
     if (run->plan->call[c].from_zero && call->phase == 0)
         ls_k->fill(grad, 0, n);
-    if (layer->activity_regularizer && call->phase == 0)
+    if (layer->activity_regularizer && !layer->kind->penalty && call->phase == 0)
         ls_penalty_add_gradient(layer->activity_regularizer, grad, call->out[0],
                                 1.0 / (double)run->global_rows, n);
     layer_backward(bound, view);

@@ -148,7 +148,7 @@ static ls_status put_vars(struct ls_h5_image *image, const struct ls_keras_group
     ls_status status = ls_format(&object, "%s/vars", place);
     if (status == LS_OK)
         status = ls_h5_put_group(image, object);
-    if (status == LS_OK)
+    if (status == LS_OK && name)
         status = ls_h5_put_text(image, object, "name", name);
     ls_release(place);
     ls_release(object);

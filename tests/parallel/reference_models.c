@@ -22,6 +22,7 @@ static const char *const models[] = {
     "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
     "price_is_right_net", "lstm_seq",          "rnn_seq",           "siamese_nested",
+    "bilstm_tag",
 };
 
 /* -- the reference file */

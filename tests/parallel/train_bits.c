@@ -103,6 +103,8 @@ static const char *const descriptions[] = {
               "  - LSTM: {units: 6, recurrent_dropout: 0.3, return_sequences: true}\n"
               "    from: [lstm, lstm:1, lstm:2]\n"
               "  - GRU: {units: 5, return_sequences: true, go_backwards: true}\n"
+              "  - Bidirectional: {layer: {GRU: {units: 3, return_sequences: true, dropout: 0.2, "
+              "activity_regularizer: l2}}, merge_mode: sum}\n"
               "  - Dense: {units: 1, name: steps}\n"
               "outputs: [steps]\n",
     [WORDS] = "inputs: {x: {shape: [4]}}\n"

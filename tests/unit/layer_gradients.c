@@ -21,16 +21,17 @@ static void result_at(struct harness *h, float *place, double value, float *out)
 static double slope(struct harness *h, float *place, double step)
 {
     float *out[4], at = *place;
-    double x[4], sum = 0;
+    double x[4], penalty[4], sum = 0;
     static const double shift[4] = {-2, -1, 1, 2};
     for (int i = 0; i < 4; i++) {
         out[i] = harness_floats(h->out_size);
         x[i] = (double)(float)(at + shift[i] * step);
         result_at(h, place, x[i], out[i]);
+        penalty[i] = h->penalty;
     }
     *place = at;
-    sum = 4.0 / 3 * change(h, out[2], out[1]) / (x[2] - x[1]) -
-          1.0 / 3 * change(h, out[3], out[0]) / (x[3] - x[0]);
+    sum = 4.0 / 3 * (change(h, out[2], out[1]) + penalty[2] - penalty[1]) / (x[2] - x[1]) -
+          1.0 / 3 * (change(h, out[3], out[0]) + penalty[3] - penalty[0]) / (x[3] - x[0]);
     for (int i = 0; i < 4; i++)
         free(out[i]);
     return sum;
