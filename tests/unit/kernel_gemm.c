@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "kernel/blas.h"
 #include "kernel/gemm.h"
+#include "kernel/matmul.h"
 
 static int start(void **state)
 {
@@ -91,11 +92,13 @@ static void check_problem(struct ls_gemm gemm, size_t gap)
     problem_free(&p);
 }
 
-/* m, n, k: small ones and large ones, so that both libraries get some of each transposition. */
+/* m, n, k: small ones and large ones, so that both libraries get some of each transposition, and
+ * oneDNN's matmul some with B transposed. */
 static const int64_t shapes[][3] = {
-    {1, 1, 1},     {3, 5, 7},      {32, 128, 784}, {784, 128, 32}, {32, 784, 128},  {32, 10, 128},
-    {128, 10, 32}, {32, 128, 10},  {1, 300, 1},    {300, 1, 300},  {7, 1, 5},       {1, 1, 5000},
-    {17, 33, 65},  {2, 4096, 300}, {8, 256, 784},  {1, 784, 1500}, {130, 131, 132}, {1500, 1, 800},
+    {1, 1, 1},      {3, 5, 7},      {32, 128, 784}, {784, 128, 32}, {32, 784, 128},  {32, 10, 128},
+    {128, 10, 32},  {32, 128, 10},  {1, 300, 1},    {300, 1, 300},  {7, 1, 5},       {1, 1, 5000},
+    {17, 33, 65},   {2, 4096, 300}, {8, 256, 784},  {1, 784, 1500}, {130, 131, 132}, {1500, 1, 800},
+    {64, 128, 512}, {17, 70, 1030}, {257, 45, 100},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -181,6 +184,17 @@ static void test_alignment(void **state)
     for (size_t s = 0; s < SHAPES; s++)
         for (int transposes = 0; transposes < 4; transposes++)
             check_alignment(shaped(s, transposes, (float)(s % 2)));
+}
+
+static void test_matmul_failure(void **state)
+{
+    (void)state;
+    float c[4] = {1, 2, 3, 4};
+    const struct ls_gemm g = {
+        .m = -1, .n = 2, .k = 2, .a = c, .b = c, .c = c, .lda = 2, .ldb = 2, .ldc = 2};
+    assert_int_equal(ls_matmul(&g), LS_FAILED);
+    assert_string_equal(ls_message(), "oneDNN computes no matrix product (its status 2)");
+    assert_same_bits(c, (float[]){1, 2, 3, 4}, 4, "a refused product", ls_k->name);
 }
 
 static void *run_gemm(void *gemm)
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_alignment),      cmocka_unit_test(test_other_thread),
         cmocka_unit_test(test_two_threads),    cmocka_unit_test(test_probe),
         cmocka_unit_test(test_orthonormalize), cmocka_unit_test(test_orthonormalize_failures),
+        cmocka_unit_test(test_matmul_failure),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
