@@ -266,6 +266,15 @@ static void backward(const struct ls_call *call)
     }
 }
 
+static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
+                  struct ls_call_flops *flops)
+{
+    const struct sides s = sides_of(layer->options, shapes);
+    flops->forward =
+        2.0 * (double)lengths(&s.side[0]) * (double)lengths(&s.side[1]) * (double)s.side[0].k;
+    flops->to_data = 2 * flops->forward;
+}
+
 static const struct ls_layer_example examples[] = {
     {"axes: 1", "[[4], [4]]", 1},
     {"axes: -1, normalize: true", "[[3], [3]]", 1},
@@ -290,5 +299,6 @@ const struct ls_layer_kind ls_layer_dot = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .examples = examples,
 };

@@ -85,7 +85,8 @@ struct ls_call_needs {
 
 /* Floating point operations of a call for one sample, for profiles: those of the products that it
  * is made of (a multiplication and an addition are two), not of what is done to single elements.
- * Backward in two parts, as a call may be spared one of them: the inputs' gradient, the weights'.
+ * Backward in two parts, as a call may be spared one of them: the inputs' gradient, the weights'
+ * (and what is done for either).
  */
 struct ls_call_flops {
     double forward, to_data, to_weights;

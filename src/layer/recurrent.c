@@ -196,9 +196,12 @@ void ls_recurrent_flops(const struct ls_layer *layer, const struct ls_call_shape
                         struct ls_call_flops *flops, const struct ls_cell *cell)
 {
     const struct ls_recurrent *o = layer->options;
-    const double columns = (double)(cell->gates * o->units), steps = (double)shapes->in[0].size[0];
-    const double all = 2 * steps * columns * (double)(shapes->in[0].size[1] + o->units);
-    *flops = (struct ls_call_flops){all, all, all};
+    const double columns = 2.0 * (double)(cell->gates * o->units);
+    const double steps = (double)shapes->in[0].size[0];
+    const double products = shapes->inputs - shapes->masks > 1 ? steps : steps - 1;
+    const double input = columns * (double)shapes->in[0].size[1] * steps;
+    const double state = columns * (double)o->units * products;
+    *flops = (struct ls_call_flops){input + state, input, input + 2 * state};
 }
 
 unsigned ls_recurrent_flags(const struct ls_layer *layer)

@@ -268,14 +268,9 @@ static double penalty(const struct ls_call *call)
 static void flops(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
                   struct ls_call_flops *flops)
 {
-    const struct ls_wrapped *wrapped = layer->state;
     struct step step;
-    if (!wrapped->layer.kind->flops || find_step(layer, shapes, &step) != LS_OK)
-        return;
-    wrapped->layer.kind->flops(&wrapped->layer, &step.shapes, flops);
-    flops->forward *= (double)step.count;
-    flops->to_data *= (double)step.count;
-    flops->to_weights *= (double)step.count;
+    if (find_step(layer, shapes, &step) == LS_OK) /* it was, when it was built */
+        ls_wrapped_flops(layer->state, &step.shapes, (double)step.count, flops);
 }
 
 static int64_t integers(const struct ls_layer *layer, size_t input)

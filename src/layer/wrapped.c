@@ -116,6 +116,17 @@ void ls_wrapped_clear_gradients(const struct ls_call *outer)
             ls_k->fill(outer->weight_grad[v], 0, (size_t)ls_shape_count(&layer->variable[v].shape));
 }
 
+void ls_wrapped_flops(const struct ls_wrapped *wrapped, const struct ls_call_shapes *shapes,
+                      double times, struct ls_call_flops *flops)
+{
+    struct ls_call_flops one = {0};
+    if (wrapped->layer.kind->flops)
+        wrapped->layer.kind->flops(&wrapped->layer, shapes, &one);
+    flops->forward += times * one.forward;
+    flops->to_data += times * one.to_data;
+    flops->to_weights += times * one.to_weights;
+}
+
 /* -- Keras' configs */
 
 ls_status ls_wrapped_read(struct ls_tree *config, const char *key)

@@ -44,6 +44,10 @@ void ls_wrapped_bind(struct ls_wrapped_call *bound, const struct ls_wrapped *wra
 /* Backward of an outer call without rows. */
 void ls_wrapped_clear_gradients(const struct ls_call *outer);
 
+/* Adds what `times` calls of the inner layer compute. */
+void ls_wrapped_flops(const struct ls_wrapped *wrapped, const struct ls_call_shapes *shapes,
+                      double times, struct ls_call_flops *flops);
+
 /* For `read` of the outer kind: that of the inner layer's kind, where the config has one under the
  * key. */
 ls_status ls_wrapped_read(struct ls_tree *config, const char *key);
