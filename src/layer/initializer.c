@@ -91,3 +91,17 @@ ls_status ls_initialize(const struct ls_instance *initializer, float *values,
     return ls_initialize_by_key(initializer, values, shape,
                                 ls_random_key(seed, LS_PURPOSE_INITIALIZE), number);
 }
+
+struct ls_shape ls_initializer_shape(const struct ls_variable *variable)
+{
+    const struct ls_shape *shape = &variable->shape;
+    const struct ls_instance *initializer = variable->initializer;
+    const struct ls_initializer_kind *kind =
+        initializer ? (const struct ls_initializer_kind *)initializer->kind : NULL;
+    if (variable->inputs == 0 || !kind || !kind->by_fans || !kind->by_fans(initializer->options))
+        return *shape;
+    struct ls_shape fans = {2, {1, 1}};
+    for (int i = 0; i < shape->rank; i++)
+        fans.size[i < variable->inputs ? 0 : 1] *= shape->size[i];
+    return fans;
+}

@@ -23,6 +23,8 @@ struct ls_variable {
     const char *group;  /* "cell", "layer/cell": the attributes of the layer that lead to who has
                            it, as Keras' archives name them; NULL: the layer has it */
     struct ls_shape shape; /* its whole shape; rank 0: a scalar */
+    uint8_t inputs;        /* axes, the first ones, that make the fan in of initializers by fans,
+                              the others the fan out; 0: they find these by the shape */
     bool trainable;        /* by its nature (the layer's `trainable` comes on top) */
     bool updated;          /* does not train, but changes in training by its kind's `update` (moving
                               statistics) */
@@ -291,6 +293,8 @@ struct ls_initializer_kind {
     ls_status (*fill)(const void *options, float *values, const struct ls_shape *shape,
                       struct ls_random_key key, uint32_t number);
     size_t seed_offset; /* of the int64_t option `seed` in options, or SIZE_MAX */
+    /* Whether it finds fans by the shape. NULL: it goes by none. */
+    bool (*by_fans)(const void *options);
     /* Options that together exercise the table, as YAML maps; ends with NULL. */
     const char *const *examples;
 };
@@ -299,6 +303,9 @@ extern const struct ls_registry ls_initializers;
  * place). NULL or kind NULL: zeros. */
 ls_status ls_initialize(const struct ls_instance *initializer, float *values,
                         const struct ls_shape *shape, uint64_t seed, uint32_t number);
+/* The shape by which a variable's initializer is to fill it: its own, or one of as many elements
+ * that has its fans. */
+struct ls_shape ls_initializer_shape(const struct ls_variable *variable);
 
 /* -- regularizers: one row each in layer/regularizer.c */
 struct ls_regularizer_kind {

@@ -100,6 +100,12 @@ static ls_status find_fans(const struct fans *o, const struct ls_shape *shape, d
     return LS_OK;
 }
 
+static bool by_fans(const void *options)
+{
+    const struct fans *o = options;
+    return o->input_axes.count == 0;
+}
+
 static ls_status fill_scaled(const struct variance_scaling *o, float *values,
                              const struct ls_shape *shape, struct ls_random_key key,
                              uint32_t number)
@@ -148,6 +154,7 @@ const struct ls_initializer_kind ls_initializer_variance_scaling = {
              .options = variance_scaling_options,
              .options_size = sizeof(struct variance_scaling)},
     .fill = fill_variance_scaling,
+    .by_fans = by_fans,
     .seed_offset = offsetof(struct fans, seed),
     .examples = variance_scaling_examples,
 };
@@ -169,6 +176,7 @@ static const char *const fans_examples[] = {"{}", "seed: 7, input_axes: [0], out
                  .options = fans_options,                                                          \
                  .options_size = sizeof(struct fans)},                                             \
         .fill = fill_##id,                                                                         \
+        .by_fans = by_fans,                                                                        \
         .seed_offset = offsetof(struct fans, seed),                                                \
         .examples = fans_examples,                                                                 \
     };

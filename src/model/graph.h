@@ -17,7 +17,7 @@ struct ls_graph_call {
     size_t layer; /* index in layers */
     struct ls_edge in[LS_TENSORS_MAX];
     bool inference; /* its layer is not training, whatever the plan is */
-    bool masked;    /* its results have a mask: a result of a call, one number a position */
+    bool masked;    /* its first result has a mask: a result of a call, one number a position */
     struct ls_edge mask;
     struct ls_call_shapes shapes; /* with the inputs' count */
     struct ls_call_needs needs;
@@ -94,6 +94,13 @@ struct ls_model {
 
 /* Frees what a use owns. */
 void ls_use_release(struct ls_use *use);
+
+/* The mask of a result of a call; NULL: it has none. */
+static inline const struct ls_edge *ls_model_mask(const struct ls_model *model, struct ls_edge edge)
+{
+    const struct ls_graph_call *call = &model->call[edge.call];
+    return call->masked && edge.output == 0 ? &call->mask : NULL;
+}
 
 /* The name of a part: its layer's or its model's. */
 static inline const char *ls_part_name(const struct ls_part *part)

@@ -118,9 +118,10 @@ ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
         struct ls_variable_at at = ls_model_variable(model, i);
         if (at.variable->values)
             continue; /* it came with them */
+        const struct ls_shape shape = ls_initializer_shape(at.variable);
         ls_status status =
-            ls_initialize(at.variable->initializer, model->weights + at.variable->offset,
-                          &at.variable->shape, seed, at.number);
+            ls_initialize(at.variable->initializer, model->weights + at.variable->offset, &shape,
+                          seed, at.number);
         if (status != LS_OK)
             return ls_fail_within(status, "%s/%s", at.layer->path, at.variable->name);
     }

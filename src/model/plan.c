@@ -76,10 +76,10 @@ bool ls_layer_has_trainable(const struct ls_layer *layer)
 static void find_needed(struct ls_plan *plan, bool penalties)
 {
     for (size_t o = 0; o < plan->outputs; o++) {
-        const struct ls_graph_call *call = &plan->model->call[plan->output[o].call];
+        const struct ls_edge *mask = ls_model_mask(plan->model, plan->output[o]);
         plan->call[plan->output[o].call].needed = true;
-        if (call->masked)
-            plan->call[call->mask.call].needed = true;
+        if (mask)
+            plan->call[mask->call].needed = true;
     }
     for (size_t c = plan->calls; c-- > 0;) {
         const struct ls_graph_call *call = &plan->model->call[c];
@@ -130,9 +130,8 @@ size_t ls_plan_readers(const struct ls_plan *plan, struct ls_edge edge)
 static bool is_kept(const struct ls_plan *plan, struct ls_edge edge)
 {
     for (size_t i = 0; i < plan->outputs; i++) {
-        const struct ls_graph_call *call = &plan->model->call[plan->output[i].call];
-        if (ls_edge_equal(plan->output[i], edge) ||
-            (call->masked && ls_edge_equal(call->mask, edge)))
+        const struct ls_edge *mask = ls_model_mask(plan->model, plan->output[i]);
+        if (ls_edge_equal(plan->output[i], edge) || (mask && ls_edge_equal(*mask, edge)))
             return true;
     }
     return false;
@@ -258,7 +257,7 @@ static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c
 static bool has_masks(const struct ls_plan *plan)
 {
     for (size_t o = 0; o < plan->outputs; o++)
-        if (plan->model->call[plan->output[o].call].masked)
+        if (ls_model_mask(plan->model, plan->output[o]))
             return true;
     return false;
 }

@@ -182,9 +182,8 @@ const float *ls_plan_output(const struct ls_plan_run *run, size_t output)
 const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output)
 {
     const struct ls_plan *plan = run->plan;
-    const struct ls_graph_call *call = &plan->model->call[plan->output[output].call];
-    return call->masked ? ls_plan_place(run, plan->call[call->mask.call].value[call->mask.output])
-                        : NULL;
+    const struct ls_edge *mask = ls_model_mask(plan->model, plan->output[output]);
+    return mask ? ls_plan_place(run, plan->call[mask->call].value[mask->output]) : NULL;
 }
 
 double ls_plan_output_valid(const struct ls_plan_run *run, size_t output)

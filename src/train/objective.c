@@ -139,11 +139,11 @@ static ls_status check_mask(const struct ls_objective *objective, size_t o)
 {
     const struct ls_model *model = objective->model;
     const struct ls_objective_output *output = &objective->output[o];
-    const struct ls_graph_call *call = &model->call[model->output[o].call];
+    const struct ls_edge *edge = ls_model_mask(model, model->output[o]);
     char made[LS_SHAPE_TEXT], masked[LS_SHAPE_TEXT];
-    if (!call->masked)
+    if (!edge)
         return LS_OK;
-    const struct ls_shape *mask = &model->call[call->mask.call].shapes.out[call->mask.output];
+    const struct ls_shape *mask = &model->call[edge->call].shapes.out[edge->output];
     if (ls_shape_count(mask) == output->inner)
         return LS_OK;
     ls_shape_format(masked, mask);

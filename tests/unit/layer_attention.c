@@ -1,0 +1,324 @@
+/* Layers of attention against Keras 3.15's numbers; their declarations, configs and messages.
+ * Inputs, weights and gradients are numbers that both sides make from a formula. */
+#include "layer_harness.h"
+
+/* Element i of stream s: ((37 i + 53 s) mod 101) / 50 - 1. */
+static void make(float *out, size_t n, size_t stream)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)((double)((i * 37 + stream * 53) % 101) / 50 - 1);
+}
+
+enum { ROWS_MAX = 2, MASKS = 24, OUT = 32, IN = 40 };
+
+struct numbers {
+    const char *options, *input;
+    int rows;
+    float masks[MASKS]; /* the inputs' end: an attention_mask, and those of the inputs */
+    float out[OUT];
+    float in_grad[IN];
+    float weight_grad[LS_VARIABLES_MAX]; /* of each weight, the sum times stream 200 + its number */
+};
+
+static void expect(const float *found, const float *wanted, size_t n, const struct numbers *of,
+                   const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(found[i] - wanted[i]) <= 2e-6F * (1 + fabsf(wanted[i]))))
+            fail_msg("{%s} of %s, %s[%zu]: %.9g, expected %.9g", of->options, of->input, what, i,
+                     found[i], wanted[i]);
+}
+
+/* Inputs that are masks, all in all. */
+static size_t count_masks(const struct harness *h)
+{
+    size_t mask = ls_layer_input_name(h->layer.kind, "attention_mask"), n = h->mask_size;
+    size_t input = mask == SIZE_MAX ? SIZE_MAX : ls_call_input(&h->shapes, mask);
+    return n + (input == SIZE_MAX ? 0 : floats_of(&h->shapes.in[input], 1, h->rows));
+}
+
+static void check_weights(const struct harness *h, const struct numbers *of)
+{
+    for (size_t v = 0; v < h->layer.variables; v++) {
+        float by[64];
+        double sum = 0;
+        size_t n = (size_t)ls_shape_count(&h->layer.variable[v].shape);
+        assert_true(n <= sizeof by / sizeof *by);
+        make(by, n, 200 + v);
+        for (size_t i = 0; i < n; i++)
+            sum += (double)by[i] * (double)h->weight_grad[v][i];
+        float found = (float)sum;
+        expect(&found, &of->weight_grad[v], 1, of, h->layer.variable[v].name);
+    }
+}
+
+static void check(const char *kind, const struct numbers *of)
+{
+    struct harness h;
+    harness_create(&h, kind, &(struct ls_layer_example){of->options, of->input, 1}, of->rows);
+    size_t masks = count_masks(&h);
+    assert_true(masks <= MASKS && h.out_size <= OUT && h.in_size - h.mask_size <= IN);
+    h.training = false;
+    make(h.in, h.in_size - masks, 1);
+    memcpy(h.in + h.in_size - masks, of->masks, masks * sizeof *h.in);
+    make(h.out_grad, h.out_size, 2);
+    for (size_t v = 0; v < h.layer.variables; v++)
+        make(h.weight[v], (size_t)ls_shape_count(&h.layer.variable[v].shape), 100 + v);
+    harness_forward(&h);
+    expect(h.out, of->out, h.out_size, of, "result");
+    harness_backward(&h, false);
+    expect(h.in_grad, of->in_grad, h.in_size - masks, of, "gradient");
+    check_weights(&h, of);
+    harness_free(&h);
+}
+
+static const struct numbers heads[] = {
+    {"num_heads: 2, key_dim: 2",
+     "[[3, 2], [3, 2], {call: {use_causal_mask: true}}]",
+     1,
+     {0},
+     {-0.767928, 0.198336, -2.241957, 0.04057946, -1.897934, 0.1156381},
+     {0, 0, -0.02174463, 0.09934317, 0.1015847, -0.1847773, -0.2472442, 0.8584993, 0.1190492,
+      -0.5987207, 0.00283505, 0.1028132},
+     {-0.2763183, 0.07984005, 0.09586436, 1.510605e-08, 0.893413, -0.12536, 0.425567, -0.1528}},
+    {"num_heads: 2, key_dim: 2, value_dim: 1, output_shape: [2, 1], use_bias: false",
+     "[{masked: [2, 2]}, {masked: [3, 1]}, {masked: [3, 2]}]",
+     2,
+     {1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1},
+     {-0.0328, 0.045568, -0.005466659, 0.007594657, 0.07495542, -0.1128055, 0.05616607, -0.0938602},
+     {0,           0,           0,           0,          0.001446665, -0.02749027, 0.002572355,
+      -0.02826453, -0.06569064, 0.2121733,   0.2121733,  0,           -0.3584595,  -0.4111325,
+      0,           0,           0,           0,          0,           0,           0,
+      0,           0.1420916,   -0.08004692, -0.1420916, 0.08004693},
+     {-0.03730611, 0.02969782, 0.006169893, 0.06377503}},
+    {"num_heads: 2, key_dim: 1",
+     "[[2, 2], {masked: [3, 2]}, {attention_mask: [2, 3]}, {call: {return_attention_scores: true}}]",
+     1,
+     {1, 0, 1, 0, 0, 1, 1, 1, 0},
+     {-1.045712, -0.153568, -0.7, 0.04, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0},
+     {0, 0, 0, 0, 0.09752001, 0.213944, 0, 0, 0, 0},
+     {0, 0, 0, 0, 0.425008, 0.09752001, -0.7707417, -0.9432}},
+    {"num_heads: 1, key_dim: 2",
+     "[[2, 2, 1], [2, 1, 1]]",
+     1,
+     {0},
+     {-0.6927489, -0.5805635, -0.7723084, -0.66254},
+     {-0.1353296, -0.02417333, 0.0832125, -0.1061174, -0.5691105, -0.5419776},
+     {0.03965908, -0.1824079, -0.3250537, 0, 0.1715744, -1.111088, -0.6801929, -0.3068}},
+    {"num_heads: 2, key_dim: 1, dropout: 0.5",
+     "[{masked: [2, 1]}, [3, 1], {attention_mask: [2, 1, 3]}, {call: {use_causal_mask: true}}]",
+     1,
+     {1, 0, 1, 1, 1, 0, 1, 1},
+     {-1.419968, -1.057475},
+     {0, -0.01095302, -0.9133757, -0.08472029, 0},
+     {0.004506385, -0.01095302, 0.001525599, 0, -0.1901563, -0.9980959, -0.7713376, -0.2756}},
+    {"num_heads: 1, key_dim: 1, sliding_window: 2",
+     "[[4, 1], [4, 1]]",
+     1,
+     {0},
+     {-0.8940483, -0.8923484, -0.9175465, -0.9165205},
+     {3.675015e-05, 4.420842e-06, -1.583687e-05, 2.85827e-05, -0.01933352, -0.01447113,
+      -0.008215167, -0.007068174},
+     {-0.0004778224, 5.391682e-05, -0.02281189, 1.145527e-09, 0.08231286, -0.049088, -0.7101742,
+      -0.3068}},
+};
+
+static void test_heads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        check("MultiHeadAttention", &heads[i]);
+}
+
+/* The order, names and shapes of the weights are Keras'. */
+static void test_heads_declare(void **state)
+{
+    static const struct {
+        const char *within, *group, *name, *shape;
+    } wanted[] = {
+        {"query", "query_dense", "kernel", "(None, 5, 2, 3)"},
+        {"query", "query_dense", "bias", "(None, 2, 3)"},
+        {"key", "key_dense", "kernel", "(None, 7, 2, 3)"},
+        {"key", "key_dense", "bias", "(None, 2, 3)"},
+        {"value", "value_dense", "kernel", "(None, 6, 2, 4)"},
+        {"value", "value_dense", "bias", "(None, 2, 4)"},
+        {"attention_output", "output_dense", "kernel", "(None, 2, 4, 8, 9)"},
+        {"attention_output", "output_dense", "bias", "(None, 8, 9)"},
+    };
+    struct harness h;
+    char text[LS_SHAPE_TEXT];
+    (void)state;
+    NEED(harness_try(&h, "MultiHeadAttention",
+                     "num_heads: 2, key_dim: 3, value_dim: 4, output_shape: [8, 9]",
+                     "[[10, 5], [11, 6], [11, 7], {call: {return_attention_scores: true}}]"));
+    assert_int_equal(h.layer.variables, 8);
+    for (size_t v = 0; v < 8; v++) {
+        ls_shape_format(text, &h.layer.variable[v].shape);
+        assert_string_equal(text, wanted[v].shape);
+        assert_string_equal(h.layer.variable[v].name, wanted[v].name);
+        assert_string_equal(h.layer.variable[v].within, wanted[v].within);
+        assert_string_equal(h.layer.variable[v].group, wanted[v].group);
+    }
+    assert_int_equal(h.shapes.outputs, 2);
+    ls_shape_format(text, &h.shapes.out[0]);
+    assert_string_equal(text, "(None, 10, 8, 9)");
+    ls_shape_format(text, &h.shapes.out[1]);
+    assert_string_equal(text, "(None, 2, 10, 11)");
+    harness_free(&h);
+}
+
+/* Glorot's limit takes the kernels as matrices: sqrt(6 / (64 + 4 64)), where its own rule would
+ * take 64 as a kernel's extent; an initializer with axes of its own goes by these. */
+static void test_heads_initial(void **state)
+{
+    static const struct {
+        const char *options;
+        double limit;
+    } cases[] = {
+        {"num_heads: 4, key_dim: 64", 0.13694},
+        {"num_heads: 4, key_dim: 64, kernel_initializer: {GlorotUniform: {input_axes: [0], "
+         "output_axes: [1]}}",
+         0.29705},
+    };
+    (void)state;
+    for (size_t c = 0; c < 2; c++) {
+        struct harness h;
+        NEED(harness_try(&h, "MultiHeadAttention", cases[c].options, "[[3, 64], [3, 64]]"));
+        struct ls_variable *variable = &h.layer.variable[0];
+        struct ls_shape shape = ls_initializer_shape(variable);
+        size_t n = (size_t)ls_shape_count(&variable->shape);
+        float *values = harness_floats(n), most = 0;
+        NEED(ls_initialize(variable->initializer, values, &shape, 1, 0));
+        for (size_t i = 0; i < n; i++)
+            most = fmaxf(most, fabsf(values[i]));
+        if (!(most <= cases[c].limit && most > 0.99 * cases[c].limit))
+            fail_msg("{%s}: largest first value %g, expected just below %g", cases[c].options, most,
+                     cases[c].limit);
+        free(values);
+        harness_free(&h);
+    }
+}
+
+static void expect_config(const char *kind, const char *json, const char *wanted)
+{
+    const struct ls_layer_kind *layer = ls_layer_kind_of(ls_kind_find(&ls_layers, kind));
+    struct ls_tree *config, *written = ls_tree_new(LS_TREE_MAP);
+    struct ls_text text = {0};
+    struct harness h;
+    NEED(ls_tree_parse_json(&config, json, strlen(json), NULL));
+    if (layer->read)
+        NEED(layer->read(config));
+    ls_tree_format_json(&text, config);
+    NEED(harness_try(&h, kind, text.data, "[[3, 2], [3, 2]]"));
+    NEED(ls_instance_write(&h.instance, written));
+    if (layer->write)
+        NEED(layer->write(&h.layer, written));
+    ls_text_release(&text);
+    ls_tree_format_json(&text, written);
+    assert_string_equal(text.data, wanted);
+    ls_text_release(&text);
+    ls_tree_free(config);
+    ls_tree_free(written);
+    harness_free(&h);
+}
+
+/* What Keras 3.15 and Keras 2.15 write. */
+static void test_configs(void **state)
+{
+    static const char wanted[] =
+        "{\"num_heads\": 3, \"key_dim\": 4, \"value_dim\": 4, \"dropout\": 0.0, "
+        "\"use_bias\": true, \"output_shape\": null, \"attention_axes\": [1], "
+        "\"kernel_initializer\": {\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": "
+        "null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, "
+        "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"activity_regularizer\": "
+        "null, \"kernel_constraint\": null, \"bias_constraint\": null}";
+    (void)state;
+    expect_config(
+        "MultiHeadAttention",
+        "{\"num_heads\": 3, \"key_dim\": 4, \"value_dim\": 4, \"dropout\": 0.0, "
+        "\"use_bias\": true, \"use_gate\": false, \"output_shape\": null, "
+        "\"attention_axes\": [1], \"sliding_window\": null, \"kernel_initializer\": "
+        "{\"module\": \"keras.initializers\", \"class_name\": \"GlorotUniform\", \"config\": "
+        "{\"seed\": null, \"input_axes\": null, \"output_axes\": null}, "
+        "\"registered_name\": null}, \"bias_initializer\": {\"module\": "
+        "\"keras.initializers\", \"class_name\": \"Zeros\", \"config\": {}, "
+        "\"registered_name\": null}, \"kernel_regularizer\": null, \"bias_regularizer\": null, "
+        "\"activity_regularizer\": null, \"kernel_constraint\": null, \"bias_constraint\": "
+        "null, \"seed\": null}",
+        wanted);
+    expect_config(
+        "MultiHeadAttention",
+        "{\"num_heads\": 3, \"key_dim\": 4, \"value_dim\": 4, \"dropout\": 0.0, "
+        "\"use_bias\": true, \"output_shape\": null, \"attention_axes\": [1], "
+        "\"kernel_initializer\": {\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": "
+        "null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, "
+        "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"activity_regularizer\": "
+        "null, \"kernel_constraint\": null, \"bias_constraint\": null, \"query_shape\": [null, "
+        "3, 2], \"key_shape\": [null, 3, 2], \"value_shape\": [null, 3, 2]}",
+        wanted);
+}
+
+static void refuse(const char *kind, const char *options, const char *input, const char *wanted)
+{
+    struct harness h;
+    ls_status status = harness_try(&h, kind, options, input);
+    if (status != LS_BAD_INPUT)
+        fail_msg("%s {%s} of %s: status %d, expected: %s", kind, options, input, status, wanted);
+    assert_string_equal(ls_message(), wanted);
+    harness_free(&h);
+}
+
+static void test_heads_refused(void **state)
+{
+    static const char kind[] = "MultiHeadAttention", two[] = "num_heads: 2, key_dim: 2";
+    (void)state;
+    refuse(kind, two, "[3, 2]", "it (MultiHeadAttention): it takes at least 2 inputs, not 1");
+    refuse(kind, two, "[[3, 2], [3, 2], [3, 2], [3, 3]]",
+           "it (MultiHeadAttention): it takes at most 3 inputs, not 4");
+    refuse(kind, two, "[[3, 2], {key: [3, 2]}]",
+           "it (MultiHeadAttention): its call has no 'value'");
+    refuse(kind, two, "[[3, 2], [3, 2], {value: [3, 2]}]",
+           "it (MultiHeadAttention): its call has 'value' twice");
+    refuse(kind, two, "[[2], [2]]",
+           "it (MultiHeadAttention): query and value need as many axes, two or more beside the "
+           "samples; they are (None, 2) and (None, 2)");
+    refuse(kind, two, "[[3, 2], [3, 3, 2]]",
+           "it (MultiHeadAttention): query and value need as many axes, two or more beside the "
+           "samples; they are (None, 3, 2) and (None, 3, 3, 2)");
+    refuse(kind, two, "[[3, 2], [4, 2], [3, 2]]",
+           "it (MultiHeadAttention): key and value differ in more than the last axis: (None, 3, 2) "
+           "and (None, 4, 2)");
+    refuse(kind, "num_heads: 2, key_dim: 2, attention_axes: [2]", "[[3, 3, 2], [3, 3, 2]]",
+           "it (MultiHeadAttention): attention_axes: it attends over all axes but the samples' and "
+           "the last: null, or 1 to 2");
+    refuse(kind, two, "[[3, 2], [4, 2], {attention_mask: [4, 3]}]",
+           "it (MultiHeadAttention): attention_mask is (None, 3, 4), or has an axis for 2 heads "
+           "before these; it is (None, 4, 3)");
+    refuse(kind, two, "[[3, 2], [4, 2], {attention_mask: [4]}]",
+           "it (MultiHeadAttention): attention_mask is (None, 3, 4), or has an axis for 2 heads "
+           "before these; it is (None, 4)");
+    refuse(kind, two, "[[3, 3, 2], [3, 3, 2], {call: {use_causal_mask: true}}]",
+           "it (MultiHeadAttention): masks, causal ones and windows need queries with one axis of "
+           "positions, of (None, positions, features)");
+    refuse(kind, "num_heads: 2, key_dim: 2, output_shape: [2, 2, 2, 2]",
+           "[[3, 1, 1, 1, 1, 2], [3, 1, 1, 1, 1, 2]]",
+           "it (MultiHeadAttention): its results have more than 8 axes beside the samples");
+    refuse(kind, "num_heads: 2, key_dim: 2, use_gate: true", "[[3, 2], [3, 2]]",
+           "use_gate: is not supported: the heads' results are not gated");
+    refuse(kind, "num_heads: 2, key_dim: 2, activity_regularizer: l2", "[[3, 2], [3, 2]]",
+           "activity_regularizer: is not supported: it would be on each of the four projections");
+    refuse(kind, "num_heads: 2, key_dim: 2, flash_attention: true", "[[3, 2], [3, 2]]",
+           "flash_attention: must be one of false; found 'true'");
+    refuse(kind, two, "[[3, 2], [3, 2], {call: {causal: true}}]",
+           "[2] call: unknown option 'causal' (known: use_causal_mask, return_attention_scores)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heads),         cmocka_unit_test(test_heads_declare),
+        cmocka_unit_test(test_heads_initial), cmocka_unit_test(test_configs),
+        cmocka_unit_test(test_heads_refused),
+    };
+    return cmocka_run_group_tests(tests, test_kernels, NULL);
+}
