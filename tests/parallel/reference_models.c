@@ -22,8 +22,19 @@ static const char *const models[] = {
     "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
     "price_is_right_net", "lstm_seq",          "rnn_seq",           "siamese_nested",
-    "bilstm_tag",
+    "bilstm_tag",         "tiny_transformer",
 };
+
+/* Whose optimizer is not one of ours yet: compared are predictions and gradients. */
+static const char *const untrained[] = {"tiny_transformer"}; /* AdamW */
+
+static bool is_trained(const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof untrained / sizeof *untrained; i++)
+        found |= strcmp(untrained[i], name) == 0;
+    return !found;
+}
 
 /* -- the reference file */
 
@@ -333,7 +344,7 @@ static void check_model(struct ls_comm *comm, const char *name)
     open_reference(&reference, name);
     double predicted = check_prediction(name, &reference);
     double gradient = gradient_gap(comm, name, &reference);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; is_trained(name) && i < 2; i++) {
         struct ls_model *model = train(comm, open_model(name), &reference, i ? 5 : 1, &losses);
         if (model)
             gap[i] = weights_gap(model, NULL, reference.file, i ? "/w5" : "/w1");
@@ -341,8 +352,10 @@ static void check_model(struct ls_comm *comm, const char *name)
         CHECK_THAT(gap[i] <= tolerance, "%s: weights after %d steps differ by %g", name, i ? 5 : 1,
                    gap[i]);
     }
-    ls_model_free(train(comm, open_model(name), &reference, 6, &losses));
-    check_losses(name, &reference, &losses);
+    if (is_trained(name)) {
+        ls_model_free(train(comm, open_model(name), &reference, 6, &losses));
+        check_losses(name, &reference, &losses);
+    }
     if (ls_comm_rank(comm) == 0)
         printf("%-18s %d ranks: prediction %.1e, gradient %.1e, weights after 1 step %.1e, after 5 "
                "steps %.1e\n",

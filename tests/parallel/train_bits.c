@@ -111,6 +111,9 @@ static const char *const descriptions[] = {
               "layers:\n"
               "  - Embedding: {input_dim: 9, output_dim: 6, mask_zero: true, "
               "embeddings_regularizer: l2, name: words}\n"
+              "  - MultiHeadAttention: {num_heads: 2, key_dim: 5, dropout: 0.25}\n"
+              "    from: [words, words]\n"
+              "    call: {use_causal_mask: true}\n"
               "  - Dense: {units: 8, activation: tanh}\n"
               "  - Dense: {units: 1, name: steps}\n"
               "outputs: [steps]\n",
