@@ -133,13 +133,15 @@ void ls_groups_discard(void *prepared)
 static void set_group(const struct ls_groups *g, float *saved, size_t count, size_t size,
                       const double sums[2])
 {
-    double n = (double)size, mean = sums[0] / n, variance = sums[1] / n - mean * mean;
+    double share = 1 / (double)size, mean = sums[0] * share;
+    double square = sums[1] * share, variance = square - mean * mean;
     bool centered = g->mode == LS_GROUPS_CENTERED,
          measured = centered || g->mode == LS_GROUPS_SCALED;
     variance = !(variance < 0) ? variance : 0;
-    double square = measured                   ? variance + g->epsilon
-                    : g->mode == LS_GROUPS_RMS ? sums[1] / n + g->epsilon
-                                               : sums[1];
+    if (measured)
+        square = variance + g->epsilon;
+    else
+        square = g->mode == LS_GROUPS_RMS ? square + g->epsilon : sums[1];
     double inverse = 1 / sqrt(square);
     if (g->mode == LS_GROUPS_UNIT && inverse > 1 / g->epsilon)
         inverse = 1 / g->epsilon;
@@ -158,11 +160,11 @@ static struct back back_of(const struct ls_groups *g, float saved_inverse, size_
                            const double sums[2])
 {
     double inverse = (double)saved_inverse, cube = inverse * inverse * inverse;
-    double n = g->mode == LS_GROUPS_UNIT ? 1 : (double)size;
+    double share = g->mode == LS_GROUPS_UNIT ? 1 : 1 / (double)size;
     bool capped = g->mode == LS_GROUPS_UNIT && saved_inverse >= (float)(1 / g->epsilon);
     return (struct back){
-        .slope = capped ? 0 : (float)(-cube * sums[1] / n),
-        .offset = g->mode == LS_GROUPS_CENTERED ? (float)(-inverse * sums[0] / n) : 0,
+        .slope = capped ? 0 : (float)(-cube * sums[1] * share),
+        .offset = g->mode == LS_GROUPS_CENTERED ? (float)(-inverse * sums[0] * share) : 0,
     };
 }
 
