@@ -303,6 +303,8 @@ extern const struct ls_registry ls_initializers;
  * place). NULL or kind NULL: zeros. */
 ls_status ls_initialize(const struct ls_instance *initializer, float *values,
                         const struct ls_shape *shape, uint64_t seed, uint32_t number);
+/* What Keras' add_weight takes by itself. */
+extern const struct ls_instance ls_default_glorot_uniform;
 /* The shape by which a variable's initializer is to fill it: its own, or one of as many elements
  * that has its fans. */
 struct ls_shape ls_initializer_shape(const struct ls_variable *variable);

@@ -70,6 +70,8 @@
     X(ls_merge_maximum)                                                                            \
     X(ls_merge_minimum)                                                                            \
     X(ls_layer_multi_head_attention)                                                               \
+    X(ls_layer_attention)                                                                          \
+    X(ls_layer_additive_attention)                                                                 \
     X(ls_layer_dot)
 
 #define X(kind) extern const struct ls_layer_kind kind;

@@ -191,3 +191,7 @@ LS_FAMILY(he_uniform, "HeUniform", 2, FAN_IN, UNIFORM, "uniform within sqrt(6 / 
 LS_FAMILY(lecun_normal, "LecunNormal", 1, FAN_IN, TRUNCATED_NORMAL,
           "truncated normal, variance 1 / fan in")
 LS_FAMILY(lecun_uniform, "LecunUniform", 1, FAN_IN, UNIFORM, "uniform within sqrt(3 / fan in)")
+
+static const struct fans default_options = {.seed = LS_NULL_INT};
+const struct ls_instance ls_default_glorot_uniform = {&ls_initializer_glorot_uniform.kind,
+                                                      (void *)&default_options}; /* is only read */

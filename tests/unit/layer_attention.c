@@ -130,6 +130,80 @@ static void test_heads(void **state)
         check("MultiHeadAttention", &heads[i]);
 }
 
+static const struct numbers attention[] = {
+    {"{}",
+     "[[2, 2], [3, 2]]",
+     1,
+     {0},
+     {0.3124614, 0.1428927, 0.3153053, 0.04959255},
+     {-0.1625785, 0.1377688, 0.2574152, -0.4085276, -0.1927435, -0.2918406, -0.09090587, -0.1619528,
+      -0.03635055, -0.4062066},
+     {0}},
+    {"use_scale: true",
+     "[{masked: [2, 2]}, {masked: [3, 3]}, [3, 2], {call: {return_attention_scores: true}}]",
+     1,
+     {1, 0, 1, 1, 0},
+     {0.08154815, -0.1790712, 0.5609288, 0, 0, 0, 0.4953561, 0.5046439, 0, 0.501188, 0.498812, 0},
+     {0.01329365, 0.01329365, 0.003995977, 0.003995977, -0.4458205, -0.07925697, 0.2873065,
+      -0.4541795, -0.08074301, 0.2926934, 0, 0, 0, -0.002074907, 0.02161829, 0.002074907,
+      -0.02161829, 0, 0},
+     {-0.2427288}},
+    {"score_mode: concat, use_scale: true",
+     "[[3, 2], [3, 2], {call: {use_causal_mask: true}}]",
+     1,
+     {0},
+     {0.46, -0.82, 0.1849269, -0.06609575, -0.07901223, -0.005065775},
+     {0, 0, 6.757677e-06, 1.148507e-05, 1.771958e-05, 1.397869e-05, -0.5968443, -0.2408379,
+      0.3027574, -0.09589452, 0.01411144, 0.2567578},
+     {0.1405231, -0.0002451944}},
+    {"score_mode: concat",
+     "[[2, 1], [3, 2], [3, 1]]",
+     2,
+     {0},
+     {0.4567524, -0.1357633, 0.4564977, -0.1383725, 0.1810273, -0.4222993, 0.1830153, -0.4238322},
+     {0.001990994, 0.006212817, -0.002258563, -0.002334058, -0.1079335,  -0.2863731,
+      -0.102482,   -0.2817514,  -0.1095844,   -0.2918754,   -0.1532224,  0.3412682,
+      -0.1501771,  0.3324391,   -0.1566005,   0.3462927,    0.002065079, -0.002571927,
+      0.008710658, -0.01081834, 0.001551648,  0.004674076},
+     {0.1797954}},
+    {"dropout: 0.0",
+     "[[2, 2], {masked: [3, 2]}, {call: {use_causal_mask: true}}]",
+     1,
+     {0, 1, 1},
+     {0.46, -0.1466667, 0.46, -0.82},
+     {-0.147888, 0.09244712, 0, 0, -0.3092933, -0.1772444, 0.2821546, -0.7246044, -0.2928613,
+      0.0418489},
+     {0}},
+};
+
+static const struct numbers additive[] = {
+    {"{}",
+     "[[2, 3], {masked: [3, 2]}, {masked: [3, 3]}]",
+     1,
+     {1, 0, 1, 1, 1, 0},
+     {-0.08745325, -0.3435129, -0.07874226, -0.3510947},
+     {-0.001328,   -0.04233075, 0.003607698, 0.005633545, 0.0660661,   -0.03156781,   -0.1531135,
+      -0.429711,   0,           0,           -0.1668865,  -0.430289,   -0.0005815076, 0.03852563,
+      -0.06982792, 0,           0,           0,           0.004887052, -0.01479028,   0.04186781},
+     {0.1141066}},
+    {"use_scale: false",
+     "[[2, 2], [3, 2], {call: {use_causal_mask: true, return_attention_scores: true}}]",
+     1,
+     {0},
+     {1, -0.28, 0.853246, -0.4267541, 1, 0, 0, 0.7282333, 0.2717668, 0},
+     {0, 0, 0.03628303, -0.0410365, -0.6005557, -0.8289772, 0.3168387, -0.07205923, 0, 0},
+     {0}},
+};
+
+static void test_attention(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof attention / sizeof *attention; i++)
+        check("Attention", &attention[i]);
+    for (size_t i = 0; i < sizeof additive / sizeof *additive; i++)
+        check("AdditiveAttention", &additive[i]);
+}
+
 /* The order, names and shapes of the weights are Keras'. */
 static void test_heads_declare(void **state)
 {
@@ -256,6 +330,12 @@ static void test_configs(void **state)
         "null, \"kernel_constraint\": null, \"bias_constraint\": null, \"query_shape\": [null, "
         "3, 2], \"key_shape\": [null, 3, 2], \"value_shape\": [null, 3, 2]}",
         wanted);
+    expect_config("Attention",
+                  "{\"use_scale\": true, \"score_mode\": \"concat\", \"dropout\": 0.5, "
+                  "\"seed\": null}",
+                  "{\"use_scale\": true, \"score_mode\": \"concat\", \"dropout\": 0.5}");
+    expect_config("AdditiveAttention", "{\"use_scale\": false, \"dropout\": 0.0, \"seed\": 3}",
+                  "{\"use_scale\": false, \"dropout\": 0.0, \"seed\": 3}");
 }
 
 static void refuse(const char *kind, const char *options, const char *input, const char *wanted)
@@ -313,12 +393,55 @@ static void test_heads_refused(void **state)
            "[2] call: unknown option 'causal' (known: use_causal_mask, return_attention_scores)");
 }
 
+static void test_attention_refused(void **state)
+{
+    (void)state;
+    refuse("Attention", "{}", "[3, 2]", "it (Attention): it takes at least 2 inputs, not 1");
+    refuse("Attention", "score_mode: product", "[[3, 2], [3, 2]]",
+           "score_mode: must be one of dot, concat; found 'product'");
+    refuse("Attention", "{}", "[[3, 2], [4, 3]]",
+           "it (Attention): expected queries (None, positions, features), values (None, others, "
+           "any) and keys (None, others, features); found (None, 3, 2), (None, 4, 3)");
+    refuse("AdditiveAttention", "{}", "[[3, 2], [4, 2], [5, 2]]",
+           "it (AdditiveAttention): expected queries (None, positions, features), values (None, "
+           "others, any) and keys (None, others, features); found (None, 3, 2), (None, 4, 2), "
+           "(None, 5, 2)");
+}
+
+static void test_attention_declares(void **state)
+{
+    struct harness h;
+    float value;
+    (void)state;
+    NEED(harness_try(&h, "Attention", "use_scale: true, score_mode: concat", "[[3, 2], [4, 2]]"));
+    assert_int_equal(h.layer.variables, 2);
+    assert_string_equal(h.layer.variable[0].name, "scale");
+    assert_string_equal(h.layer.variable[1].name, "concat_score_weight");
+    for (int v = 0; v < 2; v++) {
+        assert_int_equal(h.layer.variable[v].shape.rank, 0);
+        NEED(ls_initialize(h.layer.variable[v].initializer, &value, &h.layer.variable[v].shape, 1,
+                           0));
+        assert_true(value == 1);
+    }
+    harness_free(&h);
+    NEED(harness_try(&h, "AdditiveAttention", "{}", "[[3, 2], [4, 2]]"));
+    assert_int_equal(h.layer.variables, 1);
+    assert_int_equal(h.layer.variable[0].shape.size[0], 2);
+    assert_string_equal(h.layer.variable[0].initializer->kind->name, "GlorotUniform");
+    harness_free(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),         cmocka_unit_test(test_heads_declare),
-        cmocka_unit_test(test_heads_initial), cmocka_unit_test(test_configs),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_heads_declare),
+        cmocka_unit_test(test_heads_initial),
+        cmocka_unit_test(test_configs),
         cmocka_unit_test(test_heads_refused),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_attention_refused),
+        cmocka_unit_test(test_attention_declares),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }
