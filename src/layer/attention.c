@@ -50,6 +50,7 @@ static const struct ls_option options[] = {
      .offset = offsetof(struct attention, score_mode),
      .initial = "dot",
      .choices = modes,
+     .unwritten = true, /* Keras takes "dot" in an .h5 for the function of that name, and fails */
      .help = "dot: scale (q k); concat: weight sum tanh(scale (q + k))"},
     LS_ATTENTION_DROPOUT_OPTIONS,
     {.name = NULL},
