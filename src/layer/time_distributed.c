@@ -90,8 +90,10 @@ static size_t made_mask_floats(const struct step *step)
 static ls_status check_inner(const struct ls_layer *layer, const struct step *step)
 {
     const struct ls_layer inner = ls_wrapped_layer(layer, inner_of(layer));
-    if (inner.kind->forward_points)
-        return ls_layer_fail(layer, "%s in it is not supported: its statistics are of all steps",
+    if (inner.kind->forward_points || inner.kind->update)
+        return ls_layer_fail(layer,
+                             "%s in it is not supported (Keras takes statistics of each step by "
+                             "itself): use it without, with statistics of all steps",
                              inner.kind->kind.name);
     if (inner.kind->arguments)
         return ls_layer_fail(layer, "%s in it is not supported: its calls have arguments",

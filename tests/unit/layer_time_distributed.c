@@ -170,6 +170,12 @@ static void test_messages(void **state)
     refuse("layer: Add", "[2, 3]", "it (Add): it takes at least 2 inputs, not 1");
     refuse("layer: {InputLayer: {shape: [3]}}", "[2, 3]",
            "it (InputLayer): it takes 0 inputs, not 1");
+    refuse(
+        "layer: BatchNormalization", "[2, 3]",
+        "it (TimeDistributed): BatchNormalization in it is not supported (Keras takes statistics "
+        "of each step by itself): use it without, with statistics of all steps");
+    refuse("layer: {LSTM: {units: 2, return_state: true}}", "[2, 3, 2]",
+           "it (TimeDistributed): it takes a layer of one result: LSTM has 3");
     refuse("layer: {Reshape: {target_shape: [2, 2]}}", "[2, 3]",
            "it (Reshape): target_shape: the 3 elements of a sample of (None, 3) do not fill it");
     refuse("layer: {Reshape: {target_shape: [1, 1, 1, 1, 1, 1, 1, 3]}}", "[2, 3]",

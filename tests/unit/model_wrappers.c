@@ -39,6 +39,18 @@ static void what_is_wrong_inside_has_a_place(void **state)
            "the first of them for the steps, it is (None, 8)");
     refuse(HEAD "    - TimeDistributed: {layer: Add}\n",
            "run.yaml:4: layers[0] TimeDistributed layer: it takes at least 2 inputs, not 1");
+    refuse(HEAD "    - Flatten\n    - Reshape: {target_shape: [4, 2]}\n    - Bidirectional:\n"
+                "        layer:\n          LSTM: {unit: 3}\n",
+           "run.yaml:8: layers[2] Bidirectional layer LSTM: unknown option 'unit' (did you mean "
+           "'units'?)");
+    refuse(HEAD "    - Bidirectional: {layer: {Dense: {units: 3}}}\n",
+           "run.yaml:4: layers[0] Bidirectional: it takes a recurrent layer (SimpleRNN, LSTM, "
+           "GRU), not Dense");
+    refuse("model:\n  input: {shape: [2, 3, 4, 5]}\n  layers:\n    - Masking\n"
+           "    - TimeDistributed: {layer: {Reshape: {target_shape: [12, 5]}}}\n"
+           "    - TimeDistributed: {layer: {LSTM: {units: 3}}}\n",
+           "run.yaml:6: layers[2] TimeDistributed: the input is (None, 2, 12, 5), but its mask is "
+           "(None, 2, 3, 4): LSTM takes a mask of all axes but the last");
 }
 
 static void models_inside_are_refused(void **state)
@@ -126,7 +138,8 @@ static const char model_text[] =
     "model: {name: m, layers: [Input: {shape: [4, 2]}, TimeDistributed: {layer: {Dense: {units: 3, "
     "name: a}}, name: outer}, TimeDistributed: {layer: {Reshape: {target_shape: [3, 1]}}}, "
     "TimeDistributed: {layer: {TimeDistributed: {layer: {Dense: {units: 2}}}}, trainable: false}, "
-    "Flatten, Dense: {units: 1}]}";
+    "Reshape: {target_shape: [4, 6]}, Bidirectional: {layer: {LSTM: {units: 2}}, name: both}, "
+    "Dense: {units: 1}]}";
 
 static void weights_come_back_from_all_files(void **state)
 {
@@ -170,16 +183,25 @@ static void weights_stand_where_keras_looks(void **state)
     assert_ok(ls_export(&made, "a.keras", false));
     assert_ok(ls_archive_open(&archive, "a.keras"));
     assert_ok(ls_archive_weights_open(&weights, &archive));
-    assert_numbers(&weights.h5, "/layers", NULL,
-                   "dense flatten time_distributed time_distributed_1 time_distributed_2");
+    assert_numbers(
+        &weights.h5, "/layers", NULL,
+        "bidirectional dense reshape time_distributed time_distributed_1 time_distributed_2");
     assert_numbers(&weights.h5, "/layers/time_distributed", NULL, "layer vars");
     assert_numbers(&weights.h5, "/layers/time_distributed/layer/vars", NULL, "0 1");
+    assert_numbers(&weights.h5, "/layers/bidirectional/forward_layer/cell/vars", NULL, "0 1 2");
+    assert_numbers(&weights.h5, "/layers/bidirectional/backward_layer/cell/vars", NULL, "0 1 2");
     assert_numbers(&weights.h5, "/layers/time_distributed_2/layer/layer/vars", NULL, "0 1");
     ls_archive_weights_close(&weights);
     ls_archive_close(&archive);
     assert_ok(ls_export(&made, "a.h5", false));
     assert_ok(ls_h5_open(&h5, "a.h5"));
     assert_numbers(&h5, "/model_weights/outer", "weight_names", "m/outer/a/kernel m/outer/a/bias");
+    assert_numbers(&h5, "/model_weights/both", "weight_names",
+                   "m/both/forward_lstm/lstm_cell/kernel "
+                   "m/both/forward_lstm/lstm_cell/recurrent_kernel "
+                   "m/both/forward_lstm/lstm_cell/bias m/both/backward_lstm/lstm_cell/kernel "
+                   "m/both/backward_lstm/lstm_cell/recurrent_kernel "
+                   "m/both/backward_lstm/lstm_cell/bias");
     ls_h5_close(&h5);
     ls_model_free(model);
 }
