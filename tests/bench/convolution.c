@@ -1,5 +1,5 @@
 /* How fast convolutions are, by pass: milliseconds (the best of many) and GFLOPS of one thread, and
- * the share of the passes over the result that a layer adds. bench/convolution_torch.py prints the
+ * the share of the passes over the result that a layer adds. bench/peer_convolution.py prints the
  * same shapes with PyTorch. */
 #include <stdio.h>
 #include <stdlib.h>
