@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "layer/call.h"
+#include "layer/images.h"
 #include "layer/options.h"
 #include "layer/portable.h"
 #include "layer/resample.h"
@@ -27,16 +28,6 @@ static const char *const modes[] = {"horizontal", "vertical", "horizontal_and_ve
 static const char *const fill_modes[] = {"reflect", "wrap", "constant", "nearest", NULL};
 enum { NEAREST, BILINEAR };
 static const char *const interpolations[] = {"nearest", "bilinear", NULL};
-static const char *const data_formats[] = {"channels_last", "channels_first", NULL};
-
-#define DATA_FORMAT_OPTION                                                                         \
-    {                                                                                              \
-        .name = "data_format", .type = LS_OPTION_CHOICE,                                           \
-        .offset = offsetof(struct augment, data_format), .initial = "channels_last",               \
-        .nullable = true, .choices = data_formats,                                                 \
-        .refused = "is not supported: data is laid out channels last",                             \
-        .help = "data is laid out channels last"                                                   \
-    }
 
 #define SAMPLING_OPTIONS                                                                           \
     {.name = "fill_mode",                                                                          \
@@ -57,7 +48,7 @@ static const char *const data_formats[] = {"channels_last", "channels_first", NU
          .offset = offsetof(struct augment, fill_value),                                           \
          .initial = "0.0",                                                                         \
          .help = "what is beyond the border with fill_mode constant"},                             \
-        DATA_FORMAT_OPTION,                                                                        \
+        LS_CHANNELS_LAST_OPTION(struct augment),                                                   \
     {                                                                                              \
         .name = NULL                                                                               \
     }
@@ -67,14 +58,10 @@ static const char *const data_formats[] = {"channels_last", "channels_first", NU
 static ls_status shape(const struct ls_layer *layer, struct ls_call_shapes *shapes,
                        struct ls_call_needs *needs)
 {
-    const struct ls_shape *in = &shapes->in[0];
-    char text[LS_SHAPE_TEXT];
     (void)needs;
-    ls_shape_format(text, in);
-    if (in->rank != 3)
-        return ls_layer_fail(layer, "the input needs 3 axes beside the samples, it is %s", text);
+    LS_TRY(ls_image_check(layer, &shapes->in[0], 2));
     shapes->outputs = 1;
-    shapes->out[0] = *in;
+    shapes->out[0] = shapes->in[0];
     return LS_OK;
 }
 
@@ -175,7 +162,7 @@ static const struct ls_option flip_options[] = {
      .choices = modes,
      .help = "which axes are flipped, one as the other"},
     LS_LAYER_SEED_OPTION(struct augment),
-    DATA_FORMAT_OPTION,
+    LS_CHANNELS_LAST_OPTION(struct augment),
     {.name = NULL},
 };
 

@@ -22,7 +22,8 @@ enum { KERNEL };
 
 #define CONV_OPTIONS(paddings, padding_help)                                                       \
     LS_FILTERS_OPTION, LS_KERNEL_SIZE_OPTION, LS_STRIDES_OPTION(STRIDES_HELP),                     \
-        LS_PADDING_OPTION(paddings, padding_help), LS_DATA_FORMAT_OPTION, LS_DILATION_OPTION,      \
+        LS_PADDING_OPTION(paddings, padding_help),                                                 \
+        LS_CHANNELS_LAST_OPTION(struct ls_convolution_options), LS_DILATION_OPTION,                \
         LS_CONVOLUTION_COUNT_OPTION(groups, "1",                                                   \
                                     "parts of the channels that know only their own"),             \
         REST_OF_OPTIONS("kernel")
@@ -37,7 +38,7 @@ static const struct ls_option depthwise_options[] = {
     LS_STRIDES_OPTION(STRIDES_HELP),
     LS_PADDING_OPTION(ls_convolution_paddings, LS_PADDING_HELP),
     LS_MULTIPLIER_OPTION,
-    LS_DATA_FORMAT_OPTION,
+    LS_CHANNELS_LAST_OPTION(struct ls_convolution_options),
     LS_DILATION_OPTION,
     REST_OF_OPTIONS("depthwise")};
 

@@ -11,7 +11,7 @@ static const struct ls_option options[] = {
     LS_KERNEL_SIZE_OPTION,
     LS_STRIDES_OPTION("steps from one place of the kernel to the next, by axis"),
     LS_PADDING_OPTION(ls_convolution_paddings, LS_PADDING_HELP),
-    LS_DATA_FORMAT_OPTION,
+    LS_CHANNELS_LAST_OPTION(struct ls_convolution_options),
     LS_DILATION_OPTION,
     LS_MULTIPLIER_OPTION,
     LS_ACTIVATION_OPTION(struct ls_convolution_options, "linear"),

@@ -18,7 +18,7 @@ static const struct ls_option options[] = {
      .initial = "null",
      .max = LS_CONVOLUTION_STEPS_MAX,
      .help = "cells more at the end, below the strides; null: as padding says"},
-    LS_DATA_FORMAT_OPTION,
+    LS_CHANNELS_LAST_OPTION(struct ls_convolution_options),
     LS_DILATION_OPTION,
     LS_ACTIVATION_OPTION(struct ls_convolution_options, "linear"),
     LS_USE_BIAS_OPTION(struct ls_convolution_options),

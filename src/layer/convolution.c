@@ -4,10 +4,10 @@
 
 #include "kernel/kernels.h"
 #include "layer/call.h"
+#include "layer/images.h"
 
 const char *const ls_convolution_paddings[] = {"valid", "same", NULL};
 const char *const ls_convolution_causal_paddings[] = {"valid", "same", "causal", NULL};
-const char *const ls_convolution_data_formats[] = {"channels_last", "channels_first", NULL};
 
 /* -- the window */
 
@@ -23,12 +23,7 @@ static ls_status check_sizes(const struct ls_layer *layer, const char *name,
 ls_status ls_convolution_check(const struct ls_layer *layer, const struct ls_shape *in, int spatial)
 {
     const struct ls_convolution_options *o = layer->options;
-    char text[LS_SHAPE_TEXT];
-    ls_shape_format(text, in);
-    if (in->rank != spatial + 1)
-        return ls_layer_fail(
-            layer, "the input needs %s beside the samples, it is %s",
-            spatial == 2 ? "3 axes (height, width, channels)" : "2 axes (steps, channels)", text);
+    LS_TRY(ls_image_check(layer, in, spatial));
     LS_TRY(check_sizes(layer, "kernel_size", &o->kernel_size, spatial));
     LS_TRY(check_sizes(layer, "strides", &o->strides, spatial));
     return check_sizes(layer, "dilation_rate", &o->dilation_rate, spatial);

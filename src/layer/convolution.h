@@ -23,7 +23,6 @@ struct ls_convolution_options {
 enum ls_convolution_padding { LS_PADDING_VALID, LS_PADDING_SAME, LS_PADDING_CAUSAL };
 extern const char *const ls_convolution_paddings[];        /* valid and same */
 extern const char *const ls_convolution_causal_paddings[]; /* and causal */
-extern const char *const ls_convolution_data_formats[];
 
 enum {
     LS_CONVOLUTION_STEPS_MAX = 1 << 20
@@ -61,14 +60,6 @@ enum {
 #define LS_PADDING_HELP                                                                            \
     "valid: where the kernel lies within the input; same: zeros around it, as many results as "    \
     "inputs a stride"
-
-#define LS_DATA_FORMAT_OPTION                                                                      \
-    {                                                                                              \
-        .name = "data_format", .type = LS_OPTION_CHOICE, LS_CONVOLUTION_FIELD(data_format),        \
-        .initial = "channels_last", .nullable = true, .choices = ls_convolution_data_formats,      \
-        .refused = "is not supported: data is laid out channels last",                             \
-        .help = "data is laid out channels last"                                                   \
-    }
 
 /* LS_BAD_INPUT unless the input has `spatial` axes (1 or 2) and the channels, and the options that
  * go by axis have one number or one for each. */
