@@ -22,7 +22,8 @@ static const char *const models[] = {
     "metrics_binary",     "regularized_leaky", "functional_concat", "binary_functional",
     "siamese_shared",     "residual_mlp",      "activations_zoo",   "mnist_mlp",
     "price_is_right_net", "lstm_seq",          "rnn_seq",           "siamese_nested",
-    "bilstm_tag",         "tiny_transformer",
+    "bilstm_tag",         "tiny_transformer",  "cnn_digits",        "cnn_mnist_bn",
+    "residual_cnn",       "frozen_nested",
 };
 
 /* Whose optimizer is not one of ours yet: compared are predictions and gradients. */

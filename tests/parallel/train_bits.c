@@ -22,6 +22,7 @@ enum shape {
     STEPS,             /* recurrent layers on them */
     WORDS,             /* the same of whole numbers, 0 being masked */
     IMAGE,             /* convolutions */
+    POOLED,            /* windows over images, and images made larger and smaller */
     NOISY,             /* small images, through all that draws random numbers by sample */
     NORMALIZED,        /* by the batch's statistics, by one layer in two places too */
     NORMALIZED_MASKED, /* without what is masked */
@@ -58,6 +59,8 @@ static const struct recipe recipes[] = {
      WORDS},
     {"image", "optimizer: adam, loss: sparse_categorical_crossentropy",
      "epochs: 2, batch_size: 11, seed: 10", IMAGE},
+    {"pooled", "optimizer: adam, loss: sparse_categorical_crossentropy",
+     "epochs: 2, batch_size: 11, seed: 11", POOLED},
     {"noise and augmentation", "optimizer: adam, loss: sparse_categorical_crossentropy",
      "epochs: 2, batch_size: 10, seed: 9", NOISY},
     {"normalized", "optimizer: adam, loss: categorical_crossentropy, metrics: [accuracy]",
@@ -132,6 +135,22 @@ static const char *const descriptions[] = {
         "  - Flatten\n"
         "  - Dense: {units: 5, activation: softmax, name: y}\n"
         "outputs: [y]\n",
+    [POOLED] = "inputs: {x: {shape: [12]}}\n"
+               "layers:\n"
+               "  - Reshape: {target_shape: [2, 6, 1]}\n"
+               "  - Conv2D: {filters: 4, kernel_size: 2, padding: same, activation: relu}\n"
+               "  - UpSampling2D: {size: [3, 1], interpolation: bilinear}\n"
+               "  - ZeroPadding2D: {padding: [[1, 0], 1]}\n"
+               "  - MaxPooling2D: {pool_size: 3, strides: 2, padding: same}\n"
+               "  - Conv2D: {filters: 6, kernel_size: 2, padding: same}\n"
+               "  - AveragePooling2D: {pool_size: 2, strides: 1, name: pooled}\n"
+               "  - GlobalMaxPooling2D: {name: max}\n"
+               "  - GlobalAveragePooling2D: {name: mean}\n"
+               "    from: pooled\n"
+               "  - Concatenate:\n"
+               "    from: [max, mean]\n"
+               "  - Dense: {units: 5, activation: softmax, name: y}\n"
+               "outputs: [y]\n",
     [NOISY] = "inputs: {x: {shape: [12]}}\n"
               "layers:\n"
               "  - Reshape: {target_shape: [2, 3, 2]}\n"

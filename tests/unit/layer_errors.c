@@ -419,9 +419,9 @@ static void test_noise(void **state)
 static void test_augmentation(void **state)
 {
     (void)state;
-    refuse(
-        "RandomFlip", "{}", "[2, 3]",
-        "it (RandomFlip): the input needs 3 axes (height, width, channels) beside the samples, it is (None, 2, 3)");
+    refuse("RandomFlip", "{}", "[2, 3]",
+           "it (RandomFlip): the input needs 3 axes (height, width, channels) beside the samples, "
+           "it is (None, 2, 3)");
     refuse("RandomFlip", "mode: across", "[2, 3, 1]",
            "mode: must be one of horizontal, vertical, horizontal_and_vertical; found 'across'");
     refuse("RandomFlip", "data_format: channels_first", "[2, 3, 1]",
