@@ -9,7 +9,8 @@
     X(ls_loss_binary_crossentropy)                                                                 \
     X(ls_loss_mean_squared_error)                                                                  \
     X(ls_loss_mean_absolute_error)                                                                 \
-    X(ls_loss_huber)
+    X(ls_loss_huber)                                                                               \
+    X(ls_loss_log_cosh)
 
 #define X(kind) extern const struct ls_loss_kind kind;
 LS_LOSSES(X)

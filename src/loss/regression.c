@@ -1,5 +1,5 @@
-/* Losses of numbers: MeanSquaredError, MeanAbsoluteError, Huber. Each position's value is the mean
- * over its columns. The family to copy. */
+/* Losses of numbers: MeanSquaredError, MeanAbsoluteError, Huber, LogCosh. Each position's value is
+ * the mean over its columns. The family to copy. */
 #include "kernel/activation.h"
 #include "kernel/kernels.h"
 #include "loss/loss.h"
@@ -129,4 +129,42 @@ const struct ls_loss_kind ls_loss_huber = {
     .from_logits_offset = SIZE_MAX,
     .compute = huber,
     .examples = huber_examples,
+};
+
+/* -- LogCosh: log cosh d = d + softplus(-2 d) - log 2 */
+
+static void log_cosh(const struct ls_loss_call *call)
+{
+    static const double log_2 = 0.69314718055994530942;
+    struct ls_activation softplus = ls_activation_default(LS_ACTIVATION_SOFTPLUS);
+    struct ls_activation tanh = ls_activation_default(LS_ACTIVATION_TANH);
+    size_t n = find_errors(call);
+    ls_k->scale(call->work, call->work, -2, n);
+    ls_k->activate(call->work, call->work, &softplus, n, 1);
+    for (int64_t p = 0; p < call->positions; p++) {
+        double sum = 0;
+        for (int64_t i = p * call->columns; i < (p + 1) * call->columns; i++)
+            sum += (double)(call->prediction[i] - call->target[i]) + call->work[i] - log_2;
+        call->value[p] = (float)(sum / (double)call->columns);
+    }
+    if (!call->grad)
+        return;
+    ls_k->subtract(call->grad, call->prediction, call->target, n);
+    ls_k->activate(call->grad, call->grad, &tanh, n, 1);
+    ls_k->scale(call->grad, call->grad, 1.0F / (float)call->columns, n);
+}
+
+static const char *const log_cosh_aliases[] = {"logcosh", NULL};
+
+const struct ls_loss_kind ls_loss_log_cosh = {
+    .kind = {.name = "LogCosh",
+             .aliases = log_cosh_aliases,
+             .summary = "mean of log(cosh(prediction - target))",
+             .options = common_options,
+             .options_size = sizeof(struct ls_loss_common)},
+    .target = LS_TARGET_SAME,
+    .logits_of = LS_ACTIVATION_LINEAR,
+    .from_logits_offset = SIZE_MAX,
+    .compute = log_cosh,
+    .examples = common_examples,
 };

@@ -12,9 +12,10 @@ import keras
 
 model = keras.models.load_model(sys.argv[1])
 optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-model.compile(optimizer=optimizer, loss=model.loss)
+weights = model._compile_config.config.get("loss_weights")
+model.compile(optimizer=optimizer, loss=model.loss, loss_weights=weights)
 with h5py.File(sys.argv[2], "r+") as f:
-    x, y = (next(iter(f[group].values()))[()] for group in "xy")
+    x, y = ([values[()] for values in f[group].values()] for group in "xy")  # all in the order of their names
     for step in range(6):
         loss = model.train_on_batch(x, y, return_dict=True)["loss"]
         f["loss"][step] = float(loss)

@@ -75,7 +75,7 @@ static void test_keras(void **state)
     (void)state;
     for (; reference_group(file, cases, group); cases++)
         check_case(file, group);
-    assert_true(cases >= 14);
+    assert_true(cases >= 15);
     H5Fclose(file);
 }
 
