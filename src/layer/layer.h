@@ -144,8 +144,8 @@ enum ls_layer_flags {
     LS_LAYER_STATES = 1024, /* the inputs behind the first are one argument of Keras' call, the
                                list initial_state */
     LS_LAYER_FROZEN_INFERS = 2048, /* a layer whose `trainable` is false is not training */
-    LS_LAYER_SAYS_TRAINING = 4096, /* Keras\' call has training=True as its default and its configs
- say so, which means no more than in other layers */
+    LS_LAYER_SAYS_TRAINING = 4096, /* Keras' call has training=True as its default and its configs
+                                      say so, which means no more than in other layers */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as
