@@ -228,8 +228,8 @@ const struct ls_layer *ls_plan_find_nonfinite(struct ls_plan_run *run, const dou
         }
         if (found)
             return found;
-        memcpy(run->point, points, plan->point[s] * sizeof *points);
-        points += plan->point[s];
+        for (size_t i = 0; i < plan->point[s]; i++)
+            run->point[i] = *points++;
     }
     return NULL;
 }
