@@ -245,15 +245,9 @@ static void flops(const struct ls_layer *layer, const struct ls_call_shapes *sha
 {
     const struct ls_both *state = layer->state;
     for (int d = 0; d < LS_BOTH; d++) {
-        const struct ls_layer *inner = &state->wrapped[d].layer;
-        struct ls_call_flops one = {0};
         struct ls_call_shapes side;
         split_inputs(&side, shapes, d);
-        if (inner->kind->flops)
-            inner->kind->flops(inner, &side, &one);
-        flops->forward += one.forward;
-        flops->to_data += one.to_data;
-        flops->to_weights += one.to_weights;
+        ls_wrapped_flops(&state->wrapped[d], &side, 1, flops);
     }
 }
 

@@ -17,6 +17,7 @@ static const struct counted counted[] = {
     {"GRU", "units: 3", "{masked: [4, 2]}", {144 + 162, 144, 144 + 324}},
     {"TimeDistributed", "layer: {Dense: {units: 3}}", "[7, 4]", {168, 168, 168}},
     {"TimeDistributed", "layer: {Dropout: {rate: 0.5}}", "[7, 4]", {0, 0, 0}},
+    {"Bidirectional", "layer: {LSTM: {units: 3}}", "[4, 2]", {816, 384, 1248}},
     {"Conv1D", "filters: 3, kernel_size: 2, padding: same", "[5, 4]", {240, 240, 240}},
     {"Conv2D", "filters: 6, kernel_size: 3, groups: 2", "[5, 6, 4]", {2592, 2592, 2592}},
 };
