@@ -125,7 +125,7 @@ static ls_status is_initial(bool *initial, const void *field, const struct ls_op
     return status;
 }
 
-/* Options that are known only to be refused: null and the default pass. */
+/* Options that are known only to be refused: the default passes, and null, which stands for it. */
 static ls_status parse_refused(void *field, const struct ls_option *option,
                                const struct ls_tree *entry)
 {
@@ -133,9 +133,10 @@ static ls_status parse_refused(void *field, const struct ls_option *option,
     bool only_null = option->initial && strcmp(option->initial, "null") == 0;
     if (!initial && only_null)
         return ls_fail_at(entry, LS_BAD_INPUT, "%s", option->refused);
+    if (initial && option->initial && ls_option_nullable(option))
+        return ls_option_parse_initial(field, option);
     LS_TRY(ls_option_parse(field, option, entry));
-    if (!initial)
-        LS_TRY(is_initial(&initial, field, option));
+    LS_TRY(is_initial(&initial, field, option));
     return initial ? LS_OK : ls_fail_at(entry, LS_BAD_INPUT, "%s", option->refused);
 }
 

@@ -237,15 +237,18 @@ static void test_shapes(void **state)
  * their options, and is tested with them. */
 static void test_masks(void **state)
 {
-    static const char *const without[] = {"InputLayer",   "Flatten", "Reshape",  "Permute",
-                                          "RepeatVector", "Dot",     "Embedding"};
+    static const char *const without[] = {
+        "InputLayer", "Flatten",    "Reshape",  "Permute",      "RepeatVector",     "Dot",
+        "Embedding",  "Conv",       "Depth",    "Separable",    "MaxPool",          "AveragePool",
+        "GlobalMax",  "ZeroPad",    "Cropping", "UpSampling",   "RMSNormalization", "Random",
+        "Category",   "GlobalAver", "Bidirect"}; /* how their names begin */
     (void)state;
     FOR_EACH_KIND(kind, ls_layers)
     {
         const struct ls_layer_example *e = ls_layer_kind_of(kind)->examples;
         bool passes = !kind->registered;
         for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-            passes &= strcmp(kind->name, without[i]) != 0;
+            passes &= strncmp(kind->name, without[i], strlen(without[i])) != 0;
         for (; e->options; e++) {
             struct harness h;
             bool makes =
