@@ -274,6 +274,8 @@ static ls_status read_named(const struct target *to, const struct ls_tree *named
             call = ls_tree_add(to->entry, "call", LS_TREE_MAP);
         if (!call)
             return no_memory();
+        if (ls_tree_find(call, value->key)) /* each tensor of a list has them all */
+            continue;
         if (strcmp(value->key, "training") == 0)
             LS_TRY(read_training(call, value));
         else if (to->kind && ls_layer_input_name(to->kind, value->key) != SIZE_MAX)

@@ -144,8 +144,7 @@ static ls_status write_list(struct ls_tree *calls, const struct writer *w, const
         struct ls_tree *named = ls_tree_add(tensor, NULL, LS_TREE_MAP);
         if (!named)
             return no_memory();
-        if (i == 0)
-            LS_TRY(write_named(named, w, use));
+        LS_TRY(write_named(named, w, use)); /* Keras takes those of the last tensor */
     }
     return call ? LS_OK : no_memory();
 }

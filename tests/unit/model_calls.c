@@ -120,6 +120,29 @@ static void test_shared(void **state)
     ls_model_free(again);
 }
 
+/* In lists Keras takes the arguments of the last tensor, so that they stand with each. */
+static void test_lists(void **state)
+{
+    (void)state;
+    struct ls_model *model = parse("inputs: {x: {shape: [4, 2]}}\n"
+                                   "layers:\n"
+                                   "  - Attention: {name: a}\n"
+                                   "    from: [x, x]\n"
+                                   "    call: {use_causal_mask: true, training: false}\n");
+    char *json = to_json(model);
+    expect_part(json, "[[[\"x\", 0, 0, {\"use_causal_mask\": true, \"training\": false}], "
+                      "[\"x\", 0, 0, {\"use_causal_mask\": true, \"training\": false}]]]");
+    struct ls_model *again = from_json(json);
+    assert_ok(ls_model_build(again));
+    assert_true(flags_of(&again->call[1])->causal && again->call[1].inference);
+    char *second = to_json(again);
+    assert_string_equal(json, second);
+    ls_release(json);
+    ls_release(second);
+    ls_model_free(model);
+    ls_model_free(again);
+}
+
 /* Keras 2's lists: what is no query stands in the map behind it. */
 static void test_keras_2(void **state)
 {
@@ -218,9 +241,8 @@ static void test_refused_keras(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_keras_2),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_shared),        cmocka_unit_test(test_keras_2),
+        cmocka_unit_test(test_lists),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_keras),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
