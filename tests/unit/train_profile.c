@@ -111,6 +111,7 @@ static void test_rows(void **state)
     static const char *const names[] = {"normalization",
                                         "hidden",
                                         "dropout",
+                                        "batch_normalization",
                                         "out",
                                         "loss",
                                         "combine: waiting",
