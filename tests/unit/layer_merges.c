@@ -238,9 +238,9 @@ static void test_shapes(void **state)
 static void test_masks(void **state)
 {
     static const char *const without[] = {
-        "InputLayer", "Flatten",    "Reshape",  "Permute",      "RepeatVector",     "Dot",
-        "Embedding",  "Conv",       "Depth",    "Separable",    "MaxPool",          "AveragePool",
-        "GlobalMax",  "ZeroPad",    "Cropping", "UpSampling",   "RMSNormalization", "Random",
+        "InputLayer", "Flatten",    "Reshape",  "Permute",    "RepeatVector",     "Dot",
+        "Embedding",  "Conv",       "Depth",    "Separable",  "MaxPool",          "AveragePool",
+        "GlobalMax",  "ZeroPad",    "Cropping", "UpSampling", "RMSNormalization", "Random",
         "Category",   "GlobalAver", "Bidirect"}; /* how their names begin */
     (void)state;
     FOR_EACH_KIND(kind, ls_layers)
