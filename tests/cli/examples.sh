@@ -81,8 +81,8 @@ grep -q "nowhere/waves-x.idx: No such file" err || fail "expected a message of t
 run $examples/generate order 3 7 one && run $examples/generate order 3 7 two
 same "$(cat one-*.idx | cksum)" "$(cat two-*.idx | cksum)"
 for name in lenet5 convnet lstm gru conv1d transformer resnet20; do train $name; done
-metric lenet5 accuracy ">" 0.94
-metric convnet accuracy ">" 0.95
+metric lenet5 accuracy ">" 0.92
+metric convnet accuracy ">" 0.94
 metric lstm accuracy ">" 0.88
 metric gru accuracy ">" 0.95
 metric conv1d accuracy ">" 0.95
@@ -90,7 +90,7 @@ metric transformer accuracy ">" 0.9
 metric resnet20 accuracy ">" 0.8
 
 # -- two ranks, and one process in their place: the same bits
-for name in siamese residual conv1d transformer; do
+for name in siamese residual conv1d transformer gru; do
     run lockstep train $examples/$name.yaml --epochs 2 --replicas 2 -o $name-one --quiet
     status 0
     run ranks 2 train $examples/$name.yaml --epochs 2 -o $name-two --quiet
