@@ -201,23 +201,27 @@ static ls_status shape(const struct ls_layer *layer, struct ls_call_shapes *shap
 
 /* -- variables */
 
-/* What Keras calls the projections, and the layers that make them. */
-static const char *const within[] = {"query", "key", "value", "attention_output"};
-static const char *const groups[] = {"query_dense", "key_dense", "value_dense", "output_dense"};
+/* What Keras calls the weights of the projections, and the layers that have them. */
+static const struct {
+    const char *kernel, *bias, *group;
+} names[LS_PROJECTIONS] = {
+    {"query/kernel", "query/bias", "query_dense"},
+    {"key/kernel", "key/bias", "key_dense"},
+    {"value/kernel", "value/bias", "value_dense"},
+    {"attention_output/kernel", "attention_output/bias", "output_dense"},
+};
 
 static void declare(struct ls_layer *layer, size_t projection, const struct ls_shape shape[2],
                     size_t inputs)
 {
     const struct ls_heads_options *o = layer->options;
     const size_t first = layer->variables;
-    ls_layer_declare(layer, "kernel", shape[0], &o->kernel);
+    ls_layer_declare(layer, names[projection].kernel, shape[0], &o->kernel);
     layer->variable[first].inputs = (uint8_t)inputs;
     if (o->use_bias)
-        ls_layer_declare(layer, "bias", shape[1], &o->bias);
-    for (size_t v = first; v < layer->variables; v++) {
-        layer->variable[v].within = within[projection];
-        layer->variable[v].group = groups[projection];
-    }
+        ls_layer_declare(layer, names[projection].bias, shape[1], &o->bias);
+    for (size_t v = first; v < layer->variables; v++)
+        layer->variable[v].group = names[projection].group;
 }
 
 static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shapes)

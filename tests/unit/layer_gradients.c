@@ -356,6 +356,26 @@ static void test_rows_are_independent(void **state)
     }
 }
 
+/* Checkpoints know the variables of a layer by their names. */
+static void test_variables_have_names(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind, ls_layers)
+    {
+        const struct ls_layer_kind *layer = ls_layer_kind_of(kind);
+        for (const struct ls_layer_example *e = layer->examples; e->options; e++) {
+            struct harness h;
+            NEED(harness_try(&h, kind->name, e->options, e->input));
+            for (size_t v = 0; v < h.layer.variables; v++)
+                for (size_t other = 0; other < v; other++)
+                    if (strcmp(h.layer.variable[v].name, h.layer.variable[other].name) == 0)
+                        fail_msg("%s {%s}: variables %zu and %zu are both '%s'", kind->name,
+                                 e->options, other, v, h.layer.variable[v].name);
+            harness_free(&h);
+        }
+    }
+}
+
 /* Options written as a Keras config and read again are the same. */
 static void test_config_round_trip(void **state)
 {
@@ -451,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_rows_are_independent),
         cmocka_unit_test(test_config_round_trip),
+        cmocka_unit_test(test_variables_have_names),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
