@@ -68,14 +68,15 @@ static const struct ls_convolution_shape convolutions[] = {
     {1, 16, 32, 1, {8, 8}, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {0, 0}},
     {1, 24, 20, 1, {5, 5}, {5, 5}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
     {1, 16, 16, 16, {6, 6}, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {1, 32, 32, 1, {7, 7}, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {0, 0}},
 };
-enum { CONVOLUTION_FLOATS = 5000 }; /* of the largest image or kernel: 3 * 3 * 16 * 32 */
+enum { CONVOLUTION_FLOATS = 9500 }; /* of the largest image or kernel: 3 * 3 * 32 * 32 */
 
 static ls_status probe_convolution(const struct arrays *x, const struct ls_convolution_shape *s,
                                    uint64_t *hash)
 {
     struct ls_convolution *convolution;
-    LS_TRY(ls_convolution_create(&convolution, s, (1u << LS_CONVOLUTION_PASSES) - 1, false));
+    LS_TRY(ls_convolution_create(&convolution, s, 2u * LS_CONVOLUTION_FAST - 1, false));
     const size_t out = (size_t)(s->rows * s->out[0] * s->out[1] * s->filters);
     const size_t in = (size_t)(s->rows * s->in[0] * s->in[1] * s->channels);
     const size_t kernel =

@@ -123,6 +123,8 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
         passes |= 1u << LS_CONVOLUTION_DATA;
     if (call->weight_grad[DEPTHWISE])
         passes |= 1u << LS_CONVOLUTION_KERNEL;
+    if (call->training)
+        passes |= LS_CONVOLUTION_FAST;
     g.rows = call->rows;
     LS_TRY(ls_convolution_create(&made, &g, passes, false));
     *prepared = made;

@@ -136,6 +136,8 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
         passes |= 1u << LS_CONVOLUTION_FORWARD;
     if (call->weight_grad[KERNEL])
         passes |= 1u << LS_CONVOLUTION_KERNEL;
+    if (call->training)
+        passes |= LS_CONVOLUTION_FAST;
     g.rows = call->rows;
     LS_TRY(ls_convolution_create(&made, &g, passes, false));
     *prepared = made;

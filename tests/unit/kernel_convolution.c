@@ -43,7 +43,8 @@ struct problem {
     size_t size[LS_CONVOLUTION_PASSES]; /* of the results: out, in, kernel */
 };
 
-static void problem_make(struct problem *p, const struct ls_convolution_shape *s, bool bias)
+static void problem_make_with(struct problem *p, const struct ls_convolution_shape *s, bool bias,
+                              unsigned passes)
 {
     *p = (struct problem){.shape = *s};
     p->size[LS_CONVOLUTION_FORWARD] = (size_t)(s->rows * s->out[0] * s->out[1] * s->filters);
@@ -56,7 +57,12 @@ static void problem_make(struct problem *p, const struct ls_convolution_shape *s
     p->bias = bias ? make_array(3, (size_t)s->filters) : NULL;
     for (size_t pass = 0; pass < LS_CONVOLUTION_PASSES; pass++)
         p->result[pass] = make_array(4, p->size[pass]);
-    assert_int_equal(ls_convolution_create(&p->convolution, s, ALL_PASSES, bias), LS_OK);
+    assert_int_equal(ls_convolution_create(&p->convolution, s, passes, bias), LS_OK);
+}
+
+static void problem_make(struct problem *p, const struct ls_convolution_shape *s, bool bias)
+{
+    problem_make_with(p, s, bias, ALL_PASSES);
 }
 
 static void problem_free(struct problem *p)
@@ -150,6 +156,59 @@ static void compare(const struct problem *p, const struct expected *e, size_t sh
         }
 }
 
+/* The errors of a fast pass are of the size of what is around. */
+static void compare_fast(const struct problem *p, const struct expected *e, size_t shape, int pass)
+{
+    double largest = 0;
+    for (size_t i = 0; i < p->size[pass]; i++)
+        largest = fmax(largest, e->size[pass][i]);
+    for (size_t i = 0; i < p->size[pass]; i++)
+        if (!(fabs((double)p->result[pass][i] - e->sum[pass][i]) <= 4e-6 * largest))
+            fail_msg("fast shape %zu, set %s, pass %d, [%zu]: %.9g, not %.9g", shape, ls_k->name,
+                     pass, i, (double)p->result[pass][i], e->sum[pass][i]);
+}
+
+static void expected_free(struct expected *e)
+{
+    for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++) {
+        free(e->sum[pass]);
+        free(e->size[pass]);
+    }
+}
+
+/* Where fewer multiplications do (with AVX-512), and not; elsewhere the bits are those of before.
+ */
+static void test_fast(void **state)
+{
+    static const struct ls_convolution_shape fast[] = {
+        {2, 32, 64, 1, {13, 13}, {11, 11}, {3, 3}, {1, 1}, {1, 1}, {0, 0}},
+        {3, 48, 32, 1, {9, 7}, {9, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+        {1, 64, 64, 1, {3, 3}, {1, 1}, {3, 3}, {1, 1}, {1, 1}, {0, 0}},
+        {2, 32, 32, 1, {8, 8}, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {0, 0}},
+        {2, 32, 32, 1, {8, 8}, {12, 12}, {3, 3}, {1, 1}, {1, 1}, {3, 3}}, /* much padding */
+        {2, 32, 40, 1, {8, 8}, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+        {2, 32, 32, 1, {9, 9}, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {0, 0}},
+    };
+    const bool is_fast = strcmp(ls_k->name, "avx512") == 0;
+    (void)state;
+    for (size_t s = 0; s < sizeof fast / sizeof *fast; s++) {
+        struct problem p, direct;
+        struct expected e;
+        problem_make_with(&p, &fast[s], s % 2, ALL_PASSES | LS_CONVOLUTION_FAST);
+        problem_make(&direct, &fast[s], s % 2);
+        expect(&e, &p);
+        problem_run(&p);
+        problem_run(&direct);
+        for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++)
+            compare_fast(&p, &e, s, pass);
+        for (int pass = 0; pass < LS_CONVOLUTION_PASSES && !is_fast; pass++)
+            assert_same_bits(p.result[pass], direct.result[pass], p.size[pass], "fast", ls_k->name);
+        expected_free(&e);
+        problem_free(&p);
+        problem_free(&direct);
+    }
+}
+
 static void test_reference(void **state)
 {
     (void)state;
@@ -169,10 +228,7 @@ static void test_reference(void **state)
         ls_convolution_kernel(p.convolution, p.result[LS_CONVOLUTION_KERNEL], p.in, p.out, true);
         compare(&p, &e, s, first);
         free_array(first);
-        for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++) {
-            free(e.sum[pass]);
-            free(e.size[pass]);
-        }
+        expected_free(&e);
         problem_free(&p);
     }
 }
@@ -313,10 +369,10 @@ static int start(void **state)
 static int run_set(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference), cmocka_unit_test(test_some_passes),
-        cmocka_unit_test(test_threads),   cmocka_unit_test(test_alignment),
-        cmocka_unit_test(test_nan),       cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_reference),   cmocka_unit_test(test_fast),
+        cmocka_unit_test(test_some_passes), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_alignment),   cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
