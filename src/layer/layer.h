@@ -142,7 +142,7 @@ enum ls_layer_flags {
                                      its first input (the first of input_names), else it has
                                     none */
     LS_LAYER_STATES = 1024, /* the inputs behind the first are one argument of Keras' call, the
-                               list initial_state */
+                               list initial_state; with them a call gets no masks */
     LS_LAYER_FROZEN_INFERS = 2048, /* a layer whose `trainable` is false is not training */
     LS_LAYER_SAYS_TRAINING = 4096, /* Keras' call has training=True as its default and its configs
                                       say so, which means no more than in other layers */

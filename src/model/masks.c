@@ -18,6 +18,9 @@ ls_status ls_graph_read_masks(const struct ls_model *model, struct ls_graph_call
 {
     struct ls_call_shapes *shapes = &call->shapes;
     const size_t inputs = shapes->inputs;
+    /* Keras hands a recurrent layer no mask in a call that gives it states, but to its result. */
+    if (ls_layer_flags(model->layer[call->layer]) & LS_LAYER_STATES && inputs > 1)
+        return LS_OK;
     for (size_t i = 0; i < inputs; i++) {
         if (!masked(model, call->in[i]))
             continue;
@@ -114,9 +117,9 @@ ls_status ls_graph_mask(struct ls_model *model, size_t call)
         return LS_OK;
     }
     if (flags & LS_LAYER_READS_MASK) {
-        const size_t first = ls_call_input(&graph->shapes, 0);
-        if (flags & LS_LAYER_PASSES_MASK && graph->shapes.mask_of[first])
-            set_mask(model, call, graph->in[graph->shapes.mask_of[first]]);
+        const struct ls_edge first = graph->in[ls_call_input(&graph->shapes, 0)];
+        if (flags & LS_LAYER_PASSES_MASK && masked(model, first))
+            set_mask(model, call, model->call[first.call].mask);
         return LS_OK;
     }
     if (count_masked(model, graph) == 0)
