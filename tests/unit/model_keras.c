@@ -214,9 +214,11 @@ static void arguments_that_say_nothing_are_passed_over(void **state)
         assert_int_equal(model->call[1].shapes.inputs, 2);
         ls_model_free(model);
     }
-    assert_refused(CALLED_WITH("\"mask\": [null, " TENSOR "]"),
-                   "net.json: layers[1] inbound_nodes[0] kwargs mask: argument 'mask' of a call is "
-                   "not known here");
+    assert_refused(
+        CALLED_WITH("\"mask\": [null, " TENSOR "]"),
+        "net.json: layers[1] inbound_nodes[0] kwargs mask[1]: the mask of a call must be "
+        "the one that its input 'x' has by itself, of an Embedding or a Masking: another "
+        "one is not known here");
     assert_refused(CALLED_WITH("\"training\": true"),
                    "net.json: layers[1] inbound_nodes[0] kwargs training: a call that is always "
                    "training is not known here");
