@@ -61,8 +61,10 @@ class Placed(Maker):
     def padding(self):
         return self.pick(["valid", "same"])
 
-    def batch_normalization(self, shape):
+    def batch_normalization(self, shape, masked=False):
         axis = self.pick([-1, -1, self.some(1, len(shape))])
+        if masked:  # along other axes Keras has no means of what is masked
+            axis = -1
         numbers = keras.initializers.RandomUniform(0.5, 1.5, seed=self.some(0, 999))
         return layers.BatchNormalization(
             axis=axis,
@@ -81,7 +83,7 @@ class Placed(Maker):
         kind = self.pick(["batch"] * 3 + ["layer", "layer", "group", "unit"])
         axis = self.pick([-1, self.some(1, len(shape))])
         if kind == "batch" or masked:
-            return self.batch_normalization(shape)
+            return self.batch_normalization(shape, masked)
         if kind == "layer":
             several = [self.pick([-1, [1, -1], list(range(1, len(shape) + 1))])] if len(shape) > 1 else [-1]
             return layers.LayerNormalization(

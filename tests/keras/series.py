@@ -19,7 +19,7 @@ class Series(Placed):
         return start
 
     def model(self, heads):
-        self.first = True
+        self.first, self.lost = True, False
         return super().model(heads)
 
     def begin(self, t):
@@ -80,6 +80,7 @@ class Series(Placed):
             self.branched = True
             cell = self.pick(RNNS)
             first = self.rnn(sequences, cell, return_state=True)
+            first.activity_regularizer = None  # it would be of the states too, which the program refuses
             made = first(use(t)[0])
             second = self.rnn(sequences, cell, first.units)
             source = t if not sequences else Tensor(made[0], t.masked)
@@ -88,20 +89,26 @@ class Series(Placed):
 
     def attention(self, t):
         self.branched = True
-        heads, size = self.some(1, 3), self.some(1, 4)
+        # Of size 1, and as many heads as steps, Keras on TensorFlow adds a bias along the wrong axis.
+        heads, size = self.some(1, 3), self.some(2, 4)
         layer = layers.MultiHeadAttention(
             heads,
             size,
-            value_dim=self.pick([None, self.some(1, 4)]),
+            value_dim=self.pick([None, self.some(2, 4)]),
             use_bias=self.chance(0.8),
             kernel_initializer=keras.initializers.GlorotUniform(seed=self.some(0, 999)),
             bias_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=self.some(0, 999)),
             name=self.name("attention"),
         )
+        # In a run Keras takes the mask from the tensor that is the query: layers behind both of them have it
+        # as an argument, but an output, whose loss it is for, has not.
+        self.lost |= t.masked
         (x,) = use(t)
         made = Tensor(layer(x, x, use_causal_mask=self.chance(0.4)), t.masked)
-        if self.chance(0.6) and not t.masked:
-            made = Tensor(layers.Add(name=self.name("sum"))(use(t, made)))
+        if self.chance(0.6) and t.shape == made.shape:
+            made = Tensor(layers.Add(name=self.name("sum"))(use(t, made)), t.masked)
+        elif self.chance(0.3) and t.shape[1:] == made.shape[1:]:
+            made = Tensor(layers.Concatenate(axis=1, name=self.name("behind"))(use(t, made)), t.masked)
         return made
 
     def over_time(self, t):
@@ -156,9 +163,9 @@ class Series(Placed):
         return self.apply(layer, t) if min(following[1:]) >= 1 else None
 
     def flatten(self, t):
-        if len(t.shape) != 2 or (t.masked and self.chance(0.4)):
+        if len(t.shape) != 2 or (t.masked and not self.lost and self.chance(0.4)):
             return t
-        if self.chance(0.5):
+        if self.chance(0.5) or (t.masked and self.lost):
             kind = layers.GlobalAveragePooling1D if t.masked else self.pick(
                 [layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D]
             )
