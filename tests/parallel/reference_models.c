@@ -24,7 +24,7 @@ static const char *const models[] = {
     "price_is_right_net", "lstm_seq",          "rnn_seq",           "siamese_nested",
     "bilstm_tag",         "tiny_transformer",  "cnn_digits",        "cnn_mnist_bn",
     "residual_cnn",       "frozen_nested",     "gru_text",          "multi_io",
-    "conv1d_seq",         "conv_zoo",
+    "conv1d_seq",         "conv_zoo",          "masked_graph",
 };
 
 /* Whose optimizer is not one of ours yet: compared are predictions and gradients. */
