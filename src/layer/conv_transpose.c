@@ -67,7 +67,7 @@ static ls_status check_output_padding(const struct ls_layer *layer, int spatial)
 {
     const struct ls_convolution_options *o = layer->options;
     const struct ls_ints *padding = &o->output_padding;
-    if (padding->count > 1 && padding->count != (size_t)spatial)
+    if (padding->count > 0 && !padding->scalar && padding->count != (size_t)spatial)
         return ls_layer_fail(layer, "output_padding: expected one number%s, found %zu",
                              spatial == 2 ? ", or two: height and width" : "", padding->count);
     for (int a = 2 - spatial; padding->count && a < 2; a++) {

@@ -14,7 +14,7 @@ const char *const ls_convolution_causal_paddings[] = {"valid", "same", "causal",
 static ls_status check_sizes(const struct ls_layer *layer, const char *name,
                              const struct ls_ints *sizes, int spatial)
 {
-    if (sizes->count == 1 || sizes->count == (size_t)spatial)
+    if (sizes->scalar || sizes->count == (size_t)spatial) /* Keras takes no list of one for two */
         return LS_OK;
     return ls_layer_fail(layer, "%s: expected one number%s, found %zu", name,
                          spatial == 2 ? ", or two: height and width" : "", sizes->count);

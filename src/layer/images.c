@@ -24,7 +24,8 @@ ls_status ls_image_check(const struct ls_layer *layer, const struct ls_shape *in
 ls_status ls_image_option(const struct ls_layer *layer, const char *name,
                           const struct ls_ints *option, int spatial, size_t by_axis[2])
 {
-    if (option->count != 1 && option->count != (size_t)spatial)
+    if (!option->scalar &&
+        option->count != (size_t)spatial) /* Keras takes no list of one for two */
         return ls_layer_fail(layer, "%s: expected one number%s, found %zu", name,
                              spatial == 2 ? ", or two: height and width" : "", option->count);
     by_axis[0] = spatial == 2 ? (size_t)option->value[0] : 1;

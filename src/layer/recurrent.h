@@ -92,7 +92,7 @@ enum { LS_RECURRENT_KERNEL, LS_RECURRENT_RECURRENT, LS_RECURRENT_BIAS };
          .initial = "false",                                                                       \
          .refused =                                                                                \
              "is not supported: samples are shuffled, so no batch continues the one before; "      \
-             "a state is given and returned by initial_state and return_state",                    \
+             "return_state gives states, which another call takes: from: [x, lstm:1, lstm:2]",     \
          .help = "false: no state is kept from batch to batch"},                                   \
         LS_RECURRENT_BOOL_OPTION(unroll, "read for Keras' sake: nothing changes"),                 \
         {.name = "zero_output_for_mask",                                                           \

@@ -246,6 +246,11 @@ static ls_status call_layer(struct frame *f, struct ls_use *use, struct results 
     results->count = f->whole->call[call].shapes.outputs;
     if (ls_layer_flags(layer) & LS_LAYER_MAKES_MASK)
         results->count--; /* the mask is no result for users */
+    if (results->count > 1 && f->model->sequential)
+        return ls_layer_fail(layer,
+                             "it gives %zu results: layers in a row hand on one. In the Functional "
+                             "form (inputs, outputs) others take them: from: %s:1",
+                             results->count, layer->name);
     for (size_t o = 0; o < results->count; o++)
         results->edge[o] = (struct ls_edge){call, o};
     return LS_OK;

@@ -299,6 +299,12 @@ static void test_refused(void **state)
            "kernel_size[1]: must be at least 1 and at most 1048576, found 0");
     refuse("Conv2D", "filters: 2, kernel_size: [3, 3, 3]", "[4, 4, 1]",
            "it (Conv2D): kernel_size: expected one number, or two: height and width, found 3");
+    refuse("Conv2D", "filters: 2, kernel_size: [3]", "[5, 5, 2]",
+           "it (Conv2D): kernel_size: expected one number, or two: height and width, found 1");
+    refuse("Conv2DTranspose", "filters: 2, kernel_size: 3, strides: 2, output_padding: [1]",
+           "[5, 5, 2]",
+           "it (Conv2DTranspose): output_padding: expected one number, or two: height and width, "
+           "found 1");
     refuse("Conv1D", "filters: 2, kernel_size: 3, strides: [1, 2]", "[4, 1]",
            "it (Conv1D): strides: expected one number, found 2");
     refuse("DepthwiseConv2D", "kernel_size: 3, dilation_rate: [1, 1, 1]", "[4, 4, 1]",

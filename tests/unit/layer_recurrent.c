@@ -288,7 +288,7 @@ static void test_messages(void **state)
     refuse(
         "LSTM", "units: 2, stateful: true", "[3, 4]",
         "stateful: is not supported: samples are shuffled, so no batch continues the one before; "
-        "a state is given and returned by initial_state and return_state");
+        "return_state gives states, which another call takes: from: [x, lstm:1, lstm:2]");
     refuse("LSTM", "units: 2, time_major: true", "[3, 4]",
            "time_major: is not supported: samples are the first axis");
     refuse("LSTM", "units: 2, dropout: 1", "[3, 4]",

@@ -284,6 +284,10 @@ static void test_refused_graphs(void **state)
         "    - Model: {name: m, input: {shape: 4}, layers: [Flatten]}\n",
         "run.yaml:5: layers[1] Model: model 'm': its input 'input_layer' has shape (None, 4), but "
         "gets (None, 3)");
+    refuse("model:\n  input: {shape: [3, 2]}\n  layers:\n"
+           "    - LSTM: {units: 2, return_state: true, name: lstm}\n    - Flatten\n",
+           "run.yaml:4: layers[0] LSTM: it gives 3 results: layers in a row hand on one. In the "
+           "Functional form (inputs, outputs) others take them: from: lstm:1");
     refuse(HEAD "    - Dense: {units: 2}\n      from: [x, x]\n",
            "run.yaml:4: layers[0] Dense: it takes 1 input, not 2");
     refuse(HEAD "    - Model: {file: base.h5}\n",

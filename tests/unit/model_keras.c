@@ -91,6 +91,9 @@ static void every_layer_comes_back(void **state)
             bool braces = example->options[0] == '{';
             if (strpbrk(example->input + 1, "[{") || example->input[0] == '{')
                 continue; /* of several inputs, or masked */
+            if (strstr(example->options, "return_state: true") ||
+                strstr(example->options, "merge_mode: null"))
+                continue; /* of several results */
             snprintf(yaml, sizeof yaml, "model: {input: {shape: %s}, layers: [%s: %s%s%s]}",
                      example->input, kind->kind.name, braces ? "" : "{", example->options,
                      braces ? "" : "}");
