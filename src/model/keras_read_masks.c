@@ -97,9 +97,10 @@ static ls_status learn_flags(struct ls_keras_layer *layer)
     layer->known = true;
     if (ls_keras_is_model(layer->tree))
         return LS_OK;
-    LS_TRY(ls_kind_require_keras(&ls_layers, layer->tree, &kind));
     entry = ls_tree_new(LS_TREE_MAP);
     ls_status status = entry ? ls_keras_read_part(entry, layer->tree) : no_memory();
+    if (status == LS_OK)
+        status = ls_kind_require_keras(&ls_layers, layer->tree, &kind);
     if (status == LS_OK)
         status = ls_layer_create(&none, &part.layer, kind, entry->child);
     if (status == LS_OK) {

@@ -166,6 +166,9 @@ static void assert_refused(const char *json, const char *message)
 static void masks_for_other_ends_are_refused(void **state)
 {
     (void)state;
+    assert_refused(GRAPH(ANY_TWO ", {\"name\": \"two\", \"config\": {}, \"inbound_nodes\": [" CALL(
+                       TENSOR("x"), "") "]}" POOL("two", MASK("any"))),
+                   "net.json: layers[3]: expected a layer with class_name and config");
     assert_refused(GRAPH(TWO ANY_TWO LSTM("rnn", "two", "", MASK("any"))
                              LAYER("Concatenate", "end", "",
                                    CALL("[" TENSOR("rnn") ", " TENSOR("any") "]", ""))),
