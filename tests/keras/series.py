@@ -101,7 +101,7 @@ class Series(Placed):
             name=self.name("attention"),
         )
         # In a run Keras takes the mask from the tensor that is the query: layers behind both of them have it
-        # as an argument, but an output, whose loss it is for, has not.
+        # as an argument, but an output, whose loss it is for, and another attention have not.
         self.lost |= t.masked
         (x,) = use(t)
         made = Tensor(layer(x, x, use_causal_mask=self.chance(0.4)), t.masked)
@@ -146,7 +146,7 @@ class Series(Placed):
         if kind < 0.45:
             return self.recurrent(t)
         if kind < 0.57:
-            return self.attention(t)
+            return None if t.masked and self.lost else self.attention(t)
         if kind < 0.67:
             inner = self.dense(self.some(1, 5))
             inner.activity_regularizer = None
