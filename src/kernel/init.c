@@ -116,6 +116,8 @@ ls_status ls_kernels_init(const struct ls_kernel_options *options)
     const int threads = options && options->threads > 0 ? options->threads : 1;
     ls_status status = LS_OK;
     pthread_mutex_lock(&process.lock);
+    if (!options && process.ready)
+        goto out; /* who only needs the kernels leaves a training's threads as they are */
     if (!process.ready)
         LS_TRY_OUT(load());
     if (!process.ready || threads != ls_kernels_threads())

@@ -258,10 +258,10 @@ struct ls_kernel_options {
 };
 
 /* Loads OpenBLAS for this CPU, chooses the set (`LOCKSTEP_KERNELS` by hand: baseline, avx2, avx512,
- * and with it OpenBLAS' core and oneDNN's instruction set), sets the threads. May be called again
- * (only the threads change). LS_FAILED when OpenBLAS cannot be loaded, LS_USAGE when the set is
- * unknown or the CPU lacks it. Changes OPENBLAS_CORETYPE and OPENBLAS_NUM_THREADS in the
- * environment only while OpenBLAS loads, and puts them back. */
+ * and with it OpenBLAS' core and oneDNN's instruction set), sets the threads. May be called again:
+ * only the threads change, and not even they where options is NULL. LS_FAILED when OpenBLAS cannot
+ * be loaded, LS_USAGE when the set is unknown or the CPU lacks it. Changes OPENBLAS_CORETYPE and
+ * OPENBLAS_NUM_THREADS in the environment only while OpenBLAS loads, and puts them back. */
 ls_status ls_kernels_init(const struct ls_kernel_options *options);
 int ls_kernels_threads(void);
 

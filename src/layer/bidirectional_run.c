@@ -149,7 +149,6 @@ out:
     return status;
 }
 
-/* What merging is about: the results that the two layers gave. */
 /* -- merging */
 
 /* The results of both, [rows][steps][units] each; the second's steps begin with the last. */

@@ -79,7 +79,7 @@ static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shap
 static void rectify(float *out, const float *in, const float *alpha, size_t step, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = (in[i] > 0 ? in[i] : 0) + alpha[i * step] * (in[i] < 0 ? in[i] : 0);
+        out[i] = in[i] > 0 ? in[i] : alpha[i * step] * in[i]; /* NaN stays NaN */
 }
 
 static void forward(const struct ls_call *call)
@@ -108,7 +108,7 @@ static void backward_input(const struct ls_call *call, const struct ls_strides *
         for (size_t run = 0; run < runs; run++, in += n, grad += n, in_grad += n) {
             const float *alpha = call->weight[ALPHA] + ls_strides_at(s, run);
             for (size_t i = 0; i < n; i++)
-                in_grad[i] = grad[i] * ((in[i] > 0 ? 1 : 0) + (in[i] < 0 ? alpha[i * step] : 0));
+                in_grad[i] = grad[i] * (in[i] > 0 ? 1 : in[i] < 0 ? alpha[i * step] : in[i]);
         }
 }
 
@@ -122,7 +122,7 @@ static void backward_alpha(const struct ls_call *call, const struct ls_strides *
         for (size_t run = 0; run < runs; run++, in += n, grad += n) {
             float *sum = call->work + ls_strides_at(s, run);
             for (size_t i = 0; i < n; i++)
-                sum[i * step] += grad[i] * (in[i] < 0 ? in[i] : 0);
+                sum[i * step] += grad[i] * (in[i] > 0 ? 0 : in[i]);
         }
     if (call->accumulate)
         ls_k->add(call->weight_grad[ALPHA], call->weight_grad[ALPHA], call->work, count);

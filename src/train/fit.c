@@ -181,7 +181,8 @@ static bool is_over(const struct ls_fit_run *run)
     return ls_position_is_last(&run->state.position, run->job.fit->epochs);
 }
 
-/* Weights that are not finite are never saved; all ranks hold the same, so all find out here. */
+/* Weights that are not finite are never saved, nor what a training ends with; all ranks hold the
+ * same, so all find out here. */
 static ls_status check_weights(const struct ls_fit_run *run)
 {
     const struct ls_model *model = run->job.model;
@@ -202,11 +203,12 @@ static ls_status check_weights(const struct ls_fit_run *run)
 
 static ls_status save(struct ls_fit_run *run)
 {
-    if (!run->job.hooks || !run->job.hooks->save || run->saved == run->state.position.iteration)
+    if (run->saved == run->state.position.iteration)
         return LS_OK;
     LS_TRY(check_weights(run));
     run->saved = run->state.position.iteration;
-    call_hook(run, run->job.hooks->save);
+    if (run->job.hooks && run->job.hooks->save)
+        call_hook(run, run->job.hooks->save);
     return LS_OK;
 }
 

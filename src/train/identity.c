@@ -21,8 +21,8 @@ static uint64_t probe(const struct ls_model *model, int64_t rows)
     for (size_t l = 0; l < model->layers; l++)
         for (size_t v = 0; v < model->layer[l]->variables && count < PROBE_SHAPES_MAX; v++) {
             const struct ls_shape *shape = &model->layer[l]->variable[v].shape;
-            if (shape->rank != 2)
-                continue;
+            if (shape->rank != 2 || model->layer[l]->kind->integers)
+                continue; /* tables are read by rows, they are no products */
             shapes[count][0] = rows;
             shapes[count][1] = shape->size[0];
             shapes[count++][2] = shape->size[1];

@@ -145,6 +145,9 @@ static void one_thread(void)
     pthread_join(thread, NULL);
     CHECK(count_threads() == before, "%d threads, before %d", count_threads(), before);
     CHECK(ls_kernels_threads() == 1, "%d", ls_kernels_threads());
+    CHECK(ls_kernels_init(&(struct ls_kernel_options){.threads = 2}) == LS_OK, "%s", ls_message());
+    check_init(LS_OK, NULL); /* as a prediction does it in the middle of a training */
+    CHECK(ls_kernels_threads() == 2, "%d", ls_kernels_threads());
 }
 
 static void test_threads(void **state)

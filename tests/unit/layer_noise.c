@@ -221,6 +221,10 @@ static void test_prelu(void **state)
     harness_backward(&h, false);
     expect(h.in_grad, (double[]){1, -1, 0.75, 0, 5, -3}, 6, "gradient of the input");
     expect(h.weight_grad[0], (double[]){-1.5, -28}, 2, "gradient of alpha");
+    h.in[1] = NAN; /* is named where it comes out, so it may not get lost */
+    harness_forward(&h);
+    harness_backward(&h, false);
+    assert_true(isnan(h.out[1]) && isnan(h.in_grad[1]) && isnan(h.weight_grad[0][1]));
     harness_free(&h);
 }
 
