@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 1024 }; /* with the NUL */
+enum { MESSAGE_BYTES = 2048 }; /* with the NUL */
 
 static _Thread_local char message[MESSAGE_BYTES];
 

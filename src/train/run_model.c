@@ -11,7 +11,7 @@
 #include "train/open_model.h"
 #include "train/trained.h"
 
-enum { MESSAGE_TEXT = 1024 };
+enum { MESSAGE_TEXT = 2048 };
 
 ls_status ls_model_read(struct ls_model **model, const char *path)
 {

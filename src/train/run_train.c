@@ -3,7 +3,7 @@
 
 #include "train/session.h"
 
-enum { MESSAGE_TEXT = 1024 };
+enum { MESSAGE_TEXT = 2048 };
 
 /* Says once that there is nothing left to do. */
 static void note_finished(const struct ls_session *session)

@@ -55,7 +55,7 @@ static void same(struct ls_comm *comm)
 static void agree_on(struct ls_comm *comm)
 {
     int size = ls_comm_size(comm), rank = ls_comm_rank(comm);
-    char expected[1024], text[2048];
+    char expected[2048], text[4096];
     const char *several[] = {"", "", "; not as rank 0 either: 2", "; not as rank 0 either: 2, 3"};
 
     CHECK_INT(ls_comm_agree_on(comm, LS_OK, "train a"), LS_OK);
