@@ -73,7 +73,7 @@ static void compare(const float *found, const float *wanted, size_t n, const cha
 /* With accumulate the same gradient is added to what was there. */
 static void check_accumulate(struct harness *h, const char *title)
 {
-    char what[256];
+    char what[512];
     for (size_t v = 0; v < h->layer.variables; v++) {
         size_t n = (size_t)ls_shape_count(&h->layer.variable[v].shape);
         float *once = harness_floats(n);
@@ -103,7 +103,7 @@ static size_t variable_count(const struct harness *h, size_t v)
 /* Input by input; one of whole numbers has no slope, and a gradient of 0. */
 static struct checked check_inputs(struct harness *h, const float *in_grad, const char *title)
 {
-    char what[256];
+    char what[512];
     struct checked total = {0};
     size_t at = 0;
     for (size_t i = 0; i < h->shapes.inputs - h->shapes.masks; i++) {
@@ -123,7 +123,7 @@ static struct checked check_inputs(struct harness *h, const float *in_grad, cons
 
 static void check_gradients(struct harness *h, const char *title)
 {
-    char what[256];
+    char what[512];
     struct checked total, part;
     harness_forward(h);
     harness_backward(h, false);
