@@ -115,19 +115,8 @@ static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shap
 static ls_status prepare(const struct ls_call *call, void **prepared)
 {
     const struct ls_convolution_options *o = call->layer->options;
-    struct ls_convolution_shape g = geometry(o, &call->shapes->in[0]);
-    struct ls_convolution *made;
-    unsigned passes = 1u << LS_CONVOLUTION_FORWARD;
-    if (call->in_grad[0])
-        passes |= 1u << LS_CONVOLUTION_DATA;
-    if (call->weight_grad[KERNEL])
-        passes |= 1u << LS_CONVOLUTION_KERNEL;
-    if (call->training)
-        passes |= LS_CONVOLUTION_FAST;
-    g.rows = call->rows;
-    LS_TRY(ls_convolution_create(&made, &g, passes, o->use_bias));
-    *prepared = made;
-    return LS_OK;
+    const struct ls_convolution_shape g = geometry(o, &call->shapes->in[0]);
+    return ls_convolution_prepare(prepared, call, &g, LS_CONVOLUTION_FORWARD, o->use_bias);
 }
 
 static void forward(const struct ls_call *call)

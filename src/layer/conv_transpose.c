@@ -129,19 +129,8 @@ static ls_status build(struct ls_layer *layer, const struct ls_call_shapes *shap
 
 static ls_status prepare(const struct ls_call *call, void **prepared)
 {
-    struct ls_convolution_shape g = geometry(call->layer->options, &call->shapes->in[0]);
-    struct ls_convolution *made;
-    unsigned passes = 1u << LS_CONVOLUTION_DATA;
-    if (call->in_grad[0])
-        passes |= 1u << LS_CONVOLUTION_FORWARD;
-    if (call->weight_grad[KERNEL])
-        passes |= 1u << LS_CONVOLUTION_KERNEL;
-    if (call->training)
-        passes |= LS_CONVOLUTION_FAST;
-    g.rows = call->rows;
-    LS_TRY(ls_convolution_create(&made, &g, passes, false));
-    *prepared = made;
-    return LS_OK;
+    const struct ls_convolution_shape g = geometry(call->layer->options, &call->shapes->in[0]);
+    return ls_convolution_prepare(prepared, call, &g, LS_CONVOLUTION_DATA, false);
 }
 
 static void forward(const struct ls_call *call)

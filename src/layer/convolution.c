@@ -236,6 +236,25 @@ ls_status ls_convolution_read(struct ls_tree *config)
     return LS_OK;
 }
 
+ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
+                                 const struct ls_convolution_shape *window,
+                                 enum ls_convolution_pass result, bool bias)
+{
+    struct ls_convolution_shape shape = *window;
+    struct ls_convolution *made;
+    unsigned passes = 1u << result;
+    if (call->in_grad[0])
+        passes |= 1u << LS_CONVOLUTION_FORWARD | 1u << LS_CONVOLUTION_DATA;
+    if (call->weight_grad[0])
+        passes |= 1u << LS_CONVOLUTION_KERNEL;
+    if (call->training)
+        passes |= LS_CONVOLUTION_FAST;
+    shape.rows = call->rows;
+    LS_TRY(ls_convolution_create(&made, &shape, passes, bias));
+    *prepared = made;
+    return LS_OK;
+}
+
 void ls_convolution_discard(void *prepared)
 {
     ls_convolution_free(prepared);

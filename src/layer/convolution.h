@@ -114,6 +114,12 @@ void ls_convolution_no_rows(const struct ls_call *call);
 /* Operations of a pass for one sample. */
 double ls_convolution_flops(const struct ls_convolution_shape *shape);
 
+/* Makes the passes that a call wants: the one that gives its result (forward, or of the data), for
+ * the gradient of its input the other of these two, and the kernel's for its first variable. */
+ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
+                                 const struct ls_convolution_shape *window,
+                                 enum ls_convolution_pass result, bool bias);
+
 /* For the tables: */
 ls_status ls_convolution_read(struct ls_tree *config); /* drops keys of Keras 2 that say nothing */
 void ls_convolution_discard(void *prepared);           /* a struct ls_convolution */
