@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 2048 }; /* with the NUL */
-
-static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char message[LS_MESSAGE_BYTES];
 
 /* Recursive, since a callback may call into the library, which may write a note itself. */
 static pthread_mutex_t log_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -52,7 +50,7 @@ static void format_line(char *line, size_t room, const char *format, va_list arg
 
 ls_status ls_fail(ls_status status, const char *format, ...)
 {
-    char line[MESSAGE_BYTES]; /* not in place: the arguments may hold the old message */
+    char line[LS_MESSAGE_BYTES]; /* not in place: the arguments may hold the old message */
     va_list arguments;
     va_start(arguments, format);
     format_line(line, sizeof line, format, arguments);
@@ -63,7 +61,7 @@ ls_status ls_fail(ls_status status, const char *format, ...)
 
 ls_status ls_fail_within(ls_status status, const char *format, ...)
 {
-    char before[MESSAGE_BYTES];
+    char before[LS_MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
     format_line(before, sizeof before, format, arguments);
@@ -83,7 +81,7 @@ static void write_log(enum ls_log_level level, const char *format, va_list argum
 {
     pthread_mutex_lock(&log_mutex);
     if (log_function) {
-        char line[MESSAGE_BYTES];
+        char line[LS_MESSAGE_BYTES];
         format_line(line, sizeof line, format, arguments);
         log_function(log_user, level, line);
     }

@@ -4,6 +4,9 @@
 
 #include "lockstep/status.h"
 
+/* Room for a message, with the NUL: longer ones are cut. */
+enum { LS_MESSAGE_BYTES = 2048 };
+
 /* Sets this thread's message and returns status, so that `return ls_fail(...)` is one line. */
 ls_status ls_fail(ls_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -11,8 +11,6 @@
 #include "train/open_model.h"
 #include "train/trained.h"
 
-enum { MESSAGE_TEXT = 2048 };
-
 ls_status ls_model_read(struct ls_model **model, const char *path)
 {
     struct ls_checkpoint checkpoint = {0};
@@ -69,7 +67,7 @@ static ls_status prepare(struct ls_model *model, struct ls_comm *comm,
 /* Weights and slots belong together, whatever ended the training. */
 static ls_status end(struct ls_model *model, const struct ls_fit_run *run, ls_status status)
 {
-    char message[MESSAGE_TEXT];
+    char message[LS_MESSAGE_BYTES];
     snprintf(message, sizeof message, "%s", ls_message());
     ls_status kept = ls_trained_end(model, run);
     if (status == LS_OK)

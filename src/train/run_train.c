@@ -3,8 +3,6 @@
 
 #include "train/session.h"
 
-enum { MESSAGE_TEXT = 2048 };
-
 /* Says once that there is nothing left to do. */
 static void note_finished(const struct ls_session *session)
 {
@@ -34,7 +32,7 @@ static void note_ended(const struct ls_session *session)
  * when its checkpoint is there. */
 static ls_status finish(struct ls_session *session, ls_status status)
 {
-    char message[MESSAGE_TEXT];
+    char message[LS_MESSAGE_BYTES];
     snprintf(message, sizeof message, "%s", ls_message());
     ls_status mine = ls_session_finish(session, status);
     if (status == LS_OK || status == LS_INTERRUPTED)
