@@ -111,18 +111,21 @@ static ls_status load(void)
     return ls_kernels_choose(name);
 }
 
-ls_status ls_kernels_init(const struct ls_kernel_options *options)
+static void set_threads(int threads)
 {
-    const int threads = options && options->threads > 0 ? options->threads : 1;
-    ls_status status = LS_OK;
-    pthread_mutex_lock(&process.lock);
-    if (!options && process.ready)
-        goto out; /* who only needs the kernels leaves a training's threads as they are */
-    if (!process.ready)
-        LS_TRY_OUT(load());
     if (!process.ready || threads != ls_kernels_threads())
         ls_blas.set_threads(threads);
     atomic_store_explicit(&chosen_threads, threads, memory_order_relaxed);
+}
+
+ls_status ls_kernels_init(const struct ls_kernel_options *options)
+{
+    ls_status status = LS_OK;
+    pthread_mutex_lock(&process.lock);
+    if (!process.ready)
+        LS_TRY_OUT(load());
+    if (!process.ready || options) /* who only needs the kernels leaves a training's threads */
+        set_threads(options && options->threads > 0 ? options->threads : 1);
     process.ready = true;
 out:
     pthread_mutex_unlock(&process.lock);
