@@ -26,12 +26,14 @@ static void bind_tensors(struct ls_bound_call *bound, const struct ls_plan_run *
     }
 }
 
-static void bind_weights(struct ls_bound_call *bound, const struct ls_plan_run *run,
-                         const struct ls_layer *layer)
+/* Gradients of those that train where the call has a backward pass, and what the others become. */
+static void bind_weights(struct ls_bound_call *bound, const struct ls_plan_run *run, size_t call)
 {
+    const struct ls_layer *layer = ls_plan_layer(run->plan, call);
+    const bool backward = run->plan->call[call].backward;
     for (size_t v = 0; v < layer->variables; v++) {
         const struct ls_variable *variable = &layer->variable[v];
-        bool written = layer->trainable && (variable->trainable || variable->updated);
+        bool written = layer->trainable && (variable->trainable ? backward : variable->updated);
         bound->weight[v] = run->weights + variable->offset;
         bound->weight_grad[v] = run->gradient && written ? run->gradient + variable->offset : NULL;
     }
@@ -45,7 +47,7 @@ void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
     const struct ls_graph_call *graph = &plan->model->call[item->call];
     const struct ls_layer *layer = plan->model->layer[graph->layer];
     bind_tensors(bound, run, item->call);
-    bind_weights(bound, run, layer);
+    bind_weights(bound, run, item->call);
     bound->call = (struct ls_call){
         .layer = layer,
         .shapes = &graph->shapes,
