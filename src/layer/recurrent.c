@@ -27,9 +27,13 @@ bool ls_steps_show(const struct ls_steps *s, int64_t r, int64_t t)
     const struct ls_recurrent *o = s->call->layer->options;
     if (!s->mask)
         return true;
-    while (!o->zero_output_for_mask && t > 0 && ls_steps_masked(s, r, t))
-        t--;
-    return !ls_steps_masked(s, r, t);
+    if (o->zero_output_for_mask)
+        return !ls_steps_masked(s, r, t);
+    /* From the first step on: series are padded at their end, where looking back takes longest. */
+    int64_t first = 0;
+    while (first < t && ls_steps_masked(s, r, first))
+        first++;
+    return !ls_steps_masked(s, r, first);
 }
 
 /* -- memory */
