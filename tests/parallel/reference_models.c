@@ -347,7 +347,7 @@ static void check_model(struct ls_comm *comm, const char *name)
 {
     struct reference reference;
     struct losses losses = {0};
-    double gap[2] = {0};
+    double gap[2] = {NAN, NAN};
     open_reference(&reference, name);
     double predicted = check_prediction(name, &reference);
     double gradient = gradient_gap(comm, name, &reference);
