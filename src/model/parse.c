@@ -90,7 +90,7 @@ static ls_status parse_entry(struct ls_model *model, const struct ls_tree *entry
     else
         return ls_fail_at(entry, LS_BAD_INPUT,
                           "expected a layer: its name, or its name with a map of options (`from`, "
-                          "`as` and `apply` are for models with `inputs`)");
+                          "`as`, `apply` and `call` are for models with `inputs`)");
     ls_status status =
         ls_model_append_part(model, part, entry->type == LS_TREE_MAP ? entry->child : entry);
     if (status != LS_OK)

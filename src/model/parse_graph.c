@@ -51,8 +51,8 @@ static ls_status check_keys(const struct ls_tree *tree, const struct ls_tree *ki
 static ls_status add_part(struct ls_graph_parser *p, struct ls_entry *entry, struct ls_part part)
 {
     entry->input = part.layer && part.layer->kind->flags & LS_LAYER_INPUT;
-    entry->part = p->model->parts;
-    entry->use = p->model->uses; /* of an input, which is used at once */
+    entry->use.part = p->model->parts;
+    entry->number = p->model->uses; /* of an input, which is used at once */
     ls_status status = ls_model_add_part(p->model, part);
     if (status != LS_OK) {
         ls_part_release(&part);
@@ -61,7 +61,7 @@ static ls_status add_part(struct ls_graph_parser *p, struct ls_entry *entry, str
     if (entry->input)
         entry->state = LS_ENTRY_DONE;
     if (!entry->result)
-        entry->result = ls_part_name(&p->model->part[entry->part]);
+        entry->result = ls_part_name(&p->model->part[entry->use.part]);
     return LS_OK;
 }
 
@@ -161,16 +161,16 @@ static ls_status resolve_from(struct ls_graph_parser *p, size_t index)
         return ls_fail_at(entry->tree, LS_BAD_INPUT,
                           "the model has several inputs: say which one this layer comes `from`");
     if (!from)
-        return ls_entry_add_source(entry, edge);
+        return ls_use_add_input(&entry->use, edge, entry->tree);
     if (from->type != LS_TREE_LIST) {
         LS_TRY(ls_entries_find(p, from, &edge));
-        return ls_entry_add_source(entry, edge);
+        return ls_use_add_input(&entry->use, edge, entry->tree);
     }
     if (from->count == 0 && !entry->call)
         return ls_fail_at(from, LS_BAD_INPUT, "expected the names of what the layer comes from");
     for (const struct ls_tree *name = from->child; name; name = name->next) {
         LS_TRY(ls_entries_find(p, name, &edge));
-        LS_TRY(ls_entry_add_source(entry, edge));
+        LS_TRY(ls_use_add_input(&entry->use, edge, entry->tree));
     }
     return LS_OK;
 }
@@ -200,7 +200,7 @@ static ls_status resolve_apply(const struct ls_graph_parser *p, struct ls_entry 
         const struct ls_layer *layer = p->model->part[i].layer;
         if (strcmp(ls_part_name(&p->model->part[i]), name) != 0)
             continue;
-        entry->part = i;
+        entry->use.part = i;
         return layer && layer->kind->flags & LS_LAYER_INPUT
                    ? ls_fail_at(entry->apply, LS_BAD_INPUT, "an input is no layer to apply")
                    : LS_OK;
@@ -216,7 +216,7 @@ static ls_status add_output(struct ls_graph_parser *p, const struct ls_tree *tre
     struct ls_edge edge;
     LS_TRY(ls_entries_find(p, tree, &edge));
     const struct ls_entry *entry = &p->entry[edge.call];
-    const char *layer = ls_part_name(&p->model->part[entry->part]);
+    const char *layer = ls_part_name(&p->model->part[entry->use.part]);
     const char *name = key                                            ? key
                        : entry->result && !strchr(entry->result, '/') ? entry->result
                                                                       : layer;
@@ -232,7 +232,7 @@ static ls_status add_output(struct ls_graph_parser *p, const struct ls_tree *tre
         LS_TRY(ls_format(&made, "%s_%d", name, n));
     }
     ls_status status =
-        ls_model_set_result(p->model, (struct ls_edge){entry->use, edge.output}, made);
+        ls_model_set_result(p->model, (struct ls_edge){entry->number, edge.output}, made);
     ls_release(made);
     return status;
 }
@@ -242,8 +242,8 @@ static ls_status parse_outputs(struct ls_graph_parser *p, const struct ls_tree *
     struct ls_model *model = p->model;
     const struct ls_entry *last = &p->entry[p->entries - 1];
     if (!outputs || ls_tree_is_null(outputs))
-        return ls_model_set_result(model, (struct ls_edge){last->use, 0},
-                                   ls_part_name(&model->part[last->part]));
+        return ls_model_set_result(model, (struct ls_edge){last->number, 0},
+                                   ls_part_name(&model->part[last->use.part]));
     if (outputs->type == LS_TREE_SCALAR)
         return add_output(p, outputs, NULL);
     if (outputs->count == 0 || outputs->count > LS_TENSORS_MAX)
@@ -265,7 +265,7 @@ static ls_status take_input(struct ls_graph_parser *p, const struct ls_tree *tre
     struct ls_edge edge;
     LS_TRY(ls_entries_find(p, tree, &edge));
     for (size_t i = position; i < model->inputs; i++) {
-        if (model->given[i].call != p->entry[edge.call].use)
+        if (model->given[i].call != p->entry[edge.call].number)
             continue;
         struct ls_edge given = model->given[i];
         char *name = model->input_name[i];
@@ -323,6 +323,8 @@ static ls_status parse(struct ls_graph_parser *p, const struct ls_tree *tree)
         return ls_fail_at(inputs, LS_BAD_INPUT, "expected a map of inputs: {left: {shape: [100]}}");
     if (!layers || layers->type != LS_TREE_LIST || layers->count == 0)
         return ls_fail_at(layers ? layers : tree, LS_BAD_INPUT, "expected `layers`, a list");
+    if (inputs->count + layers->count > LS_LAYERS_MAX)
+        return ls_fail_at(layers, LS_BAD_INPUT, "more than %d calls of layers", LS_LAYERS_MAX);
     p->model->sequential = false;
     LS_TRY(ls_allocate(&p->entry, inputs->count + layers->count + 1, sizeof *p->entry));
     LS_TRY(parse_inputs(p, inputs));
@@ -344,10 +346,8 @@ ls_status ls_graph_parse(struct ls_model *model, const struct ls_tree *tree,
 {
     struct ls_graph_parser p = {.model = model, .files = files};
     ls_status status = parse(&p, tree);
-    for (size_t i = 0; i < p.entries; i++) {
-        ls_release(p.entry[i].in);
-        ls_instance_release(&p.entry[i].arguments);
-    }
+    for (size_t i = 0; i < p.entries; i++)
+        ls_use_release(&p.entry[i].use);
     ls_release(p.entry);
     ls_release(p.named);
     return status;

@@ -2,22 +2,19 @@
 #ifndef MODEL_PARSE_GRAPH_H
 #define MODEL_PARSE_GRAPH_H
 
+#include "model/call.h"
 #include "model/parse.h"
 
 /* One entry of `inputs` or `layers`: a use of a part. */
 struct ls_entry {
     const struct ls_tree *tree; /* for messages */
-    size_t part;
-    const char *result;  /* what others call it; NULL: nobody can */
-    struct ls_edge *in;  /* {entry, output} */
-    size_t inputs, next; /* next: the input to be looked at, while it is ordered */
-    size_t named;        /* of the inputs: the last ones, as struct ls_use's */
-    uint8_t name_of[LS_TENSORS_MAX];
-    struct ls_instance arguments; /* of the call */
+    const char *result;         /* what others call it; NULL: nobody can */
     const struct ls_tree *from, *apply, *call;
-    bool input, inference;
+    bool input;
+    struct ls_use use; /* whose inputs are {entry, output} */
+    size_t next;       /* of its inputs: to be looked at, while it is ordered */
     enum { LS_ENTRY_NEW, LS_ENTRY_OPEN, LS_ENTRY_DONE } state;
-    size_t use; /* of the model, when done */
+    size_t number; /* of the use in the model, when done */
 };
 
 struct ls_graph_parser {
@@ -38,8 +35,6 @@ ls_status ls_entries_find(const struct ls_graph_parser *p, const struct ls_tree 
 /* `call: {training: false}`: the arguments of an entry's call, whose part and inputs `from` others
  * are known. */
 ls_status ls_entry_parse_call(const struct ls_graph_parser *p, struct ls_entry *entry);
-/* One more input of an entry. */
-ls_status ls_entry_add_source(struct ls_entry *entry, struct ls_edge edge);
 /* Adds the entries' uses to the model, each after those that it reads; LS_BAD_INPUT for a cycle. */
 ls_status ls_entries_order(struct ls_graph_parser *p);
 

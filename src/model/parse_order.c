@@ -15,7 +15,7 @@ static ls_status fail_cycle(const struct ls_graph_parser *p, const size_t *stack
         size_t at = i < height ? stack[i] : again;
         const char *name = p->entry[at].result;
         ls_text_append(&text, "%s%s", i > begin ? " <- " : "",
-                       name ? name : ls_part_name(&p->model->part[p->entry[at].part]));
+                       name ? name : ls_part_name(&p->model->part[p->entry[at].use.part]));
     }
     ls_status status = ls_fail_at(p->entry[again].tree, LS_BAD_INPUT, "the model has a cycle: %s",
                                   text.data ? text.data : "");
@@ -25,19 +25,14 @@ static ls_status fail_cycle(const struct ls_graph_parser *p, const size_t *stack
 
 static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
 {
-    struct ls_use use = {.part = entry->part,
-                         .inputs = entry->inputs,
-                         .named = entry->named,
-                         .inference = entry->inference,
-                         .place = entry->tree};
-    for (size_t i = 0; i < entry->inputs; i++)
-        use.in[i] = (struct ls_edge){p->entry[entry->in[i].call].use, entry->in[i].output};
-    memcpy(use.name_of, entry->name_of, sizeof use.name_of);
-    use.arguments = entry->arguments;
-    entry->use = p->model->uses;
+    struct ls_use use = entry->use;
+    use.place = entry->tree;
+    for (size_t i = 0; i < use.inputs; i++)
+        use.in[i].call = p->entry[use.in[i].call].number;
+    entry->number = p->model->uses;
     entry->state = LS_ENTRY_DONE;
     LS_TRY(ls_model_add_use(p->model, &use));
-    entry->arguments = (struct ls_instance){0}; /* the use's from now on */
+    entry->use.arguments = (struct ls_instance){0}; /* the model's from now on */
     return LS_OK;
 }
 
@@ -51,12 +46,12 @@ static ls_status order_from(struct ls_graph_parser *p, size_t from, size_t *stac
     p->entry[from].state = LS_ENTRY_OPEN;
     while (height > 0) {
         struct ls_entry *entry = &p->entry[stack[height - 1]];
-        if (entry->next == entry->inputs) {
+        if (entry->next == entry->use.inputs) {
             LS_TRY(finish(p, entry));
             height--;
             continue;
         }
-        size_t source = entry->in[entry->next++].call;
+        size_t source = entry->use.in[entry->next++].call;
         if (p->entry[source].state == LS_ENTRY_OPEN)
             return fail_cycle(p, stack, height, source);
         if (p->entry[source].state == LS_ENTRY_DONE)

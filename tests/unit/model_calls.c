@@ -199,6 +199,33 @@ static void test_refused(void **state)
            "run.yaml:3: [0] MultiHeadAttention: it takes at most 3 inputs, not 4");
     refuse(HEADS "    from: []\n",
            "run.yaml:4: [0] from: expected the names of what the layer comes from");
+    refuse("  - LSTM: {units: 2}\n    call: {initial_states: [x, x]}\n",
+           "run.yaml:4: [0] call: unknown key 'initial_states' (did you mean 'initial_state'?)");
+    refuse("  - LSTM: {units: 2}\n    call: {initial_state: [x, h]}\n",
+           "run.yaml:4: [0] call initial_state[1]: nothing is named 'h' in this model");
+    refuse("  - LSTM: {units: 2}\n    from: [x, x]\n    call: {initial_state: x}\n",
+           "run.yaml:5: [0] call initial_state: 'initial_state' stands beside one input in order, "
+           "the sequence, not 2");
+    refuse(HEADS "    from: x\n    call: {value: [x, x]}\n",
+           "run.yaml:5: [0] call value: 'value' is one tensor, not 2");
+    refuse(HEADS "    from: x\n    call: [x]\n",
+           "run.yaml:5: [0] call: expected a map of arguments of the call");
+}
+
+static void test_too_many(void **state)
+{
+    (void)state;
+    struct ls_text yaml = {0};
+    struct ls_tree *tree;
+    struct ls_model *model;
+    ls_text_append(&yaml, "inputs: {x: {shape: 3}}\nlayers:\n");
+    for (int i = 0; i < LS_LAYERS_MAX; i++)
+        ls_text_append(&yaml, "  - Flatten\n");
+    assert_ok(ls_tree_parse_yaml(&tree, yaml.data, yaml.length, "run.yaml"));
+    assert_fails(ls_model_from_tree(&model, tree), LS_BAD_INPUT,
+                 "run.yaml:2: layers: more than 10000 calls of layers");
+    ls_tree_free(tree);
+    ls_text_release(&yaml);
 }
 
 /* A call of MultiHeadAttention as Keras 3 writes it. */
@@ -243,7 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shared),        cmocka_unit_test(test_keras_2),
         cmocka_unit_test(test_lists),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_keras),
+        cmocka_unit_test(test_refused_keras), cmocka_unit_test(test_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

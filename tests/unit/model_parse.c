@@ -126,10 +126,10 @@ static void test_refused_entries(void **state)
     (void)state;
     refuse(HEAD "    - [Dense]\n",
            "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options "
-           "(`from`, `as` and `apply` are for models with `inputs`)");
+           "(`from`, `as`, `apply` and `call` are for models with `inputs`)");
     refuse(HEAD "    - Dense: {units: 2}\n      Flatten:\n",
            "run.yaml:4: layers[0]: expected a layer: its name, or its name with a map of options "
-           "(`from`, `as` and `apply` are for models with `inputs`)");
+           "(`from`, `as`, `apply` and `call` are for models with `inputs`)");
     refuse(HEAD "    - Flatten\n    - Dense: 5\n",
            "run.yaml:5: layers[1] Dense: expected a map of options");
     refuse(HEAD "    - Dense: [units]\n", "run.yaml:4: layers[0] Dense: expected a map of options");
