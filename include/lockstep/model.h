@@ -66,6 +66,53 @@ LS_API ls_status ls_layer_call(struct ls_model *model, const char *name, struct 
  * again by that name. LS_USAGE for a model that is a part of one already. */
 LS_API ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested,
                                 struct ls_tensors inputs, struct ls_tensor *result);
+/* -- calls with arguments besides tensors in order, as Keras' and as the run file's `call`
+ *
+ *     ls_layer_apply_with(model, "MultiHeadAttention", "num_heads: 2, key_dim: 8",
+ *                         &(struct ls_arguments){
+ *                             .inputs = LS_TENSORS(x, x),
+ *                             .named = LS_NAMED({"attention_mask", LS_TENSORS(mask)}),
+ *                             .options = "use_causal_mask: true"},
+ *                         &y);
+ *     ls_layer_apply_with(model, "LSTM", "units: 32",
+ *                         &(struct ls_arguments){
+ *                             .inputs = LS_TENSORS(x),
+ *                             .named = LS_NAMED({"initial_state", LS_TENSORS(h, c)})},
+ *                         &y);
+ */
+
+/* An argument that is a tensor ("attention_mask": one), or a list of them ("initial_state": one of
+ * SimpleRNN and GRU, two of LSTM). */
+struct ls_argument {
+    const char *name;
+    struct ls_tensors tensors;
+};
+#define LS_NAMED(...) ((const struct ls_argument[]){__VA_ARGS__, {NULL, {NULL, 0}}})
+
+/* What a call is given. All of it stays the caller's and may go when the function has returned. */
+struct ls_arguments {
+    struct ls_tensors inputs;        /* in order; may be empty where `named` has some */
+    const struct ls_argument *named; /* ends with a name that is NULL; or NULL */
+    /* What is no tensor, as text: "training: false" of any layer or model (it is then called as in
+     * prediction: Dropout does nothing, BatchNormalization takes its moving statistics), and what
+     * the layer's call has ("use_causal_mask: true, return_attention_scores: true"). NULL: none. */
+    const char *options;
+};
+
+/* ls_layer_apply, ls_layer_call and ls_model_apply with arguments. LS_BAD_INPUT for an argument
+ * that the call does not have, and for a value that is none of its values, with the argument in the
+ * message; LS_USAGE for one that is given twice, a tensor among the options, an option among the
+ * tensors, a tensor of another model. Shapes, and that none is missing, are checked when the model
+ * is complete. */
+LS_API ls_status ls_layer_apply_with(struct ls_model *model, const char *kind, const char *options,
+                                     const struct ls_arguments *arguments,
+                                     struct ls_tensor *result);
+LS_API ls_status ls_layer_call_with(struct ls_model *model, const char *name,
+                                    const struct ls_arguments *arguments, struct ls_tensor *result);
+LS_API ls_status ls_model_apply_with(struct ls_model *model, struct ls_model *nested,
+                                     const struct ls_arguments *arguments,
+                                     struct ls_tensor *result);
+
 /* One more output. name NULL: its layer's. Targets, losses and metrics are named by it. */
 LS_API ls_status ls_model_output(struct ls_model *model, struct ls_tensor tensor, const char *name);
 

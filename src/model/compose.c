@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "model/append.h"
+#include "model/call.h"
 
 /* -- Sequential */
 
@@ -55,32 +56,105 @@ static ls_status make_layer(struct ls_model *model, const char *kind_name, const
     return status;
 }
 
-static ls_status make_use(const struct ls_model *model, struct ls_use *use, size_t part,
-                          struct ls_tensors inputs)
+static ls_status find_edges(const struct ls_model *model, struct ls_edge edge[LS_TENSORS_MAX],
+                            struct ls_tensors tensors)
 {
-    *use = (struct ls_use){.part = part, .inputs = inputs.count};
-    if (inputs.count == 0 || inputs.count > LS_TENSORS_MAX)
+    if (tensors.count > LS_TENSORS_MAX)
         return ls_fail(LS_USAGE, "a layer is applied to 1 to %d tensors, not %zu", LS_TENSORS_MAX,
-                       inputs.count);
-    for (size_t i = 0; i < inputs.count; i++) {
-        if (inputs.tensor[i].call >= model->uses)
+                       tensors.count);
+    for (size_t i = 0; i < tensors.count; i++) {
+        if (tensors.tensor[i].call >= model->uses)
             return ls_fail(LS_USAGE, "tensor %zu is none of this model", i);
-        use->in[i] = (struct ls_edge){inputs.tensor[i].call, inputs.tensor[i].output};
+        edge[i] = (struct ls_edge){tensors.tensor[i].call, tensors.tensor[i].output};
     }
     return LS_OK;
 }
 
-/* Takes the part over when it succeeds. */
-static ls_status apply_part(struct ls_model *model, struct ls_part part, struct ls_tensors inputs,
-                            struct ls_tensor *result)
+static bool is_given(const struct ls_argument *argument)
 {
-    struct ls_use use;
-    LS_TRY(make_use(model, &use, model->parts, inputs));
-    LS_TRY(ls_model_add_part(model, part));
-    ls_status status = ls_model_add_use(model, &use);
+    return argument && argument->name;
+}
+
+/* The names of all arguments, those of tensors without a value, in the map of the others: what the
+ * run file's `call` is. */
+static ls_status check_names(const struct ls_layer *layer, struct ls_tree *map,
+                             const struct ls_argument *named)
+{
+    const char *known[LS_CALL_NAMES_MAX];
+    for (const struct ls_tree *value = map->child; value; value = value->next)
+        if (ls_call_takes(layer, value->key))
+            return ls_fail(LS_USAGE, "'%s' is a tensor: it is given as one of `named`", value->key);
+    for (; is_given(named); named++) {
+        if (ls_tree_find(map, named->name))
+            return ls_fail(LS_USAGE, "'%s' is given twice", named->name);
+        if (!ls_tree_add_null(map, named->name))
+            return ls_fail(LS_FAILED, "out of memory");
+    }
+    ls_call_names(layer, LS_CALL_TRAINING | LS_CALL_TENSORS | LS_CALL_OPTIONS, known);
+    return ls_keys_check(map, known);
+}
+
+static ls_status add_named(const struct ls_model *model, struct ls_use *use,
+                           const struct ls_layer *layer, const struct ls_argument *named)
+{
+    struct ls_edge edge[LS_TENSORS_MAX];
+    const struct ls_call_tensors tensors = {named->name, edge, named->tensors.count, NULL};
+    if (!ls_call_takes(layer, named->name))
+        return ls_fail(LS_USAGE, "'%s' is no tensor: it is given among `options`", named->name);
+    ls_status status = find_edges(model, edge, named->tensors);
+    return status == LS_OK ? ls_use_add_tensors(use, layer, &tensors)
+                           : ls_fail_within(status, "%s", named->name);
+}
+
+/* What the call is given besides tensors in order. */
+static ls_status add_arguments(const struct ls_model *model, struct ls_use *use,
+                               const struct ls_layer *layer, const struct ls_arguments *given)
+{
+    struct ls_tree *map;
+    LS_TRY(ls_tree_parse_options(&map, given->options));
+    ls_status status = check_names(layer, map, given->named);
+    for (const struct ls_argument *one = given->named; status == LS_OK && is_given(one); one++)
+        status = add_named(model, use, layer, one);
+    if (status == LS_OK)
+        status = ls_use_set_options(use, layer, map);
+    ls_tree_free(map);
+    return status;
+}
+
+static ls_status make_use(const struct ls_model *model, struct ls_use *use,
+                          const struct ls_layer *layer, const struct ls_arguments *given)
+{
+    use->inputs = given->inputs.count;
+    LS_TRY(find_edges(model, use->in, given->inputs));
+    ls_status status = add_arguments(model, use, layer, given);
+    if (status != LS_OK)
+        return ls_fail_within(status, "call");
+    return use->inputs > 0
+               ? LS_OK
+               : ls_fail(LS_USAGE, "a layer is applied to 1 to %d tensors, not 0", LS_TENSORS_MAX);
+}
+
+static ls_status add_use(struct ls_model *model, size_t part, const struct ls_layer *layer,
+                         const struct ls_arguments *given, struct ls_tensor *result)
+{
+    struct ls_use use = {.part = part};
+    ls_status status = make_use(model, &use, layer, given);
+    if (status == LS_OK)
+        status = ls_model_add_use(model, &use);
     if (status == LS_OK)
         *result = (struct ls_tensor){model->uses - 1, 0};
     else
+        ls_use_release(&use);
+    return status;
+}
+
+/* Takes the part over when it succeeds. */
+static ls_status apply_part(struct ls_model *model, struct ls_part part,
+                            const struct ls_arguments *given, struct ls_tensor *result)
+{
+    LS_TRY(ls_model_add_part(model, part));
+    ls_status status = add_use(model, model->parts - 1, part.layer, given, result);
+    if (status != LS_OK)
         model->parts--;
     return status;
 }
@@ -103,8 +177,8 @@ ls_status ls_input(struct ls_model *model, const char *options, struct ls_tensor
     return LS_OK;
 }
 
-ls_status ls_layer_apply(struct ls_model *model, const char *kind, const char *options,
-                         struct ls_tensors inputs, struct ls_tensor *result)
+ls_status ls_layer_apply_with(struct ls_model *model, const char *kind, const char *options,
+                              const struct ls_arguments *arguments, struct ls_tensor *result)
 {
     struct ls_part part = {0};
     LS_TRY(open_graph(model));
@@ -112,33 +186,43 @@ ls_status ls_layer_apply(struct ls_model *model, const char *kind, const char *o
     if (status == LS_OK && part.layer->kind->flags & LS_LAYER_INPUT)
         status = ls_fail(LS_USAGE, "an input is made by ls_input");
     if (status == LS_OK)
-        status = apply_part(model, part, inputs, result);
+        status = apply_part(model, part, arguments, result);
     if (status == LS_OK)
         return LS_OK;
     ls_part_release(&part);
     return ls_fail_within(status, "%s", kind);
 }
 
-ls_status ls_layer_call(struct ls_model *model, const char *name, struct ls_tensors inputs,
-                        struct ls_tensor *result)
+ls_status ls_layer_apply(struct ls_model *model, const char *kind, const char *options,
+                         struct ls_tensors inputs, struct ls_tensor *result)
 {
-    struct ls_use use;
+    return ls_layer_apply_with(model, kind, options, &(struct ls_arguments){.inputs = inputs},
+                               result);
+}
+
+ls_status ls_layer_call_with(struct ls_model *model, const char *name,
+                             const struct ls_arguments *arguments, struct ls_tensor *result)
+{
     LS_TRY(open_graph(model));
     for (size_t p = 0; p < model->parts; p++) {
         const struct ls_layer *layer = model->part[p].layer;
         if (strcmp(ls_part_name(&model->part[p]), name) != 0 ||
             (layer && layer->kind->flags & LS_LAYER_INPUT))
             continue;
-        LS_TRY(make_use(model, &use, p, inputs));
-        LS_TRY(ls_model_add_use(model, &use));
-        *result = (struct ls_tensor){model->uses - 1, 0};
-        return LS_OK;
+        ls_status status = add_use(model, p, layer, arguments, result);
+        return status == LS_OK ? LS_OK : ls_fail_within(status, "%s", name);
     }
     return ls_fail(LS_USAGE, "the model has no layer '%s'", name);
 }
 
-ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested, struct ls_tensors inputs,
-                         struct ls_tensor *result)
+ls_status ls_layer_call(struct ls_model *model, const char *name, struct ls_tensors inputs,
+                        struct ls_tensor *result)
+{
+    return ls_layer_call_with(model, name, &(struct ls_arguments){.inputs = inputs}, result);
+}
+
+ls_status ls_model_apply_with(struct ls_model *model, struct ls_model *nested,
+                              const struct ls_arguments *arguments, struct ls_tensor *result)
 {
     LS_TRY(open_graph(model));
     if (nested == model || nested->outputs == 0)
@@ -148,9 +232,17 @@ ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested, struct
                        "model '%s' is a part of a model already: ls_layer_call calls it again",
                        nested->name);
     LS_TRY(ls_model_rename(model, nested, NULL, NULL));
-    LS_TRY(apply_part(model, (struct ls_part){.model = nested}, inputs, result));
+    ls_status status = apply_part(model, (struct ls_part){.model = nested}, arguments, result);
+    if (status != LS_OK)
+        return ls_fail_within(status, "%s", nested->name);
     nested->nested = true;
     return LS_OK;
+}
+
+ls_status ls_model_apply(struct ls_model *model, struct ls_model *nested, struct ls_tensors inputs,
+                         struct ls_tensor *result)
+{
+    return ls_model_apply_with(model, nested, &(struct ls_arguments){.inputs = inputs}, result);
 }
 
 ls_status ls_model_output(struct ls_model *model, struct ls_tensor tensor, const char *name)
