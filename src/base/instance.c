@@ -155,11 +155,10 @@ static ls_status fill_options(void *options, const struct ls_kind *kind, const s
             ls_status status = ls_option_parse_initial(field, option);
             if (status != LS_OK)
                 return ls_fail_within(status, "default of %s's '%s'", kind->name, option->name);
-        } else if (place && place->type != LS_TREE_SCALAR) { /* its way has the kind's name */
-            return ls_fail_at(place, LS_BAD_INPUT, "option '%s' is missing", option->name);
+        } else if (place) {
+            return ls_fail_at_name(place, LS_BAD_INPUT, "option '%s' is missing", option->name);
         } else {
-            return ls_fail_at(place, LS_BAD_INPUT, "%s: option '%s' is missing", kind->name,
-                              option->name);
+            return ls_fail(LS_BAD_INPUT, "%s: option '%s' is missing", kind->name, option->name);
         }
     }
     return LS_OK;

@@ -84,6 +84,10 @@ void ls_tree_remove(struct ls_tree *entry);
  * "config" is shown as its class. place NULL: ls_fail. */
 ls_status ls_fail_at(const struct ls_tree *place, ls_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same of what a kind is given, as its map or by its bare name: `- Dense` is shown as `- Dense:
+ * {}` is, "layers[2] Dense". */
+ls_status ls_fail_at_name(const struct ls_tree *place, ls_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with the line of something in place: of a key that has no business there. */
 ls_status ls_fail_at_line(const struct ls_tree *place, int line, ls_status status,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -65,7 +65,8 @@ static void add_way(struct place *place, const struct ls_tree *node, size_t star
     }
 }
 
-static void find_place(struct place *place, const struct ls_tree *node, int line)
+/* `name`: a step of the way that is no node of its own, or NULL. */
+static void find_place(struct place *place, const struct ls_tree *node, int line, const char *name)
 {
     *place = (struct place){.text = ""};
     if (node->file) {
@@ -76,13 +77,18 @@ static void find_place(struct place *place, const struct ls_tree *node, int line
             add(place, "%d:", line);
         add(place, " ");
     }
-    size_t steps = 0, start = place->length;
+    size_t steps = name != NULL, start = place->length;
     const struct ls_tree *top = node;
     for (const struct ls_tree *up = node; up->parent; up = up->parent) {
         steps++;
         top = up;
     }
     add_way(place, node, start, steps > 2 && top->key);
+    if (name) {
+        char shown[LS_EXCERPT];
+        ls_excerpt(shown, name);
+        add(place, "%s%s", place->length > start ? " " : "", shown);
+    }
     if (place->length + sizeof "...: " > sizeof place->text) { /* a very long way */
         place->length = sizeof place->text - sizeof "...: ";
         while (((unsigned char)place->text[place->length] & 0xc0) == 0x80)
@@ -99,7 +105,7 @@ static ls_status fail_at(const struct ls_tree *place, int line, ls_status status
     struct place where;
     if (!place)
         return ls_fail(status, "%s", message);
-    find_place(&where, place, line);
+    find_place(&where, place, line, NULL);
     return ls_fail(status, "%s%s", where.text, message);
 }
 
@@ -111,6 +117,20 @@ ls_status ls_fail_at(const struct ls_tree *place, ls_status status, const char *
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     return fail_at(place, place ? place->line : 0, status, message);
+}
+
+ls_status ls_fail_at_name(const struct ls_tree *place, ls_status status, const char *format, ...)
+{
+    char message[TEXT_BYTES];
+    struct place where;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (!place)
+        return ls_fail(status, "%s", message);
+    find_place(&where, place, place->line, place->type == LS_TREE_SCALAR ? place->text : NULL);
+    return ls_fail(status, "%s%s", where.text, message);
 }
 
 ls_status ls_fail_at_line(const struct ls_tree *place, int line, ls_status status,

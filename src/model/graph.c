@@ -329,11 +329,12 @@ ls_status ls_model_append_part(struct ls_model *model, struct ls_part part,
         return ls_fail(LS_USAGE, "the model is no Sequential one: say which tensors the layer is "
                                  "applied to (ls_layer_apply)");
     if (!input && model->parts == 0)
-        return ls_fail_at(place, LS_BAD_INPUT,
-                          "the model has no input: its first layer must be Input, with the shape "
-                          "of a sample");
+        return ls_fail_at_name(place, LS_BAD_INPUT,
+                               "the model has no input: its first layer must be Input, with the "
+                               "shape of a sample");
     if (input && model->parts > 0)
-        return ls_fail_at(place, LS_BAD_INPUT, "a Sequential model has one Input, its first layer");
+        return ls_fail_at_name(place, LS_BAD_INPUT,
+                               "a Sequential model has one Input, its first layer");
     LS_TRY(append_part(model, part));
     model->use[model->uses - 1].place = place;
     return LS_OK;

@@ -151,7 +151,7 @@ static void test_messages(void **state)
     (void)state;
     refuse("{}", "[2, 3]", "option 'layer' is missing");
     refuse("layer: null", "[2, 3]", "layer: must not be null");
-    refuse("layer: Dense", "[2, 3]", "layer: Dense: option 'units' is missing");
+    refuse("layer: Dense", "[2, 3]", "layer Dense: option 'units' is missing");
     refuse("layer: [Flatten]", "[2, 3]",
            "layer: expected a name, or a map of one name with its options, found a list");
     refuse("layer: {Dense: {unit: 3}}", "[2, 3]",

@@ -207,6 +207,10 @@ static void test_refused_entries(void **state)
            "run.yaml:4: layers[0]: `apply` calls a layer that is there: 'Dense' has no business "
            "here");
     refuse(HEAD "    - from: x\n", "run.yaml:4: layers[0]: expected a layer, or `apply`");
+    refuse(
+        HEAD "    - MaxPooling1D\n",
+        "run.yaml:4: layers[0] MaxPooling1D: the input needs 2 axes (steps, channels) beside the "
+        "samples, it is (None, 3)");
     refuse(HEAD "    - Dense: {units: 2}\n      call: 3\n",
            "run.yaml:5: layers[0] call: expected a map of arguments of the call");
     refuse(HEAD "    - Dense: {units: 2}\n      call: {trainin: false}\n",

@@ -146,14 +146,18 @@ static void test_refused_bare_names(void **state)
 {
     (void)state;
     refuse(HEAD "    - Flatten\n    - Dense\n",
-           "run.yaml:5: layers[1]: Dense: option 'units' is missing");
+           "run.yaml:5: layers[1] Dense: option 'units' is missing");
     refuse(HEAD "    - Dense:\n", "run.yaml:4: layers[0] Dense: option 'units' is missing");
     refuse("model:\n  layers:\n    - Flatten\n",
-           "run.yaml:3: layers[0]: the model has no input: its first layer must be Input, "
+           "run.yaml:3: layers[0] Flatten: the model has no input: its first layer must be Input, "
            "with the shape of a sample");
     refuse("model:\n  layers:\n    - Dense: {units: 2}\n",
            "run.yaml:3: layers[0] Dense: the model has no input: its first layer must be "
            "Input, with the shape of a sample");
+    refuse(
+        HEAD "    - Flatten\n    - MaxPooling1D\n",
+        "run.yaml:5: layers[1] MaxPooling1D: the input needs 2 axes (steps, channels) beside the "
+        "samples, it is (None, 4)");
 }
 
 static void test_refused_options(void **state)
@@ -189,10 +193,11 @@ static void test_refused_shapes(void **state)
     refuse(HEAD "    - Softmax: {axis: 2}\n",
            "run.yaml:4: layers[0] Softmax: axis: only the last axis of (None, 4) is supported: -1 "
            "or 1");
-    refuse("model:\n  input: {shape: []}\n  layers:\n    - Softmax\n",
-           "run.yaml:4: layers[0]: the input needs at least one axis beside the samples, it is "
-           "(None,)");
-    refuse(HEAD "    - Add\n", "run.yaml:4: layers[0]: it takes at least 2 inputs, not 1");
+    refuse(
+        "model:\n  input: {shape: []}\n  layers:\n    - Softmax\n",
+        "run.yaml:4: layers[0] Softmax: the input needs at least one axis beside the samples, it is "
+        "(None,)");
+    refuse(HEAD "    - Add\n", "run.yaml:4: layers[0] Add: it takes at least 2 inputs, not 1");
 }
 
 static void refuse_weights(const char *yaml, const char *wanted)

@@ -38,7 +38,7 @@ static void what_is_wrong_inside_has_a_place(void **state)
            "run.yaml:5: layers[1] TimeDistributed: the input needs two axes beside the samples, "
            "the first of them for the steps, it is (None, 8)");
     refuse(HEAD "    - TimeDistributed: {layer: Add}\n",
-           "run.yaml:4: layers[0] TimeDistributed layer: it takes at least 2 inputs, not 1");
+           "run.yaml:4: layers[0] TimeDistributed layer Add: it takes at least 2 inputs, not 1");
     refuse(HEAD "    - Flatten\n    - Reshape: {target_shape: [4, 2]}\n    - Bidirectional:\n"
                 "        layer:\n          LSTM: {unit: 3}\n",
            "run.yaml:8: layers[2] Bidirectional layer LSTM: unknown option 'unit' (did you mean "

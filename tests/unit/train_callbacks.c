@@ -203,7 +203,7 @@ static void test_failures(void **state)
          "callback Failing ended the training with status 1"},
         {"fit.callbacks=[{Failing: {when: 4}}]", LS_NO_INPUT, "callback Failing: event 4"},
         {"fit.callbacks=[Enough]", LS_BAD_INPUT,
-         "--set: callbacks[0]: Enough: option 'enough' is missing"},
+         "--set: callbacks[0] Enough: option 'enough' is missing"},
         {"fit.callbacks=[Enogh]", LS_BAD_INPUT,
          "--set: callbacks[0]: unknown callback 'Enogh' (did you mean 'Enough'?)"},
         {"fit.callbacks=[null]", LS_BAD_INPUT,
