@@ -117,7 +117,8 @@ struct ls_run_predict {
     const char *out;   /* F.h5 or F.csv */
     bool classes;      /* the class in place of the numbers (its name, where known, in a CSV) */
     const char *layer; /* the output of this layer in place of the model's, of one that is called
-                          several times "NAME#2" for its second call; or NULL */
+                          several times "NAME#2" for its second call; or a name that the run file
+                          gave to a result (`as`); "NAME:1" for a second result; or NULL */
     int threads;
 };
 LS_API ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *options,

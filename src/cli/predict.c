@@ -34,7 +34,9 @@ static const struct cli_option options[] = {
      .offset = AT(layer),
      .argument = "NAME",
      .initial = "the last",
-     .help = "the output of this layer in place of the model's; NAME#2: of its second call"},
+     .help =
+         "the output of this layer, or of what the run file calls so with `as`, in place of the "
+         "model's; NAME#2: of its second call; NAME:1: its second result"},
     {.name = "threads",
      .type = CLI_COUNT,
      .offset = AT(threads),

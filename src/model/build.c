@@ -311,10 +311,15 @@ static size_t which_input(const struct ls_model *model, size_t use)
 static ls_status note_shapes(const struct frame *f, struct ls_use *use, const struct results *made)
 {
     ls_release(use->out);
+    ls_release(use->made);
+    use->made = NULL;
     use->outputs = 0;
     LS_TRY(ls_allocate(&use->out, made->count, sizeof *use->out));
-    for (; use->outputs < made->count; use->outputs++)
+    LS_TRY(ls_allocate(&use->made, made->count, sizeof *use->made));
+    for (; use->outputs < made->count; use->outputs++) {
         use->out[use->outputs] = *edge_shape(f->whole, made->edge[use->outputs]);
+        use->made[use->outputs] = made->edge[use->outputs];
+    }
     return LS_OK;
 }
 

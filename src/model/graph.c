@@ -55,8 +55,12 @@ void ls_trained_free(struct ls_trained *trained)
 
 void ls_use_release(struct ls_use *use)
 {
+    ls_release(use->name);
     ls_release(use->out);
+    ls_release(use->made);
+    use->name = NULL;
     use->out = NULL;
+    use->made = NULL;
     use->outputs = 0;
     ls_instance_release(&use->arguments);
 }

@@ -43,7 +43,11 @@ struct ls_use {
     struct ls_instance arguments; /* of the kind's `arguments`, owned; kind NULL until the model is
                                      built where none were given */
     bool inference;               /* called with training false: Dropout and the like do nothing */
-    struct ls_shape *out; /* its results' shapes, set by ls_model_build of the outermost model */
+    char *name; /* owned: what the run file's `from` calls its result, `as` or the layer's name;
+                   NULL: none */
+    struct ls_shape *out; /* its results' shapes, set by ls_model_build of the outermost model; */
+    struct ls_edge
+        *made; /* and the results in the graph that runs, of the last of its calls there */
     size_t outputs;
     const struct ls_tree *place; /* its entry in the run file, for messages; or NULL */
 };
@@ -80,6 +84,7 @@ struct ls_model {
     struct ls_edge *input, *output; /* results of calls; inputs and outputs of them */
 
     bool ordered; /* the parts are in Keras' order */
+    bool copied;  /* of a model that was built: what there was to warn of was said then */
     bool built;
     bool initialized;           /* the weights have values */
     size_t trainable_floats;    /* the arena's first part: optimizer slots have this size */
@@ -151,6 +156,8 @@ ls_status ls_model_parse(struct ls_model **model, const struct ls_tree *tree,
                          const struct ls_model_files *files);
 /* From Keras' JSON (model_config, to_json) as a tree. */
 ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config);
+/* The same of what ls_model_to_keras made of a model here: nothing is warned of again. */
+ls_status ls_model_from_copy(struct ls_model **model, const struct ls_tree *config);
 /* Keras' config: {"class_name": "Sequential" or "Functional", "config": {...}}, a new tree, in the
  * dialect that all of Keras 3 reads (and Keras 2, where it has the options; but for models that
  * hold models). The model is built. */

@@ -8,6 +8,9 @@
 /* Beside class_name and config of a model: a list of its outputs' names in their order, where the
  * config alone does not give them. */
 #define LS_KERAS_OUTPUTS "lockstep_outputs"
+/* And a map of the names that a run file gives to results (`as`): to "layer", or "layer/1" for its
+ * second call. */
+#define LS_KERAS_RESULTS "lockstep_results"
 
 static inline ls_status ls_keras_no_memory(void)
 {

@@ -226,12 +226,39 @@ static ls_status name_outputs(struct ls_model *model, const struct ls_tree *name
     return LS_OK;
 }
 
+/* A result has the name that the run file gave it, where the config says one beside it. */
+static ls_status name_result(struct ls_use *use, const struct ls_tree *names)
+{
+    for (const struct ls_tree *name = names->child; name; name = name->next) {
+        char *copy;
+        if (name->type != LS_TREE_SCALAR || !use->name || strcmp(use->name, name->text) != 0)
+            continue;
+        LS_TRY(ls_duplicate(&copy, name->key));
+        ls_release(use->name);
+        use->name = copy;
+        return LS_OK;
+    }
+    return LS_OK;
+}
+
+static ls_status name_results(struct ls_model *model, const struct ls_tree *names)
+{
+    if (names && names->type != LS_TREE_MAP)
+        return ls_fail_at(names, LS_BAD_INPUT, "expected a map of names of results");
+    for (size_t u = 0; names && u < model->uses; u++)
+        LS_TRY(name_result(&model->use[u], names));
+    return LS_OK;
+}
+
 /* The model that the tree describes, with its outputs as the config says beside it. */
 static ls_status make_model(struct ls_model **model, const struct ls_tree *tree,
-                            const struct ls_tree *config)
+                            const struct ls_tree *config, bool copied)
 {
     LS_TRY(ls_model_describe(model, tree, NULL));
+    (*model)->copied = copied;
     ls_status status = name_outputs(*model, find(config, LS_KERAS_OUTPUTS));
+    if (status == LS_OK)
+        status = name_results(*model, find(config, LS_KERAS_RESULTS));
     if (status == LS_OK)
         status = ls_model_build(*model);
     if (status != LS_OK) {
@@ -241,7 +268,7 @@ static ls_status make_model(struct ls_model **model, const struct ls_tree *tree,
     return status;
 }
 
-ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config)
+static ls_status read_whole(struct ls_model **model, const struct ls_tree *config, bool copied)
 {
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
     struct ls_tree *tree = root ? ls_tree_add(root, "model", LS_TREE_MAP) : NULL;
@@ -250,11 +277,21 @@ ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *con
     if (status == LS_OK)
         status = ls_keras_read_model(tree, config);
     if (status == LS_OK)
-        status = name_file(make_model(model, tree, config), config);
+        status = name_file(make_model(model, tree, config, copied), config);
     if (status == LS_OK) {
         (*model)->source = root;
         root = NULL;
     }
     ls_tree_free(root);
     return status;
+}
+
+ls_status ls_model_from_keras(struct ls_model **model, const struct ls_tree *config)
+{
+    return read_whole(model, config, false);
+}
+
+ls_status ls_model_from_copy(struct ls_model **model, const struct ls_tree *config)
+{
+    return read_whole(model, config, true);
 }

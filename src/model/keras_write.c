@@ -2,6 +2,8 @@
  * Functional ones. */
 #include <string.h>
 
+#include "base/memory.h"
+#include "model/keras_read_graph.h"
 #include "model/keras_write.h"
 
 #define no_memory ls_keras_no_memory
@@ -147,6 +149,31 @@ static ls_status write_outputs(struct ls_tree *root, const struct ls_model *mode
     return names ? LS_OK : no_memory();
 }
 
+static ls_status write_result(struct ls_tree *names, const struct ls_model *model,
+                              const struct ls_use *use)
+{
+    char *plain;
+    LS_TRY(ls_keras_format_result(&plain, ls_part_name(&model->part[use->part]), (int64_t)use->nth,
+                                  0));
+    bool added = strcmp(use->name, plain) == 0 || ls_tree_add_text(names, use->name, plain);
+    ls_release(plain);
+    return added ? LS_OK : no_memory();
+}
+
+/* Beside the config too. */
+static ls_status write_results(struct ls_tree *root, const struct ls_model *model)
+{
+    struct ls_tree *names = ls_tree_add(root, LS_KERAS_RESULTS, LS_TREE_MAP);
+    if (!names)
+        return no_memory();
+    for (size_t u = 0; u < model->uses; u++)
+        if (model->use[u].name)
+            LS_TRY(write_result(names, model, &model->use[u]));
+    if (names->count == 0)
+        ls_tree_remove(names);
+    return LS_OK;
+}
+
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config)
 {
     const struct ls_part part = {.model = (struct ls_model *)model}; /* is only read */
@@ -158,6 +185,8 @@ ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **confi
         root ? ls_keras_write_part(root, &part, NULL, needs_nodes(model)) : no_memory();
     if (status == LS_OK)
         status = write_outputs(root, model);
+    if (status == LS_OK)
+        status = write_results(root, model);
     if (status == LS_OK)
         *config = root;
     else

@@ -127,12 +127,13 @@ ls_status ls_graph_mask(struct ls_model *model, size_t call)
     if (flags & LS_LAYER_REFUSES_MASKS)
         return ls_layer_fail(layer, "its input is masked: %s of masked samples is not known here",
                              layer->kind->kind.name);
-    if (!(flags & LS_LAYER_PASSES_MASK))
+    if (!(flags & LS_LAYER_PASSES_MASK) && !model->copied)
         ls_warn("layer '%s' (%s) does not hand on the mask of its input", layer->path,
                 layer->kind->kind.name);
-    else if (graph->shapes.inputs == 1)
-        set_mask(model, call, model->call[graph->in[0].call].mask);
-    else
+    if (!(flags & LS_LAYER_PASSES_MASK))
+        return LS_OK;
+    if (graph->shapes.inputs > 1)
         return mask_of_merge(model, call);
+    set_mask(model, call, model->call[graph->in[0].call].mask);
     return LS_OK;
 }

@@ -62,7 +62,7 @@ static ls_status add_part(struct ls_graph_parser *p, struct ls_entry *entry, str
         entry->state = LS_ENTRY_DONE;
     if (!entry->result)
         entry->result = ls_part_name(&p->model->part[entry->use.part]);
-    return LS_OK;
+    return entry->input ? ls_duplicate(&p->model->use[entry->number].name, entry->result) : LS_OK;
 }
 
 static ls_status parse_entry(struct ls_graph_parser *p, const struct ls_tree *tree)

@@ -25,6 +25,8 @@ static ls_status fail_cycle(const struct ls_graph_parser *p, const size_t *stack
 
 static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
 {
+    if (entry->result)
+        LS_TRY(ls_duplicate(&entry->use.name, entry->result));
     struct ls_use use = entry->use;
     use.place = entry->tree;
     for (size_t i = 0; i < use.inputs; i++)
@@ -32,7 +34,8 @@ static ls_status finish(struct ls_graph_parser *p, struct ls_entry *entry)
     entry->number = p->model->uses;
     entry->state = LS_ENTRY_DONE;
     LS_TRY(ls_model_add_use(p->model, &use));
-    entry->use.arguments = (struct ls_instance){0}; /* the model's from now on */
+    entry->use.arguments = (struct ls_instance){0}; /* the model's from now on, as is */
+    entry->use.name = NULL;
     return LS_OK;
 }
 

@@ -207,7 +207,7 @@ static ls_status unpack(struct ls_checkpoint *opened, const char *json)
     LS_TRY(ls_tree_parse_json(&all, json, strlen(json), NULL));
     const struct ls_tree *compile = ls_tree_find(all, "compile");
     const struct ls_tree *found = ls_tree_find(all, "state");
-    ls_status status = ls_model_from_keras(&opened->model, ls_tree_find(all, "model"));
+    ls_status status = ls_model_from_copy(&opened->model, ls_tree_find(all, "model"));
     if (status == LS_OK)
         status = ls_model_build(opened->model);
     if (status == LS_OK && compile)

@@ -1,6 +1,5 @@
 /* lockstep predict. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -10,6 +9,7 @@
 #include "store/numbers.h"
 #include "train/learnt.h"
 #include "train/open_model.h"
+#include "train/result.h"
 #include "train/scan.h"
 
 struct prediction {
@@ -34,66 +34,13 @@ static const struct ls_shape *shape_of(const struct prediction *p, size_t o)
 /* -- what is predicted
  * -------------------------------------------------------------------------------- */
 
-/* How many calls of a layer there are; *call: the number'th of them, from 1. */
-static size_t find_call(const struct ls_model *model, const char *path, size_t number, size_t *call)
-{
-    size_t count = 0;
-    for (size_t c = 0; c < model->calls; c++)
-        if (strcmp(model->layer[model->call[c].layer]->path, path) == 0 && ++count == number)
-            *call = c;
-    return count;
-}
-
-/* "encoder#2": the second call, as they run. */
-static ls_status find_numbered(const struct ls_model *model, const char *name, size_t *call,
-                               size_t *count)
-{
-    const char *mark = strrchr(name, '#');
-    char *path;
-    if (!mark || mark[1] < '1' || mark[1] > '9')
-        return LS_OK;
-    size_t number = strtoul(mark + 1, NULL, 10);
-    LS_TRY(ls_format(&path, "%.*s", (int)(mark - name), name));
-    *count = find_call(model, path, number, call);
-    ls_status status = LS_OK;
-    if (*count > 0 && number > *count)
-        status = ls_fail(LS_USAGE, "layer '%s' is called %zu time%s: there is no '%s'", path,
-                         *count, *count == 1 ? "" : "s", name);
-    ls_release(path);
-    return status;
-}
-
-static ls_status fail_unknown(const struct ls_model *model, const char *name)
-{
-    struct ls_text known = {0};
-    for (size_t l = 0; l < model->layers; l++)
-        ls_text_append(&known, "%s%s", l ? ", " : "", model->layer[l]->path);
-    ls_status status = ls_fail(LS_USAGE, "the model has no layer '%s'; it has %s", name,
-                               known.data ? known.data : "none");
-    ls_text_release(&known);
-    return status;
-}
-
-static ls_status find_layer(struct prediction *p, const char *name)
-{
-    size_t call = 0, count = find_call(p->model, name, 1, &call);
-    if (count > 1)
-        return ls_fail(LS_USAGE, "layer '%s' is called %zu times: say which, '%s#1' to '%s#%zu'",
-                       name, count, name, name, count);
-    if (count == 0)
-        LS_TRY(find_numbered(p->model, name, &call, &count));
-    if (count == 0)
-        return fail_unknown(p->model, name);
-    p->edge[0] = (struct ls_edge){call, 0};
-    p->name[0] = name;
-    p->outputs = 1;
-    return LS_OK;
-}
-
 static ls_status choose_outputs(struct prediction *p)
 {
-    if (p->options->layer)
-        return find_layer(p, p->options->layer);
+    if (p->options->layer) {
+        p->name[0] = p->options->layer;
+        p->outputs = 1;
+        return ls_result_find(p->model, p->options->layer, &p->edge[0]);
+    }
     for (p->outputs = 0; p->outputs < p->model->outputs; p->outputs++) {
         p->edge[p->outputs] = p->model->output[p->outputs];
         p->name[p->outputs] = p->model->output_name[p->outputs];

@@ -138,6 +138,54 @@ same "twofold#1_0,twofold#1_1 2,6" "$(xargs <first.csv)"
 run lockstep predict twice.yaml --data one.h5:train -o second.csv --layer twofold#2
 status 0
 same "twofold#2_0,twofold#2_1 4,12" "$(xargs <second.csv)"
+# what a run file's `from` takes: names of results, further results; from a checkpoint too
+run lockstep predict twice.yaml --data one.h5:train -o fourfold.csv --layer fourfold
+status 0
+same "fourfold_0,fourfold_1 4,12" "$(xargs <fourfold.csv)"
+cat >states.yaml <<'YAML'
+model:
+  inputs: {x: {shape: [2]}}
+  layers:
+    - Reshape: {target_shape: [2, 1]}
+    - Masking
+    - LSTM: {units: 1, return_state: true, return_sequences: true}
+      as: code
+    - Flatten
+    - Model: {name: tower, input: {shape: [2]}, layers: [Dense: {units: 1}]}
+      as: towered
+data: {train: one.h5:train}
+compile: {optimizer: sgd, loss: mse}
+fit: {epochs: 1}
+YAML
+run lockstep train states.yaml -o states -q
+status 0
+same 1 "$(grep -c 'does not hand on the mask' err)"
+run lockstep predict states --data one.h5:train -o code.csv --layer code
+status 0
+same 1 "$(grep -c 'does not hand on the mask' err)"
+for name in lstm:0 lstm:1 code:1 code:2 towered; do
+    run lockstep predict states --data one.h5:train -o "$name.csv" --layer "$name" -q
+    status 0
+done
+same "code_0,code_1" "$(head -n 1 code.csv)"
+same "code:1" "$(head -n 1 code:1.csv)"
+same "$(tail -n 1 code.csv)" "$(tail -n 1 lstm:0.csv)"
+same "$(tail -n 1 code.csv | cut -d, -f2)" "$(tail -n 1 lstm:1.csv)"
+same "$(tail -n 1 lstm:1.csv)" "$(tail -n 1 code:1.csv)"
+[ "$(tail -n 1 code:1.csv)" != "$(tail -n 1 code:2.csv)" ] || fail "both states are the same"
+run lockstep predict states --data one.h5:train -o whole.csv -q
+same "$(tail -n 1 whole.csv)" "$(tail -n 1 towered.csv)"
+# refused_layer MESSAGE NAME: below the warning
+refused_layer() {
+    run lockstep predict states --data one.h5:train -o no.csv --layer "$2"
+    status 64
+    same "lockstep: $1" "$(tail -n 1 err)"
+    quiet
+}
+refused_layer "'code' has 3 results: there is no 'code:3'" code:3
+refused_layer "'towered' has 1 result: there is no 'towered:1'" towered:1
+refused_layer "'lstm' has 3 results: there is no 'lstm:3'" lstm:3
+refused_layer "the model has no layer 'codes:1'; it has x, reshape, masking, lstm, flatten, tower/dense, code, towered" codes:1
 refused_like 64 "-o names the file to write: F.h5 or F.csv" predict points --data points.h5:test -o no.txt
 refused_like 73 "*nowhere/no.csv*" predict points --data points.h5:test -o nowhere/no.csv
 refused_like 66 "cannot read 'nothing': *" predict nothing --data points.h5:test -o no.csv

@@ -163,6 +163,32 @@ static void test_keras_2(void **state)
     ls_model_free(model);
 }
 
+/* What a run file calls results is beside Keras' config, and a copy of the model has it. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x", "one", "a/1", "second", "b"};
+    struct ls_model *model = parse("inputs: {x: {shape: 2}}\n"
+                                   "layers:\n"
+                                   "  - Dense: {units: 2, name: a}\n"
+                                   "    as: one\n"
+                                   "  - apply: a\n"
+                                   "  - apply: a\n"
+                                   "    as: second\n"
+                                   "  - Dense: {units: 2, name: b}\n");
+    char *json = to_json(model);
+    expect_part(json, "\"lockstep_results\": {\"one\": \"a\", \"second\": \"a/2\"}");
+    struct ls_model *again = from_json(json);
+    for (size_t u = 0; u < again->uses; u++)
+        assert_string_equal(again->use[u].name, names[u]);
+    char *second = to_json(again);
+    assert_string_equal(json, second);
+    ls_release(json);
+    ls_release(second);
+    ls_model_free(model);
+    ls_model_free(again);
+}
+
 static void refuse(const char *layers, const char *wanted)
 {
     struct ls_tree *tree;
@@ -271,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_shared),        cmocka_unit_test(test_keras_2),
         cmocka_unit_test(test_lists),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_keras), cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,10 +67,14 @@ static void check_file(struct ls_model *model, const char *path, const float *ex
     ls_model_free(read);
 }
 
+/* Without the names that a run file gives to results: in C the handles are all there is. */
 static void format_config(const struct ls_model *model, struct ls_text *text)
 {
     struct ls_tree *config;
     assert_ok(ls_model_to_keras(model, &config));
+    struct ls_tree *names = (struct ls_tree *)ls_tree_find(config, "lockstep_results");
+    if (names)
+        ls_tree_remove(names);
     ls_tree_format_json(text, config);
     ls_tree_free(config);
 }
