@@ -291,13 +291,26 @@ static void test_refused_keras(void **state)
     refuse_keras("\"args\": [], \"kwargs\": {}", "a call without tensors");
 }
 
+static void test_refused_names(void **state)
+{
+    (void)state;
+    struct ls_model *model = parse("inputs: {x: {shape: 2}}\nlayers: [Flatten]\n");
+    struct ls_tree *config;
+    assert_ok(ls_model_to_keras(model, &config));
+    ls_model_free(model);
+    assert_non_null(ls_tree_add(config, "lockstep_results", LS_TREE_LIST));
+    assert_fails(ls_model_from_keras(&model, config), LS_BAD_INPUT,
+                 "lockstep_results: expected a map of names of results");
+    ls_tree_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shared),        cmocka_unit_test(test_keras_2),
         cmocka_unit_test(test_lists),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_keras), cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_refused_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
