@@ -123,6 +123,14 @@ ls_status ls_format(char **text, const char *format, ...)
     return status;
 }
 
+bool ls_memory_spare(size_t bytes)
+{
+    void *volatile block = malloc(bytes); /* else the compiler takes it for granted */
+    const bool there = block != NULL;
+    free(block);
+    return there;
+}
+
 void ls_release(void *memory)
 {
     if (memory)

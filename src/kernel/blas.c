@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernel/memory.h"
 
 #define OPENBLAS "libopenblas.so.0"
 
@@ -87,4 +88,18 @@ out:
     if (status != LS_OK)
         dlclose(library);
     return status;
+}
+
+/* A product that no core computes without its buffer: SkylakeX does up to 100^3. */
+ls_status ls_blas_reserve(int threads)
+{
+    enum { BUFFER_BYTES = 128 << 20, SPARE_BYTES = 1 << 20, SIZE = 128 };
+    float *zeros, *result;
+    LS_TRY(ls_kernels_room((size_t)threads * BUFFER_BYTES + SPARE_BYTES, "OpenBLAS"));
+    LS_TRY(ls_allocate(&zeros, 2 * SIZE * SIZE, sizeof *zeros));
+    result = zeros + SIZE * SIZE;
+    ls_blas.sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIZE, SIZE, SIZE, 1.0f, zeros, SIZE,
+                  zeros, SIZE, 0.0f, result, SIZE);
+    ls_release(zeros);
+    return LS_OK;
 }

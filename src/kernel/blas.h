@@ -27,4 +27,8 @@ extern struct ls_blas ls_blas;
  * loaded. */
 ls_status ls_blas_load(const char *core);
 
+/* Makes OpenBLAS take the memory that it works in, and keeps, now: later, it would try for ever
+ * where there is none. LS_FAILED when there is none for so many threads. */
+ls_status ls_blas_reserve(int threads);
+
 #endif

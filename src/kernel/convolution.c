@@ -3,6 +3,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "base/memory.h"
+#include "kernel/memory.h"
 #include "kernel/sets.h"
 
 /* A tensor of a pass, in the layout that oneDNN wants: ours, then `memory` is the caller's; or
@@ -277,6 +278,7 @@ static ls_status make_pass(struct maker *m, enum ls_convolution_pass pass)
     dnnl_primitive_desc_t description = NULL;
     dnnl_status_t found = dnnl_unimplemented;
     m->pass = pass;
+    LS_TRY(ls_kernels_code_room(&(uint64_t){0}, 0));
     if (m->fast && suits_winograd(pass, shape)) /* as far as we see; oneDNN knows more */
         found = find_code(m, &winograd, &description);
     if (found == dnnl_unimplemented)
@@ -370,14 +372,21 @@ void ls_convolution_free(struct ls_convolution *c)
     ls_release(c);
 }
 
-/* -- running: with memory that is there, of primitives that were made, nothing fails */
+/* -- running */
+
+static void execute(const struct ls_convolution *c, dnnl_primitive_t primitive, int count,
+                    const dnnl_exec_arg_t *arguments)
+{
+    if (dnnl_primitive_execute(primitive, c->stream, count, arguments) != dnnl_success)
+        ls_kernels_note("a convolution");
+}
 
 static void reorder(const struct ls_convolution *c, const struct tensor *t, bool back)
 {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, back ? t->memory : t->plain},
                                          {DNNL_ARG_TO, back ? t->plain : t->memory}};
     if (t->reorder)
-        dnnl_primitive_execute(t->reorder, c->stream, 2, arguments);
+        execute(c, t->reorder, 2, arguments);
 }
 
 /* The caller's tensors, whichever of them the pass writes. */
@@ -404,7 +413,7 @@ static void run(const struct ls_convolution *c, enum ls_convolution_pass pass, s
         dnnl_memory_set_data_handle(p->bias, (void *)given.bias);
         arguments[1 + TENSORS] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, p->bias};
     }
-    dnnl_primitive_execute(p->primitive, c->stream, p->bias ? TENSORS + 2 : TENSORS + 1, arguments);
+    execute(c, p->primitive, p->bias ? TENSORS + 2 : TENSORS + 1, arguments);
     reorder(c, &p->tensor[written], true);
     ls_kernels_leave(&before);
 }

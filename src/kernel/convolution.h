@@ -44,7 +44,8 @@ ls_status ls_convolution_create(struct ls_convolution **convolution,
 void ls_convolution_free(struct ls_convolution *convolution); /* NULL is allowed */
 
 /* The bits depend on the shape, LS_CONVOLUTION_FAST, the kernel set and the number of threads
- * alone. NaN and infinity go through. None fails. */
+ * alone. NaN and infinity go through. Where oneDNN does not compute one ls_kernels_fault says so.
+ */
 void ls_convolution_forward(struct ls_convolution *convolution, float *out, const float *in,
                             const float *kernel, const float *bias);
 void ls_convolution_data(struct ls_convolution *convolution, float *in, const float *out,

@@ -41,6 +41,7 @@
 
 #include "kernel/blas.h"
 #include "kernel/matmul.h"
+#include "kernel/memory.h"
 #include "kernel/sets.h"
 
 static bool onednn_is_faster(const struct ls_gemm *g)
@@ -63,19 +64,32 @@ static bool matmul_is_faster(const struct ls_gemm *g)
            (double)g->m * (double)g->n * (double)g->k > 1e6;
 }
 
-/* The numbers are right either way, but their last bits are not. */
-static bool matmul_computes(const struct ls_gemm *g, int64_t lda, int64_t ldb, int64_t ldc)
+/* With the strides given. What fails is not computed otherwise, which gave other last bits. */
+static void compute_by_matmul(struct ls_gemm g, int64_t lda, int64_t ldb, int64_t ldc)
 {
-    struct ls_gemm strided = *g;
-    strided.lda = lda;
-    strided.ldb = ldb;
-    strided.ldc = ldc;
-    if (!matmul_is_faster(g))
-        return false;
-    if (ls_matmul(&strided) == LS_OK)
-        return true;
-    ls_warn("%s: it is computed otherwise, with other last bits", ls_message());
-    return false;
+    g.lda = lda;
+    g.ldb = ldb;
+    g.ldc = ldc;
+    if (ls_matmul(&g) != LS_OK)
+        ls_kernels_note("a matrix product");
+}
+
+static void compute_by_sgemm(const struct ls_gemm *g, int64_t lda, int64_t ldb, int64_t ldc)
+{
+    static _Thread_local uint64_t asked;
+    const unsigned kind = g->transpose_a | g->transpose_b << 1 | (g->beta != 0) << 2 |
+                          (g->m == 1) << 3 | (g->n == 1) << 4;
+    sigset_t before;
+    if (ls_kernels_code_room(&asked, kind) != LS_OK) {
+        ls_kernels_note("a matrix product");
+        return;
+    }
+    ls_kernels_enter(&before);
+    dnnl_status_t status = dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m,
+                                      g->n, g->k, 1.0f, g->a, lda, g->b, ldb, g->beta, g->c, ldc);
+    ls_kernels_leave(&before);
+    if (status != dnnl_success)
+        ls_kernels_note("a matrix product");
 }
 
 /* C = beta C */
@@ -98,18 +112,13 @@ void ls_gemm(const struct ls_gemm *g)
         empty_product(g, ldc);
         return;
     }
-    if (matmul_computes(g, lda, ldb, ldc))
-        return;
     const bool beyond_int = (g->m | g->n | g->k | lda | ldb | ldc) > INT_MAX;
-    if (beyond_int || onednn_is_faster(g)) {
-        sigset_t before;
-        ls_kernels_enter(&before);
-        dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1.0f,
-                   g->a, lda, g->b, ldb, g->beta, g->c, ldc);
-        ls_kernels_leave(&before);
-        return;
-    }
-    ls_blas.sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
-                  g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, 1.0f,
-                  g->a, (int)lda, g->b, (int)ldb, g->beta, g->c, (int)ldc);
+    if (matmul_is_faster(g))
+        compute_by_matmul(*g, lda, ldb, ldc);
+    else if (beyond_int || onednn_is_faster(g))
+        compute_by_sgemm(g, lda, ldb, ldc);
+    else
+        ls_blas.sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
+                      g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k,
+                      1.0f, g->a, (int)lda, g->b, (int)ldb, g->beta, g->c, (int)ldc);
 }

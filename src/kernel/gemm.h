@@ -19,7 +19,7 @@ struct ls_gemm {
 
 /* m, n or k of 0 are allowed (C = beta C). The bits depend on the shape, the kernel set and the
  * number of threads only. Which library computes it is chosen by shape (the figures stand in
- * gemm.c). */
+ * gemm.c). Without memory for a library's own use C is not computed: ls_kernels_fault says so. */
 void ls_gemm(const struct ls_gemm *gemm);
 
 /* An orthonormal basis by QR (LAPACK's dgeqrf and dorgqr of the same OpenBLAS): q is rows x

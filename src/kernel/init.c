@@ -111,11 +111,14 @@ static ls_status load(void)
     return ls_kernels_choose(name);
 }
 
-static void set_threads(int threads)
+static ls_status set_threads(int threads)
 {
-    if (!process.ready || threads != ls_kernels_threads())
+    if (!process.ready || threads != ls_kernels_threads()) {
+        LS_TRY(ls_blas_reserve(threads));
         ls_blas.set_threads(threads);
+    }
     atomic_store_explicit(&chosen_threads, threads, memory_order_relaxed);
+    return LS_OK;
 }
 
 ls_status ls_kernels_init(const struct ls_kernel_options *options)
@@ -125,7 +128,7 @@ ls_status ls_kernels_init(const struct ls_kernel_options *options)
     if (!process.ready)
         LS_TRY_OUT(load());
     if (!process.ready || options) /* who only needs the kernels leaves a training's threads */
-        set_threads(options && options->threads > 0 ? options->threads : 1);
+        LS_TRY_OUT(set_threads(options && options->threads > 0 ? options->threads : 1));
     process.ready = true;
 out:
     pthread_mutex_unlock(&process.lock);

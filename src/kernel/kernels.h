@@ -265,6 +265,10 @@ struct ls_kernel_options {
 ls_status ls_kernels_init(const struct ls_kernel_options *options);
 int ls_kernels_threads(void);
 
+/* LS_FAILED when since the last call some product or convolution was not computed on this thread,
+ * for want of memory that a library takes by itself: then whatever was made from it is void. */
+ls_status ls_kernels_fault(void);
+
 /* What one core does at most with the chosen set, in GFLOPS (a multiplication and an addition are
  * two operations): measured, the best of several tries, which take 50 ms in all. */
 double ls_kernels_peak(void);

@@ -4,8 +4,12 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/hash.h"
+#include "base/memory.h"
+#include "kernel/memory.h"
 #include "kernel/sets.h"
 
+enum { SPARE_BYTES = 1 << 16 }; /* more than making a product takes in small pieces */
 enum { SOURCE, WEIGHTS, RESULT, MATRICES };
 
 struct product {
@@ -97,10 +101,21 @@ static void release(struct product *p)
     dnnl_engine_destroy(p->engine);
 }
 
+/* oneDNN makes code for each shape. */
+static ls_status make_room(const struct ls_gemm *g)
+{
+    static _Thread_local uint64_t asked;
+    const int64_t shape[] = {g->m, g->n, g->k, g->beta != 0};
+    return ls_kernels_code_room(&asked, ls_hash64(shape, sizeof shape, 0));
+}
+
 ls_status ls_matmul(const struct ls_gemm *gemm)
 {
     struct product product = {0};
     sigset_t before;
+    LS_TRY(make_room(gemm));
+    if (!ls_memory_spare(SPARE_BYTES))
+        return ls_fail(LS_FAILED, "oneDNN has no memory for a matrix product");
     ls_kernels_enter(&before);
     dnnl_status_t status = compute(&product, gemm);
     release(&product);
