@@ -16,7 +16,8 @@
     X(NOISE, 5)                                                                                    \
     X(TEST, 6)                                                                                     \
     X(DATA, 7)                                                                                     \
-    X(RECURRENT_DROPOUT, 8)
+    X(RECURRENT_DROPOUT, 8)                                                                        \
+    X(PROBE, 9)
 
 enum ls_purpose {
 #define X(name, number) LS_PURPOSE_##name = number,

@@ -282,12 +282,13 @@ struct ls_kernel_identity {
     char onednn_isa[32];
     char sleef_version[32];
     char cpu[64];   /* model name */
-    uint64_t probe; /* hash of what the kernels compute on fixed inputs of several shapes */
+    uint64_t probe; /* hash of the versions, and of what the kernels compute from fixed numbers */
 };
-void ls_kernels_identity(struct ls_kernel_identity *identity);
-/* The probe over shapes of the plan's own: rows x in x out triples of its GEMMs. 0 when there is no
- * memory for it (then ls_message says so). */
-uint64_t ls_kernels_probe(const int64_t (*shapes)[3], size_t count);
+/* LS_FAILED when there is no memory for the probe. */
+ls_status ls_kernels_identity(struct ls_kernel_identity *identity);
+/* What products, convolutions and activations of several shapes make of fixed numbers, as a hash,
+ * begun with *hash. */
+ls_status ls_kernels_probe(uint64_t *hash);
 
 /* Sum, or sum of squares or magnitudes, of a variable in the one order that does not depend on who
  * computes it: double sums over blocks of LS_SUM_BLOCK elements (each in 16 fixed lanes), then the

@@ -80,7 +80,8 @@ struct ls_plan_run {
     double *point;                     /* what a segment left, and what the next one finds; owned */
     struct ls_plan_prepared *prepared; /* what the calls keep, by number of rows; owned */
     struct ls_plan_times *times;       /* not owned; NULL: nobody wants to know */
-    void *user;                        /* for the loss */
+    void (*loss)(void *user, struct ls_plan_run *run); /* the plan's, unless set otherwise */
+    void *user;                                        /* for the loss */
 };
 
 ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);
@@ -89,8 +90,17 @@ void ls_plan_run_free(struct ls_plan_run *run);
 /* Makes what the calls keep for run->rows, where that is not made yet: before the first segment.
  * Batches come in few sizes, so that it is at once done but for the first time. */
 ls_status ls_plan_prepare(struct ls_plan_run *run);
-/* Runs a segment; rows may be 0. */
-void ls_plan_execute(struct ls_plan_run *run, size_t segment);
+/* Runs a segment; rows may be 0. LS_FAILED where a library had no memory for something: what the
+ * run has computed is void. */
+ls_status ls_plan_execute(struct ls_plan_run *run, size_t segment);
+
+/* What a training plan computes from fixed numbers (weights, inputs, gradients of its outputs), as
+ * a hash of its results and gradients, begun with *hash: the same wherever the kernels compute the
+ * same. It takes the rows of a whole slice, fewer where these cost more than a fraction of a
+ * second, and no other replica's sums at points. Of the run it uses, and leaves overwritten, what a
+ * step overwrites: block, point and gradient; what it prepared for a whole slice stays. LS_FAILED
+ * without memory. */
+ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash);
 
 /* [rows][shape] of an output: valid during the loss, and, when not training, until the next run. */
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output);

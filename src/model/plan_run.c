@@ -11,6 +11,7 @@ ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *pla
     *run = NULL;
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->plan = plan;
+    made->loss = plan->loss;
     ls_status status = ls_allocate(&made->block, plan->floats + 1, sizeof(float));
     if (status == LS_OK)
         status = ls_allocate(&made->point, ls_plan_point_doubles_most(plan) + 1, sizeof(double));
@@ -124,7 +125,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
 {
     struct ls_bound_call bound;
     if (item->action == LS_PLAN_LOSS) {
-        run->plan->loss(run->user, run);
+        run->loss(run->user, run);
         add_output_gradients(run);
         return;
     }
@@ -159,7 +160,7 @@ static void begin(struct ls_plan_run *run)
         ls_k->fill(run->gradient + plan->silence[i].offset, 0, plan->silence[i].floats);
 }
 
-void ls_plan_execute(struct ls_plan_run *run, size_t segment)
+ls_status ls_plan_execute(struct ls_plan_run *run, size_t segment)
 {
     const struct ls_plan *plan = run->plan;
     if (segment == 0)
@@ -171,6 +172,7 @@ void ls_plan_execute(struct ls_plan_run *run, size_t segment)
         if (run->times)
             lap(run->times, &plan->item[i]);
     }
+    return ls_kernels_fault();
 }
 
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output)

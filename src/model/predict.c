@@ -13,8 +13,8 @@ static size_t row_floats(const struct ls_model *model, struct ls_edge edge)
 }
 
 /* The run's rows begin at `row`. */
-static void predict_block(struct ls_plan_run *run, const float *const *input, size_t row,
-                          float *const *output)
+static ls_status predict_block(struct ls_plan_run *run, const float *const *input, size_t row,
+                               float *const *output)
 {
     const struct ls_model *model = run->user;
     size_t rows = (size_t)run->rows;
@@ -22,12 +22,13 @@ static void predict_block(struct ls_plan_run *run, const float *const *input, si
         size_t n = row_floats(model, model->input[i]);
         memcpy(run->input[i], input[i] + row * n, rows * n * sizeof(float));
     }
-    ls_plan_execute(run, 0);
+    LS_TRY(ls_plan_execute(run, 0));
     for (size_t o = 0; o < model->outputs; o++) {
         size_t n = row_floats(model, model->output[o]);
         if (output[o])
             memcpy(output[o] + row * n, ls_plan_output(run, o), rows * n * sizeof(float));
     }
+    return LS_OK;
 }
 
 /* What the loader asks of the numbers that it reads. */
@@ -73,7 +74,7 @@ ls_status ls_model_predict_all(const struct ls_model *model, const float *const 
     for (int64_t row = 0; row < samples; row += run->rows) {
         run->rows = samples - row < LS_BLOCK_ROWS ? samples - row : LS_BLOCK_ROWS;
         LS_TRY_OUT(ls_plan_prepare(run));
-        predict_block(run, input, (size_t)row, output);
+        LS_TRY_OUT(predict_block(run, input, (size_t)row, output));
     }
 out:
     ls_plan_run_free(run);

@@ -141,6 +141,11 @@ const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run)
     return &run->state;
 }
 
+ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash)
+{
+    return ls_stepper_probe(run->stepper, hash);
+}
+
 ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table)
 {
     return ls_stepper_profile(run->stepper, table);

@@ -71,7 +71,8 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job);
 void ls_fit_free(struct ls_fit_run *run);
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run);
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run);
-/* As ls_stepper_profile. */
+/* As ls_stepper_probe and ls_stepper_profile. */
+ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash);
 ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table);
 
 /* Goes on from a position with the sums of the epoch so far (NULL: from its beginning) and the

@@ -8,27 +8,10 @@
 #include "train/config.h"
 #include "train/learnt.h"
 
-enum { PROBE_SHAPES_MAX = 64, HEX_TEXT = 17 };
+enum { HEX_TEXT = 17 };
 
 /* -- making
  * ------------------------------------------------------------------------------------------ */
-
-/* The matrix products of the model's own shapes: rows x in x out of every matrix of weights. */
-static uint64_t probe(const struct ls_model *model, int64_t rows)
-{
-    int64_t shapes[PROBE_SHAPES_MAX][3];
-    size_t count = 0;
-    for (size_t l = 0; l < model->layers; l++)
-        for (size_t v = 0; v < model->layer[l]->variables && count < PROBE_SHAPES_MAX; v++) {
-            const struct ls_shape *shape = &model->layer[l]->variable[v].shape;
-            if (shape->rank != 2 || model->layer[l]->kind->integers)
-                continue; /* tables are read by rows, they are no products */
-            shapes[count][0] = rows;
-            shapes[count][1] = shape->size[0];
-            shapes[count++][2] = shape->size[1];
-        }
-    return ls_kernels_probe((const int64_t(*)[3])shapes, count);
-}
 
 static ls_status digest(char text[33], struct ls_data *data)
 {
@@ -41,17 +24,21 @@ static ls_status digest(char text[33], struct ls_data *data)
     return LS_OK;
 }
 
-ls_status ls_identity_make(struct ls_identity *identity, const struct ls_model *model, int64_t rows,
-                           struct ls_data *train, struct ls_data *validation)
+ls_status ls_identity_make(struct ls_identity *identity, struct ls_data *train,
+                           struct ls_data *validation)
 {
     LS_TRY(ls_learnt_check(train)); /* now, not at the first checkpoint */
     identity->data = train;
     identity->threads = ls_kernels_threads();
-    ls_kernels_identity(&identity->kernels);
-    identity->fixed = identity->kernels.probe;
-    identity->kernels.probe = probe(model, rows);
     LS_TRY(digest(identity->train, train));
     return digest(identity->validation, validation);
+}
+
+ls_status ls_identity_probe(struct ls_identity *identity, const struct ls_fit_run *fit)
+{
+    LS_TRY(ls_kernels_identity(&identity->kernels));
+    identity->fixed = identity->kernels.probe;
+    return ls_fit_probe(fit, &identity->kernels.probe);
 }
 
 /* -- agreeing
@@ -78,11 +65,17 @@ static ls_status kernels_differ(const struct ls_kernel_identity *all, struct ls_
     bool versions = strcmp(first->blas_version, second->blas_version) != 0 ||
                     strcmp(first->onednn_version, second->onednn_version) != 0 ||
                     strcmp(first->sleef_version, second->sleef_version) != 0;
-    char remedy[128];
+    bool sets = strcmp(first->set, second->set) != 0 ||
+                strcmp(first->blas_core, second->blas_core) != 0 ||
+                strcmp(first->onednn_isa, second->onednn_isa) != 0;
+    char remedy[192];
     if (versions)
         snprintf(remedy, sizeof remedy, "the hosts need the same versions of the libraries");
-    else
+    else if (sets)
         snprintf(remedy, sizeof remedy, "set LOCKSTEP_KERNELS=%s for all of them", lowest);
+    else
+        snprintf(remedy, sizeof remedy, "their processors (%s, %s) differ: take hosts of one kind",
+                 first->cpu, second->cpu);
     return ls_fail(
         LS_FAILED,
         "ranks compute differently: rank 0 (host %s) with %s, OpenBLAS %s %s, oneDNN %s; "
@@ -92,14 +85,7 @@ static ls_status kernels_differ(const struct ls_kernel_identity *all, struct ls_
         second->blas_core, second->onednn_version, remedy);
 }
 
-static ls_status same_data(const struct ls_identity *identity, struct ls_comm *comm)
-{
-    uint64_t hash = ls_hash64(identity->train, sizeof identity->train, 0) ^
-                    ls_hash64(identity->validation, sizeof identity->validation, 1);
-    return ls_comm_same(comm, hash, "the data");
-}
-
-ls_status ls_identity_agree(const struct ls_identity *identity, struct ls_comm *comm)
+ls_status ls_identity_agree_kernels(const struct ls_identity *identity, struct ls_comm *comm)
 {
     struct ls_kernel_identity *all = NULL;
     int size = ls_comm_size(comm);
@@ -109,11 +95,16 @@ ls_status ls_identity_agree(const struct ls_identity *identity, struct ls_comm *
     for (int r = 1; r < size && status == LS_OK; r++)
         if (all[r].probe != all[0].probe)
             status = kernels_differ(all, comm, r);
-    if (status == LS_OK)
-        status = same_data(identity, comm);
 out:
     ls_release(all);
     return status;
+}
+
+ls_status ls_identity_agree(const struct ls_identity *identity, struct ls_comm *comm)
+{
+    uint64_t hash = ls_hash64(identity->train, sizeof identity->train, 0) ^
+                    ls_hash64(identity->validation, sizeof identity->validation, 1);
+    return ls_comm_same(comm, hash, "the data");
 }
 
 /* -- writing
@@ -207,34 +198,43 @@ static ls_status changed(const char *what, const char *before, const char *now, 
                    what, *before ? before : "(none)", *now ? now : "(none)", key);
 }
 
-/* Whether the plan's shapes were changed with --accept: then only the fixed probe can be compared.
- */
-static bool accepts_shapes(const struct ls_identity *identity)
+/* Whether another plan was accepted: then only the fixed probe can be compared. */
+static bool accepts_plan(const struct ls_identity *identity)
 {
+    static const char *const rooms[] = {"model", "compile"};
+    static const char *const keys[] = {"fit", "fit.batch_size", "fit.batchnorm"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        found |= accepts(identity, keys[i]);
     for (size_t i = 0; identity->accept && identity->accept[i]; i++)
-        if (strncmp(identity->accept[i], "model", strlen("model")) == 0 ||
-            strcmp(identity->accept[i], "fit.batch_size") == 0)
-            return true;
-    return false;
+        for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++)
+            found |= strncmp(identity->accept[i], rooms[r], strlen(rooms[r])) == 0;
+    return found;
+}
+
+static bool same_threads(const struct ls_identity *identity, const struct ls_tree *state)
+{
+    char now[32];
+    snprintf(now, sizeof now, "%lld", (long long)identity->threads);
+    return strcmp(now, text_at(state, "threads")) == 0;
 }
 
 static bool same_kernels(const struct ls_identity *identity, const struct ls_tree *state)
 {
+    const bool plan = accepts_plan(identity);
     char text[HEX_TEXT];
-    if (accepts_shapes(identity)) {
-        hex(text, identity->fixed);
-        return strcmp(text, text_at(state, "kernels.fixed_probe")) == 0;
-    }
-    hex(text, identity->kernels.probe);
-    return strcmp(text, text_at(state, "kernels.probe")) == 0;
+    hex(text, plan ? identity->fixed : identity->kernels.probe);
+    return strcmp(text, text_at(state, plan ? "kernels.fixed_probe" : "kernels.probe")) == 0;
 }
 
-static ls_status check_kernels(const struct ls_identity *identity, const struct ls_tree *state)
+/* Other threads, which were accepted, compute otherwise: nothing can be compared. */
+ls_status ls_identity_check_kernels(const struct ls_identity *identity, const struct ls_tree *state)
 {
     const struct ls_kernel_identity *now = &identity->kernels;
     char text[HEX_TEXT], kernels[160], before[160];
     hex(text, now->probe);
-    if (accepts(identity, "kernels") || same_kernels(identity, state))
+    if (accepts(identity, "kernels") || !same_threads(identity, state) ||
+        same_kernels(identity, state))
         return LS_OK;
     snprintf(kernels, sizeof kernels, "%s, OpenBLAS %s %s, oneDNN %s, probe %s", now->set,
              now->blas_version, now->blas_core, now->onednn_version, text);
@@ -270,9 +270,8 @@ ls_status ls_identity_check(const struct ls_identity *identity, const struct ls_
                        "the run has %s replicas for its whole life, not %s: leave out --replicas",
                        text_at(state, "replicas"), now);
     snprintf(now, sizeof now, "%lld", (long long)identity->threads);
-    if (strcmp(now, text_at(state, "threads")) != 0 && !accepts(identity, "threads"))
+    if (!same_threads(identity, state) && !accepts(identity, "threads"))
         return changed("threads a rank:", text_at(state, "threads"), now, "threads");
-    LS_TRY(check_kernels(identity, state));
     return check_data(identity, state);
 }
 

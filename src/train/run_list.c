@@ -88,7 +88,7 @@ ls_status ls_run_version(char **text)
     struct ls_text made = {0};
     *text = NULL;
     LS_TRY(ls_kernels_init(NULL));
-    ls_kernels_identity(&identity);
+    LS_TRY(ls_kernels_identity(&identity));
     ls_text_append(&made, "lockstep %s\n", LOCKSTEP_VERSION);
     ls_text_append(&made, "processor   %s\n", identity.cpu);
     ls_text_append(&made, "kernel set  %s\n", identity.set);

@@ -8,6 +8,7 @@
 #include "train/adapt.h"
 #include "train/evaluator.h"
 #include "train/fit.h"
+#include "train/identity.h"
 #include "train/open_model.h"
 #include "train/trained.h"
 
@@ -75,6 +76,16 @@ static ls_status end(struct ls_model *model, const struct ls_fit_run *run, ls_st
     return ls_fail(status, "%s", message);
 }
 
+/* Of one rank there is nobody to compare with. */
+static ls_status check_kernels(const struct ls_fit_run *run, struct ls_comm *comm)
+{
+    struct ls_identity identity = {0};
+    if (ls_comm_size(comm) == 1)
+        return LS_OK;
+    LS_TRY(ls_comm_agree(comm, ls_identity_probe(&identity, run)));
+    return ls_identity_agree_kernels(&identity, comm);
+}
+
 static ls_status train(struct ls_model *model, struct ls_comm *comm, const struct ls_fit *fit,
                        const struct ls_fit_options *options)
 {
@@ -95,7 +106,9 @@ static ls_status train(struct ls_model *model, struct ls_comm *comm, const struc
         job.replicas = ls_comm_size(comm);
     LS_TRY(prepare(model, comm, options, fit->train));
     LS_TRY(ls_fit_create(&run, &job));
-    ls_status status = ls_comm_agree(comm, ls_trained_begin(model, run, &begin.before));
+    ls_status status = check_kernels(run, comm);
+    if (status == LS_OK)
+        status = ls_comm_agree(comm, ls_trained_begin(model, run, &begin.before));
     if (status == LS_OK) {
         status = ls_fit_go(run, begin, NULL, 0);
         status = end(model, run, status);

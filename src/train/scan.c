@@ -92,7 +92,7 @@ ls_status ls_scan_run(struct ls_scan *scan, ls_scan_visit *visit, void *user)
         scan->run->rows = scan->run->global_rows = batch->rows;
         scan->run->samples = batch->samples;
         LS_TRY(ls_plan_prepare(scan->run));
-        ls_plan_execute(scan->run, 0);
+        LS_TRY(ls_plan_execute(scan->run, 0));
         LS_TRY(visit(user, scan->run, batch, block));
     }
     return LS_OK;

@@ -111,12 +111,20 @@ static ls_status choose_replicas(struct ls_session *session)
 
 static ls_status identify(struct ls_session *session)
 {
-    int64_t batch = session->config.fit.batch_size;
     session->identity.run = session->config.tree;
     session->identity.accept = session->options->accept;
-    int64_t rows = (batch + session->identity.replicas - 1) / session->identity.replicas;
-    return ls_identity_make(&session->identity, session->model, rows, session->data.train,
-                            session->data.validation);
+    return ls_identity_make(&session->identity, session->data.train, session->data.validation);
+}
+
+/* With the plan that will train: before that nothing says what the kernels will compute. */
+static ls_status check_kernels(struct ls_session *session)
+{
+    struct ls_comm *comm = session->comm;
+    LS_TRY(ls_comm_agree(comm, ls_identity_probe(&session->identity, session->fit)));
+    LS_TRY(ls_identity_agree_kernels(&session->identity, comm));
+    return session->state
+               ? ls_comm_agree(comm, ls_identity_check_kernels(&session->identity, session->state))
+               : LS_OK;
 }
 
 /* -- the start */
@@ -248,6 +256,7 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
     if (session->state)
         LS_TRY(ls_comm_agree(comm, ls_identity_check(&session->identity, session->state)));
     LS_TRY(create_fit(session));
+    LS_TRY(check_kernels(session));
     LS_TRY(start_weights(session));
     return ls_comm_agree(comm, open_files(session));
 }

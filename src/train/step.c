@@ -227,6 +227,13 @@ ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_pro
                             ls_kernels_peak() * ls_kernels_threads());
 }
 
+ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash)
+{
+    struct ls_plan_run run = *stepper->run[0];
+    run.gradient = ls_combine_slot(stepper->combine, stepper->local.begin).floats;
+    return ls_plan_probe(&run, hash);
+}
+
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
                           int64_t iteration)
 {
@@ -275,8 +282,12 @@ static bool run_replica(struct ls_stepper *s, struct ls_plan_run *run, size_t se
         return false;
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->rest);
-    ls_plan_execute(run, segment);
-    return true;
+    ls_status executed = ls_plan_execute(run, segment);
+    if (executed == LS_OK)
+        return true;
+    s->fault = executed; /* the cause of what may have come out of it, as a loss of NaN */
+    s->bad_sample = -1;
+    return false;
 }
 
 /* What this rank tells the others travels in its last replica's slot. */

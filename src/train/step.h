@@ -32,6 +32,11 @@ int64_t ls_stepper_steps(const struct ls_stepper *stepper); /* an epoch */
  * it was not asked for. Measures the peak, which takes a moment. */
 ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_profile *table);
 
+/* What the kernels of this process compute, as a hash: one pass of the plan that trains, from fixed
+ * numbers (ls_plan_probe), before the first step. The weights stay as they are. *hash: what it
+ * begins with. Not collective. */
+ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash);
+
 /* The next step will be `step` of `epoch`; the optimizer did `iteration` steps before it, ever. */
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,
                           int64_t iteration);

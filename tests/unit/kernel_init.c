@@ -176,7 +176,7 @@ static void set_by_hand(void)
     setenv("LOCKSTEP_KERNELS", set_names[asked_set], 1);
     check_init(LS_OK, NULL);
     CHECK(strcmp(ls_k->name, set_names[asked_set]) == 0, "%s", ls_k->name);
-    ls_kernels_identity(&identity);
+    CHECK(ls_kernels_identity(&identity) == LS_OK, "%s", ls_message());
     CHECK(strcmp(identity.set, set_names[asked_set]) == 0, "%s", identity.set);
     CHECK(strcmp(identity.blas_core, cores[asked_set]) == 0, "%s", identity.blas_core);
     CHECK(strcmp(identity.onednn_isa, isas[asked_set]) == 0, "%s", identity.onednn_isa);
@@ -186,8 +186,8 @@ static void identity_of_this_machine(void)
 {
     struct ls_kernel_identity first, second;
     check_init(LS_OK, NULL);
-    ls_kernels_identity(&first);
-    ls_kernels_identity(&second);
+    CHECK(ls_kernels_identity(&first) == LS_OK, "%s", ls_message());
+    CHECK(ls_kernels_identity(&second) == LS_OK, "%s", ls_message());
     CHECK(first.blas_version[0] == '0' && strchr(first.blas_version, '.'), "%s",
           first.blas_version);
     CHECK(strchr(first.onednn_version, '.'), "%s", first.onednn_version);

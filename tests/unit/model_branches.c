@@ -101,7 +101,7 @@ static float *gradient_of(const struct graph *g)
     run->global_rows = ROWS;
     run->user = (void *)g;
     assert_ok(ls_plan_prepare(run));
-    ls_plan_execute(run, 0);
+    assert_ok(ls_plan_execute(run, 0));
     ls_plan_run_free(run);
     ls_plan_free(plan);
     return gradient;

@@ -62,7 +62,7 @@ static inline void plan_execute(struct planned *p, const float *input, int64_t r
     for (size_t i = 0; i < p->model->floats; i++)
         p->gradient[i] = NAN;
     p->run->rows = rows;
-    ls_plan_execute(p->run, 0);
+    assert_ok(ls_plan_execute(p->run, 0));
 }
 
 static inline void plan_release(struct planned *p)

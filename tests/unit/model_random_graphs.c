@@ -294,7 +294,7 @@ static void run_plan(struct trial *t, const struct ls_plan *plan, struct ls_plan
     run->user = t;
     assert_ok(ls_plan_prepare(run));
     for (size_t s = 0; s < ls_plan_segments(plan); s++)
-        ls_plan_execute(run, s);
+        assert_ok(ls_plan_execute(run, s));
 }
 
 static void check_training(struct trial *t)
