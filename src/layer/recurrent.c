@@ -24,16 +24,18 @@ bool ls_steps_next(const struct ls_steps *s, int64_t t, struct ls_run *run)
 
 bool ls_steps_show(const struct ls_steps *s, int64_t r, int64_t t)
 {
+    return !s->shown || s->shown[r * s->steps + t] != 0;
+}
+
+static void find_shown(const struct ls_steps *s)
+{
     const struct ls_recurrent *o = s->call->layer->options;
-    if (!s->mask)
-        return true;
-    if (o->zero_output_for_mask)
-        return !ls_steps_masked(s, r, t);
-    /* From the first step on: series are padded at their end, where looking back takes longest. */
-    int64_t first = 0;
-    while (first < t && ls_steps_masked(s, r, first))
-        first++;
-    return !ls_steps_masked(s, r, first);
+    for (int64_t r = 0; s->mask && r < s->rows; r++)
+        for (int64_t t = 0; t < s->steps; t++) {
+            const int64_t at = r * s->steps + t;
+            const bool repeats = !o->zero_output_for_mask && t > 0 && s->shown[at - 1] != 0;
+            s->shown[at] = repeats || !ls_steps_masked(s, r, t) ? 1 : 0;
+        }
 }
 
 /* -- memory */
@@ -77,6 +79,8 @@ static void cut_work(struct ls_steps *s, struct cutter *c, bool backward)
     const struct ls_recurrent *o = s->call->layer->options;
     const int64_t all = s->together * s->rows, state = s->rows * s->units;
     bool drops = o->recurrent_dropout > 0 && s->call->training;
+    if (s->call->shapes->mask_of[0])
+        s->shown = cut(c, s->rows * s->steps);
     if (o->dropout > 0 && s->call->training)
         s->input_keep = cut(c, s->rows * s->inputs);
     if (drops)
@@ -243,6 +247,7 @@ struct ls_steps ls_steps_start(const struct ls_call *call, const struct ls_cell 
     s.bias = o->use_bias ? call->weight[LS_RECURRENT_BIAS] : NULL;
     cut_saved(&s, &saved);
     cut_work(&s, &work, backward);
+    find_shown(&s);
     if (s.input_keep)
         draw_keep(s.input_keep, call, o->dropout, LS_PURPOSE_DROPOUT);
     if (s.state_keep)

@@ -155,6 +155,7 @@ struct ls_steps {
     float *state[2]; /* [units], of steps + 1: the first is the one to begin with; or NULL */
 
     /* in work */
+    float *shown;                   /* [rows][steps], 1 or 0: see ls_steps_show; NULL: no mask */
     float *input_keep, *state_keep; /* [rows][..]: 0 or 1 / (1 - rate); NULL: nothing is dropped */
     float *inner;                   /* forward: [rows][columns], where reads_inner */
     float *gates_grad;    /* [together][rows][columns]: of x kernel + bias; 0 where masked */

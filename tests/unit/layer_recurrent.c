@@ -1,5 +1,7 @@
 /* Recurrent layers against numbers from Keras 3.15: what options, masks and states that are given
  * do. Gradients are layer_gradients.c's. */
+#include <time.h>
+
 #include "layer_harness.h"
 
 enum { ROWS = 2, STEPS = 4, WEIGHTS = 10, RESULTS_MAX = 24 };
@@ -146,6 +148,37 @@ static void test_values(void **state)
                          cases[c].options, cases[c].input, i, h.out[i], cases[c].wanted[i]);
         harness_free(&h);
     }
+}
+
+/* Seconds that both passes over a series take of which one step alone is not masked. */
+static double seconds_of(const char *options, int64_t seen)
+{
+    enum { LONG = 60000 };
+    struct ls_layer_example example = {options, "{masked: [60000, 1]}", 1};
+    struct harness h;
+    harness_create(&h, "SimpleRNN", &example, 1);
+    for (int64_t t = 0; t < LONG; t++)
+        h.in[LONG + t] = t == seen ? 1 : 0;
+    const clock_t before = clock();
+    harness_forward(&h);
+    harness_backward(&h, false);
+    const clock_t after = clock();
+    assert_true(h.out[LONG - 1] != 0);
+    harness_free(&h);
+    return (double)(after - before) / CLOCKS_PER_SEC;
+}
+
+/* Where the mask is makes no difference to the time: a look back from each step would take some
+ * hundred times as long. */
+static void test_masked_steps_take_linear_time(void **state)
+{
+    (void)state;
+    const double end = seconds_of("units: 1, return_sequences: true", 0);
+    const double beginning = seconds_of("units: 1, return_sequences: true", 59999);
+    const double backwards = seconds_of("units: 1, return_sequences: true, go_backwards: true", 0);
+    if (!(beginning <= 10 * end) || !(backwards <= 10 * end))
+        fail_msg("masked at its end %g s, at its beginning %g s, at its end taken backwards %g s",
+                 end, beginning, backwards);
 }
 
 /* -- dropout */
@@ -308,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_masked_steps_take_linear_time),
         cmocka_unit_test(test_dropout_is_the_same_in_all_steps),
         cmocka_unit_test(test_dropout_of_the_state),
         cmocka_unit_test(test_variables),
