@@ -1,6 +1,9 @@
 /* CategoryEncoding: whole numbers as vectors of as many elements as there are categories. They are
  * checked when they are read from the data; one that a layer before made and that is none of the
- * categories' counts for nothing, as in Keras' one_hot. */
+ * categories' counts for nothing, as in Keras' one_hot. NaN makes its whole vector NaN (Keras takes
+ * it for whatever number the processor makes of it). */
+#include <math.h>
+
 #include "kernel/kernels.h"
 #include "layer/call.h"
 #include "layer/options.h"
@@ -119,6 +122,15 @@ static size_t together(const struct ls_call *call, size_t input)
     return o->output_mode == ONE_HOT ? 1 : (size_t)ls_shape_count(&call->shapes->in[input]);
 }
 
+static void mark(const struct category_encoding *o, float *vector, float number, float weight)
+{
+    const size_t category = category_of(o, number);
+    if (isnan(number))
+        ls_k->fill(vector, NAN, (size_t)o->num_tokens);
+    else if (category != SIZE_MAX)
+        vector[category] += o->output_mode == COUNT ? weight : 1 - vector[category]; /* or NaN */
+}
+
 static void forward(const struct ls_call *call)
 {
     const struct category_encoding *o = call->layer->options;
@@ -127,13 +139,9 @@ static void forward(const struct ls_call *call)
     const size_t each = together(call, input[INPUTS]);
     const float *weight = input[COUNT_WEIGHTS] != SIZE_MAX ? call->in[input[COUNT_WEIGHTS]] : NULL;
     ls_k->fill(call->out[0], 0, n / each * tokens);
-    for (size_t i = 0; i < n; i++) {
-        float *vector = call->out[0] + i / each * tokens;
-        size_t category = category_of(o, call->in[input[INPUTS]][i]);
-        if (category != SIZE_MAX)
-            vector[category] =
-                o->output_mode == COUNT ? vector[category] + (weight ? weight[i] : 1) : 1;
-    }
+    for (size_t i = 0; i < n; i++)
+        mark(o, call->out[0] + i / each * tokens, call->in[input[INPUTS]][i],
+             weight ? weight[i] : 1);
 }
 
 /* Steps have no slope; the result is linear in the weights. */

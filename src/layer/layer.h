@@ -170,7 +170,8 @@ struct ls_layer_kind {
      * order of input_names, where the kind has them. An input of the model that
      * comes to such a layer as it is, or through views, is checked by whoever reads it (the loader,
      * ls_model_predict_all): whole numbers in [0, count), else the sample is refused. What layers
-     * compute is not: there the layer meets any float, NaN too, and must stay within its memory. */
+     * compute is not: there the layer meets any float, and must stay within its memory; NaN gives
+     * NaN, as in every layer. */
     int64_t (*integers)(const struct ls_layer *layer, size_t input);
     /* The names of the inputs, where Keras' call has an argument for each, NULL at the end; NULL:
      * it has one for all of them. A call gives the first most_inputs in this order or by their

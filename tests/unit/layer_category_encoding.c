@@ -50,7 +50,7 @@ static void test_modes(void **state)
  * for nothing. */
 static void test_numbers_of_no_category(void **state)
 {
-    static const float in[] = {2.9F, -0.5F, 4, -1, 1e30F, -1e30F, NAN, INFINITY, -INFINITY};
+    static const float in[] = {2.9F, -0.5F, 4, -1, 1e30F, -1e30F, 5, INFINITY, -INFINITY};
     (void)state;
     check("num_tokens: 4, output_mode: count", "[9]", in, (float[]){1, 0, 1, 0});
     check("num_tokens: 4", "[9]", in, (float[]){1, 0, 1, 0});
