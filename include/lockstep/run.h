@@ -106,7 +106,8 @@ struct ls_run_evaluate {
     const char *out;   /* F.h5: loss and metrics as datasets; or NULL */
     int threads;
 };
-/* Collective; the result is the same on all ranks, the caller's to release (model.h). */
+/* Collective; the result is the same on all ranks, the caller's to release (model.h). A result that
+ * is NaN or infinite is one, with a warning. */
 LS_API ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *options,
                                  struct ls_evaluation *evaluation);
 
@@ -121,6 +122,7 @@ struct ls_run_predict {
                           gave to a result (`as`); "NAME:1" for a second result; or NULL */
     int threads;
 };
+/* Collective. Predictions that are NaN or infinite are written, with a warning an output. */
 LS_API ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *options,
                                 int64_t *samples);
 

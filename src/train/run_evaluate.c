@@ -1,7 +1,9 @@
 /* lockstep evaluate. */
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "kernel/kernels.h"
 #include "lockstep/model.h"
@@ -55,6 +57,21 @@ static ls_status fill(struct ls_evaluation *evaluation, const struct ls_evaluato
         evaluation->values[i] = values[i];
     }
     return LS_OK;
+}
+
+/* One line for all results that are NaN or infinite. */
+static void warn_of_nonfinite(const struct ls_evaluation *evaluation)
+{
+    struct ls_text names = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < evaluation->count; i++)
+        if (!isfinite(evaluation->values[i]))
+            ls_text_append(&names, "%s%s", count++ ? ", " : "", evaluation->names[i]);
+    if (count > 0 && ls_text_status(&names) == LS_OK)
+        ls_warn("%s: %s NaN or infinite: 'lockstep predict' with this data says whether the "
+                "model's outputs are, and from which sample on",
+                names.data, count == 1 ? "is" : "are");
+    ls_text_release(&names);
 }
 
 static ls_status write_out(const struct ls_evaluation *evaluation, const char *path)
@@ -126,6 +143,8 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
     LS_TRY_OUT(
         evaluate(comm, opened.model, data.validation ? data.validation : data.train, evaluation));
     status = LS_OK;
+    if (ls_comm_rank(comm) == 0)
+        warn_of_nonfinite(evaluation);
     if (options->out && ls_comm_rank(comm) == 0)
         status = write_out(evaluation, options->out);
     status = ls_comm_agree(comm, status);

@@ -120,6 +120,26 @@ static ls_status predict(struct prediction *p)
     return status;
 }
 
+/* -- what is no number
+ * --------------------------------------------------------------------------------- */
+
+/* A warning for an output that holds NaN or infinities, which a class would hide. */
+static void warn_of_nonfinite(const struct prediction *p, size_t o)
+{
+    const size_t each = (size_t)ls_shape_count(shape_of(p, o)), n = (size_t)p->samples * each;
+    size_t count = 0, first = n;
+    for (size_t i = ls_k->find_nonfinite(p->all[o], n); i < n;
+         i += 1 + ls_k->find_nonfinite(p->all[o] + i + 1, n - i - 1)) {
+        first = first < n ? first : i;
+        count++;
+    }
+    if (count > 0)
+        ls_warn("'%s': %zu of %zu predicted numbers %s NaN or infinite%s, first of sample %zu "
+                "(counted from 0): look at the data there, or at the model's weights",
+                p->name[o], count, n, count == 1 ? "is" : "are",
+                p->options->classes ? ", and their classes mean nothing" : "", first / each);
+}
+
 /* -- classes
  * ------------------------------------------------------------------------------------------- */
 
@@ -280,6 +300,8 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
                                                                  .model = options->model,
                                                                  .state = p.state})));
     LS_TRY_OUT(predict(&p));
+    for (size_t o = 0; o < p.outputs && ls_comm_rank(comm) == 0; o++)
+        warn_of_nonfinite(&p, o);
     for (size_t o = 0; o < p.outputs && options->classes; o++)
         take_classes(&p, o);
     status = LS_OK;

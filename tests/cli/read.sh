@@ -192,6 +192,25 @@ refused_like 66 "cannot read 'nothing': *" predict nothing --data points.h5:test
 refused_like 66 "nothing.h5: no such file" predict points --data nothing.h5:test -o no.csv
 absent no.csv no.txt
 
+# What is no number is written, and told of: (0, 0) stays 0, x > y is infinite, and both are NaN.
+sed -e 's/scale: 2/scale: 1.0e+38/' -e 's/\[-1\], \[-1\]/[10], [-10]/' -e 's/bias: \[2\]/bias: [0]/' \
+    -e 's/step/linear/' by-hand.yaml >overflow.yaml
+run lockstep predict overflow.yaml --data points.h5:test -o overflow.csv
+status 0
+bad=$(sed 1d overflow.csv | grep -cE 'nan|inf')
+first=$(sed 1d overflow.csv | grep -nE 'nan|inf' | head -n 1 | cut -d: -f1)
+what="warning: 'dense': $bad of 40 predicted numbers are NaN or infinite"
+where="first of sample $((first - 1)) (counted from 0): look at the data there, or at the model's weights"
+[ "$bad" -gt 1 ] || fail "expected numbers that are not finite, found $bad"
+says "$what, $where"
+prints "overflow.csv: predictions of 40 samples"
+run ranks 3 predict overflow.yaml --data points.h5:test -o overflow.csv --classes -q
+status 0
+says "$what, and their classes mean nothing, $where"
+run lockstep evaluate overflow.yaml --data points.h5:test --json
+status 0
+says "warning: loss: is NaN or infinite: 'lockstep predict' with this data says whether the model's outputs are, and from which sample on"
+
 # -- summary
 run lockstep summary points.yaml
 status 0
