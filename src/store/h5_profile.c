@@ -7,7 +7,6 @@
 
 typedef double number_of(const struct ls_run_profile *profile,
                          const struct ls_run_profile_row *row);
-typedef const char *text_of(const struct ls_run_profile_row *row);
 
 /* What is not a layer, and what no one counts, has no number. */
 static double known(double number, bool is_known)
@@ -18,15 +17,6 @@ static double known(double number, bool is_known)
 static double gflops(double flops, double seconds)
 {
     return known(flops / seconds * 1e-9, flops > 0 && seconds > 0);
-}
-
-static const char *name(const struct ls_run_profile_row *row)
-{
-    return row->name;
-}
-static const char *class_name(const struct ls_run_profile_row *row)
-{
-    return row->kind ? row->kind : "";
 }
 
 #define NUMBER(column, value)                                                                      \
@@ -44,28 +34,61 @@ NUMBER(backward_gflops, gflops(row->backward_flops, row->backward_seconds))
 NUMBER(all_gflops, gflops(row->forward_flops + row->backward_flops, row->seconds))
 NUMBER(of_peak, all_gflops(p, row) / p->peak_gflops)
 
-static ls_status put_numbers(struct ls_h5_image *image, const char *object,
-                             const struct ls_run_profile *profile, number_of *number)
+static const struct {
+    const char *object;
+    number_of *number;
+} columns[LS_H5_PROFILE_COLUMNS] = {
+    {"/profile/seconds", seconds},
+    {"/profile/share", share},
+    {"/profile/forward_seconds", forward_seconds},
+    {"/profile/backward_seconds", backward_seconds},
+    {"/profile/forward_gflops", forward_gflops},
+    {"/profile/backward_gflops", backward_gflops},
+    {"/profile/gflops", all_gflops},
+    {"/profile/of_peak", of_peak},
+};
+
+static ls_status add_row(struct ls_h5_profile *kept, const struct ls_run_profile_row *row)
 {
-    double *values = NULL;
-    LS_TRY(ls_allocate(&values, profile->count, sizeof *values));
-    for (size_t i = 0; i < profile->count; i++)
-        values[i] = number(profile, &profile->rows[i]);
-    return ls_h5_put_values(
-        image, object,
-        &(struct ls_h5_values){LS_H5_DOUBLE, {1, {(int64_t)profile->count}}, values, values});
+    LS_TRY(ls_texts_add(&kept->names, row->name));
+    return ls_texts_add(&kept->classes, row->kind ? row->kind : "");
 }
 
-static ls_status put_words(struct ls_h5_image *image, const char *object,
-                           const struct ls_run_profile *profile, text_of *text)
+ls_status ls_h5_profile_create(struct ls_h5_profile *kept, const struct ls_run_profile *profile)
 {
-    struct ls_texts texts = {0};
-    LS_TRY(ls_allocate(&texts.text, profile->count, sizeof *texts.text));
-    for (; texts.count < profile->count; texts.count++)
-        texts.text[texts.count] = (char *)text(&profile->rows[texts.count]);
-    ls_status status = ls_h5_put_strings(image, object, &texts);
-    ls_release(texts.text);
+    ls_status status = LS_OK;
+    *kept = (struct ls_h5_profile){.steps = profile->steps,
+                                   .step_seconds = profile->step_seconds,
+                                   .peak_gflops = profile->peak_gflops};
+    for (size_t i = 0; i < profile->count; i++)
+        LS_TRY_OUT(add_row(kept, &profile->rows[i]));
+    for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++) {
+        LS_TRY_OUT(ls_allocate(&kept->column[c], profile->count, sizeof *kept->column[c]));
+        for (size_t i = 0; i < profile->count; i++)
+            kept->column[c][i] = columns[c].number(profile, &profile->rows[i]);
+    }
+out:
+    if (status != LS_OK)
+        ls_h5_profile_release(kept);
     return status;
+}
+
+void ls_h5_profile_release(struct ls_h5_profile *profile)
+{
+    ls_texts_release(&profile->names);
+    ls_texts_release(&profile->classes);
+    for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++)
+        ls_release(profile->column[c]);
+    *profile = (struct ls_h5_profile){0};
+}
+
+/* -- in the file: texts are datasets, and attributes too, as which they are read again */
+
+static ls_status put_texts(struct ls_h5_image *image, const char *object, const char *attribute,
+                           const struct ls_texts *texts)
+{
+    LS_TRY(ls_h5_put_strings(image, object, texts));
+    return ls_h5_put_texts(image, "/profile", attribute, texts);
 }
 
 static ls_status put_number(struct ls_h5_image *image, const char *object, const double *number)
@@ -73,27 +96,55 @@ static ls_status put_number(struct ls_h5_image *image, const char *object, const
     return ls_h5_put_values(image, object, &(struct ls_h5_values){LS_H5_DOUBLE, {0}, number, NULL});
 }
 
-ls_status ls_h5_put_profile(struct ls_h5_image *image, const struct ls_run_profile *profile)
+ls_status ls_h5_put_profile(struct ls_h5_image *image, const struct ls_h5_profile *profile)
 {
-    static const struct {
-        const char *object;
-        number_of *number;
-    } columns[] = {{"/profile/seconds", seconds},
-                   {"/profile/share", share},
-                   {"/profile/forward_seconds", forward_seconds},
-                   {"/profile/backward_seconds", backward_seconds},
-                   {"/profile/forward_gflops", forward_gflops},
-                   {"/profile/backward_gflops", backward_gflops},
-                   {"/profile/gflops", all_gflops},
-                   {"/profile/of_peak", of_peak}};
+    const struct ls_shape rows = {1, {(int64_t)profile->names.count}};
     LS_TRY(ls_h5_put_group(image, "/profile"));
     LS_TRY(ls_h5_put_values(image, "/profile/steps",
                             &(struct ls_h5_values){LS_H5_INT64, {0}, &profile->steps, NULL}));
     LS_TRY(put_number(image, "/profile/step_seconds", &profile->step_seconds));
     LS_TRY(put_number(image, "/profile/peak_gflops", &profile->peak_gflops));
-    LS_TRY(put_words(image, "/profile/name", profile, name));
-    LS_TRY(put_words(image, "/profile/class", profile, class_name));
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        LS_TRY(put_numbers(image, columns[i].object, profile, columns[i].number));
+    LS_TRY(put_texts(image, "/profile/name", "names", &profile->names));
+    LS_TRY(put_texts(image, "/profile/class", "classes", &profile->classes));
+    for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++)
+        LS_TRY(
+            ls_h5_put_values(image, columns[c].object,
+                             &(struct ls_h5_values){LS_H5_DOUBLE, rows, profile->column[c], NULL}));
     return LS_OK;
+}
+
+static ls_status read_column(const struct ls_h5 *h5, struct ls_h5_profile *profile, size_t c)
+{
+    size_t rows = 0;
+    LS_TRY(ls_h5_read_doubles(h5, columns[c].object, &profile->column[c], &rows));
+    if (rows != profile->names.count)
+        return ls_fail(LS_BAD_INPUT, "%s: %s has %zu rows, expected %zu", h5->path,
+                       columns[c].object, rows, profile->names.count);
+    return LS_OK;
+}
+
+ls_status ls_h5_read_profile(const struct ls_h5 *h5, struct ls_h5_profile *profile)
+{
+    bool found;
+    double steps = 0;
+    ls_status status;
+    *profile = (struct ls_h5_profile){0};
+    LS_TRY(ls_h5_find(h5, "/profile", &found));
+    if (!found)
+        return LS_OK;
+    LS_TRY_OUT(ls_h5_read_number(h5, "/profile/steps", &steps));
+    profile->steps = (int64_t)steps;
+    LS_TRY_OUT(ls_h5_read_number(h5, "/profile/step_seconds", &profile->step_seconds));
+    LS_TRY_OUT(ls_h5_read_number(h5, "/profile/peak_gflops", &profile->peak_gflops));
+    LS_TRY_OUT(ls_h5_read_texts(h5, "/profile", "names", &profile->names));
+    LS_TRY_OUT(ls_h5_read_texts(h5, "/profile", "classes", &profile->classes));
+    if (profile->names.count == 0 || profile->classes.count != profile->names.count)
+        LS_TRY_OUT(ls_fail(LS_BAD_INPUT, "%s: /profile has %zu names of %zu classes", h5->path,
+                           profile->names.count, profile->classes.count));
+    for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++)
+        LS_TRY_OUT(read_column(h5, profile, c));
+out:
+    if (status != LS_OK)
+        ls_h5_profile_release(profile);
+    return status;
 }

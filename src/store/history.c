@@ -33,7 +33,7 @@ struct ls_history {
     uint64_t records; /* in the file */
     struct record *buffer;
     size_t buffered;
-    const struct ls_run_profile *profile; /* the user's, or NULL */
+    struct ls_h5_profile profile;
 };
 
 static ls_status cannot_write(const char *path)
@@ -176,6 +176,7 @@ void ls_history_close(struct ls_history *history)
             ls_warn("%s", ls_message());
         close(history->file);
     }
+    ls_h5_profile_release(&history->profile);
     ls_release(history->buffer);
     ls_release(history->path);
     ls_release(history->published);
@@ -259,17 +260,37 @@ static ls_status lay_out(struct ls_h5_buffer *buffer, const struct ls_history *h
     ls_status status = ls_h5_put_table(&image, "/epoch", epochs);
     if (status == LS_OK)
         status = put_steps(&image, columns, history->records);
-    if (status == LS_OK && history->profile)
-        status = ls_h5_put_profile(&image, history->profile);
+    if (status == LS_OK && history->profile.names.count > 0)
+        status = ls_h5_put_profile(&image, &history->profile);
     if (status == LS_OK)
         status = ls_h5_image_finish(&image);
     ls_h5_image_close(&image);
     return status;
 }
 
-void ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile)
+ls_status ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile)
 {
-    history->profile = profile;
+    struct ls_h5_profile kept;
+    LS_TRY(ls_h5_profile_create(&kept, profile));
+    ls_h5_profile_release(&history->profile);
+    history->profile = kept;
+    return LS_OK;
+}
+
+static ls_status read_profile(struct ls_history *history)
+{
+    struct ls_h5 h5;
+    ls_status status = ls_h5_open(&h5, history->published);
+    if (status == LS_OK)
+        status = ls_h5_read_profile(&h5, &history->profile);
+    ls_h5_close(&h5);
+    return status;
+}
+
+void ls_history_find_profile(struct ls_history *history)
+{
+    if (access(history->published, F_OK) == 0 && read_profile(history) != LS_OK)
+        ls_warn("%s: the profile in it is lost, the next one takes its place", ls_message());
 }
 
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs)

@@ -22,8 +22,12 @@ ls_status ls_history_flush(struct ls_history *history);
  * column; /step from the log: step, loss, learning_rate. */
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs);
 /* Every history.h5 written from now on has it as /profile: a 1-D dataset a column, texts or doubles
- * (NaN: not known), and steps, step_seconds and peak_gflops as single numbers. Borrowed. */
-void ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile);
+ * (NaN: not known), and steps, step_seconds and peak_gflops as single numbers. It is copied. After
+ * a failure the one before stays. */
+ls_status ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile);
+/* Takes it from the history.h5 that is there, of an earlier start of the run; a warning where that
+ * cannot be read. */
+void ls_history_find_profile(struct ls_history *history);
 void ls_history_close(struct ls_history *history);
 
 /* The tables of a history.h5; *is_history false, and no tables, for another HDF5 file. The caller

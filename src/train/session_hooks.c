@@ -261,13 +261,15 @@ ls_status ls_session_announce(struct ls_session *session)
     return tell_status(session, LS_RUN_RUNNING);
 }
 
-/* Of a start that did no step there is none. */
-static ls_status take_profile(struct ls_session *session)
+/* Of a start that did no step there is none. A profile that cannot be made costs the run nothing.
+ */
+static void take_profile(struct ls_session *session)
 {
-    LS_TRY(ls_fit_profile(session->fit, &session->profile));
-    if (session->profile.count > 0)
-        ls_history_keep_profile(session->history, &session->profile);
-    return LS_OK;
+    ls_status status = ls_fit_profile(session->fit, &session->profile);
+    if (status == LS_OK && session->profile.count > 0)
+        status = ls_history_keep_profile(session->history, &session->profile);
+    if (status != LS_OK)
+        ls_warn("there is no profile of this start: %s", ls_message());
 }
 
 static void tell_profile(const struct ls_session *session)
@@ -283,10 +285,10 @@ ls_status ls_session_finish(struct ls_session *session, ls_status status)
     if (status != LS_OK && status != LS_INTERRUPTED)
         snprintf(session->status.message, sizeof session->status.message, "%s", ls_message());
     ls_status last = ls_checkpoint_wait(session->writer);
-    if (last == LS_OK)
-        last = take_profile(session);
-    if (last == LS_OK)
+    if (last == LS_OK) {
+        take_profile(session);
         last = ls_history_write(session->history, &session->epochs);
+    }
     tell_checkpoint(session);
     tell_profile(session);
     if (status == LS_OK || status == LS_INTERRUPTED)

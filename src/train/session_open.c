@@ -165,6 +165,8 @@ static ls_status open_files(struct ls_session *session)
     if (!session->state)
         LS_TRY(forget_steps(session)); /* of a start that left no checkpoint */
     LS_TRY(ls_history_open(&session->history, session->path, session->position.iteration));
+    if (session->state)
+        ls_history_find_profile(session->history);
     return write_run_file(session);
 }
 

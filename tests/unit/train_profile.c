@@ -2,10 +2,12 @@
 #include "unit/train_run_test.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-
-#include "store/h5.h"
+#include "base/memory.h"
+#include "store/h5_profile.h"
+#include "store/history.h"
 
 /* A shared layer, masks and with them a point where replicas meet. */
 #define SHARED                                                                                     \
@@ -224,7 +226,6 @@ static void test_history(void **state)
     struct ls_h5 h5;
     double *seconds, *rates, number;
     size_t count;
-    bool found;
     assert_ok(train_profiled(&told, "run", 0, NULL));
     const char *names[ROWS_MAX], *classes[ROWS_MAX];
     for (size_t i = 0; i < told.profile.count; i++) {
@@ -253,12 +254,134 @@ static void test_history(void **state)
     ls_release(seconds);
     ls_release(rates);
     ls_h5_close(&h5);
-    /* it is of the last start */
-    assert_ok(train_in("run", true, (const char *const[]){"fit.epochs=4", NULL}));
-    assert_ok(ls_h5_open(&h5, "run/history.h5"));
-    assert_ok(ls_h5_find(&h5, "/profile", &found));
-    assert_false(found);
+}
+
+static double number_in(const char *path, const char *object)
+{
+    struct ls_h5 h5;
+    double number;
+    assert_ok(ls_h5_open(&h5, path));
+    assert_ok(ls_h5_read_number(&h5, object, &number));
     ls_h5_close(&h5);
+    return number;
+}
+
+static size_t epochs_in(const char *path)
+{
+    struct ls_table epochs, steps;
+    bool is_history;
+    assert_ok(ls_history_read(path, &epochs, &steps, &is_history));
+    size_t rows = epochs.rows;
+    ls_table_release(&epochs);
+    ls_table_release(&steps);
+    return rows;
+}
+
+static void compare_profiles(const char *path, const char *other)
+{
+    struct ls_h5 h5[2];
+    struct ls_h5_profile p[2];
+    assert_ok(ls_h5_open(&h5[0], path));
+    assert_ok(ls_h5_open(&h5[1], other));
+    for (int i = 0; i < 2; i++)
+        assert_ok(ls_h5_read_profile(&h5[i], &p[i]));
+    assert_int_equal(p[0].names.count, p[1].names.count);
+    assert_true(p[0].peak_gflops == p[1].peak_gflops && p[0].step_seconds == p[1].step_seconds);
+    for (size_t i = 0; i < p[0].names.count; i++) {
+        assert_string_equal(p[0].names.text[i], p[1].names.text[i]);
+        assert_string_equal(p[0].classes.text[i], p[1].classes.text[i]);
+        for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++) /* NaN too */
+            assert_memory_equal(&p[0].column[c][i], &p[1].column[c][i], sizeof(double));
+    }
+    for (int i = 0; i < 2; i++) {
+        ls_h5_profile_release(&p[i]);
+        ls_h5_close(&h5[i]);
+    }
+}
+
+static char warning[2048];
+
+static void keep_warning(void *user, enum ls_log_level level, const char *line)
+{
+    (void)user;
+    if (level == LS_LOG_WARNING)
+        snprintf(warning, sizeof warning, "%s", line);
+}
+
+static ls_status resume(bool profile, const char *epochs, const struct ls_run_observer *observer)
+{
+    return ls_run_train(alone, &(struct ls_run_train){.run = "run",
+                                                      .resume = true,
+                                                      .profile = profile,
+                                                      .set = (const char *const[]){epochs, NULL},
+                                                      .observer = observer});
+}
+
+/* Later starts keep it, those that go on and those that have nothing to do, until one has another;
+ * a history that cannot be read costs it, with a warning. */
+static void test_history_keeps_it(void **state)
+{
+    (void)state;
+    struct told told;
+    assert_ok(train_profiled(&told, "run", 0, NULL));
+    assert_int_equal(rename("run/history.h5", "first.h5"), 0);
+    assert_int_equal(link("first.h5", "run/history.h5"), 0);
+    assert_ok(resume(false, "fit.epochs=4", NULL));
+    assert_int_equal(epochs_in("run/history.h5"), 4);
+    compare_profiles("run/history.h5", "first.h5");
+    assert_ok(resume(true, "fit.epochs=4", NULL)); /* no step, no profile */
+    compare_profiles("run/history.h5", "first.h5");
+    assert_ok(resume(true, "fit.epochs=5", NULL));
+    assert_true(number_in("run/history.h5", "/profile/steps") == STEPS - 1);
+    write_text("run/history.h5", "no history");
+    ls_log_set(keep_warning, NULL);
+    assert_ok(resume(false, "fit.epochs=6", NULL));
+    ls_log_set(NULL, NULL);
+    assert_non_null(strstr(warning, "run/history.h5: "));
+    assert_non_null(strstr(warning, ": the profile in it is lost, the next one takes its place"));
+    assert_int_equal(epochs_in("run/history.h5"), 6);
+}
+
+struct fault {
+    int64_t epoch; /* the last one */
+    long allocation;
+};
+
+static void fail_at_the_end(void *user, const struct ls_run_progress *progress)
+{
+    const struct fault *fault = user;
+    if (progress->epoch_done && progress->epoch + 1 >= fault->epoch)
+        ls_memory_fail_at(fault->allocation);
+}
+
+/* Memory that is not there for the profile costs it alone. Its allocations are more than the steps
+ * in which the failure moves, so that one of these meets it. */
+static void test_history_without_it(void **state)
+{
+    (void)state;
+    struct fault fault = {EPOCHS, 0};
+    const struct ls_run_observer observer = {.progress = fail_at_the_end, .user = &fault};
+    bool met = false;
+    ls_log_set(keep_warning, NULL);
+    for (int i = 1; !met; i++) {
+        char path[64];
+        assert_in_range(i, 1, 100);
+        fault.allocation = 20 * i;
+        *warning = '\0';
+        snprintf(path, sizeof path, "run-%d", i);
+        ls_status status = ls_run_train(alone, &(struct ls_run_train){.run = "run.yaml",
+                                                                      .directory = path,
+                                                                      .profile = true,
+                                                                      .observer = &observer});
+        ls_memory_fail_at(0);
+        met = strncmp(warning, "there is no profile of this start: out of memory", 48) == 0;
+        snprintf(path, sizeof path, "run-%d/history.h5", i);
+        if (met) {
+            assert_ok(status);
+            assert_int_equal(epochs_in(path), EPOCHS);
+        }
+    }
+    ls_log_set(NULL, NULL);
 }
 
 int main(void)
@@ -270,6 +393,8 @@ int main(void)
         trained_test(test_changes_nothing),
         trained_test(test_nothing_to_train),
         trained_test(test_history),
+        trained_test(test_history_keeps_it),
+        trained_test(test_history_without_it),
     };
     return cmocka_run_group_tests_name("profiles", tests, start_alone, end_alone);
 }
