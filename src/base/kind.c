@@ -272,7 +272,9 @@ static void append_cell(struct ls_text *text, const struct ls_option *option, in
         ls_text_append(text, "%s", option->initial ? option->initial : "required");
         break;
     case COLUMN_RANGE:
-        if (option->type == LS_OPTION_CHOICE)
+        if (option->type == LS_OPTION_CHOICE && option->refused)
+            ls_text_append(text, "%s only", option->initial);
+        else if (option->type == LS_OPTION_CHOICE)
             for (size_t i = 0; option->choices[i]; i++)
                 ls_text_append(text, "%s%s", i > 0 ? ", " : "", option->choices[i]);
         else

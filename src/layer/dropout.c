@@ -18,6 +18,7 @@ struct dropout {
     double rate;
     int64_t seed;
     struct ls_ints noise_shape;
+    int data_format; /* of SpatialDropout2D */
 };
 
 #define NOISE_SHAPE_OPTION                                                                         \
@@ -233,18 +234,20 @@ static ls_status spatial_write(const struct ls_layer *layer, struct ls_tree *con
     return LS_OK;
 }
 
-static const struct ls_option spatial_options[] = {
-    {.name = "rate",
-     .type = LS_OPTION_FLOAT,
-     .offset = offsetof(struct dropout, rate),
-     .min = 0,
-     .max = 1,
-     .help = "part of the channels that is dropped"},
-    LS_LAYER_SEED_OPTION(struct dropout),
-    {.name = NULL},
-};
+#define SPATIAL_OPTIONS                                                                            \
+    {.name = "rate",                                                                               \
+     .type = LS_OPTION_FLOAT,                                                                      \
+     .offset = offsetof(struct dropout, rate),                                                     \
+     .min = 0,                                                                                     \
+     .max = 1,                                                                                     \
+     .help = "part of the channels that is dropped"},                                              \
+        LS_LAYER_SEED_OPTION(struct dropout)
 
-#define SPATIAL(number, rank, what, first, second)                                                 \
+static const struct ls_option spatial_options_1[] = {SPATIAL_OPTIONS, {.name = NULL}};
+static const struct ls_option spatial_options_2[] = {
+    SPATIAL_OPTIONS, LS_CHANNELS_LAST_OPTION(struct dropout), {.name = NULL}};
+
+#define SPATIAL(number, rank, what, first, second, more)                                           \
     static ls_status spatial_shape_##number(                                                       \
         const struct ls_layer *layer, struct ls_call_shapes *shapes, struct ls_call_needs *needs)  \
     {                                                                                              \
@@ -253,7 +256,7 @@ static const struct ls_option spatial_options[] = {
     const struct ls_layer_kind ls_layer_spatial_dropout_##number##d = {                            \
         .kind = {.name = "SpatialDropout" #number "D",                                             \
                  .summary = "drops whole channels of " what " at random while training",           \
-                 .options = spatial_options,                                                       \
+                 .options = spatial_options_##number,                                              \
                  .options_size = sizeof(struct dropout)},                                          \
         .flags = LS_LAYER_PASSES_MASK | LS_LAYER_IN_PLACE | LS_LAYER_TRAINING,                     \
         .shape = spatial_shape_##number,                                                           \
@@ -261,13 +264,13 @@ static const struct ls_option spatial_options[] = {
         .backward = spatial_backward,                                                              \
         .write = spatial_write,                                                                    \
         .examples = (const struct ls_layer_example[]){{"rate: 0.5", first, 1},                     \
-                                                      {"rate: 0.3, seed: 3", second, 1},           \
+                                                      {"rate: 0.3, seed: 3" more, second, 1},      \
                                                       {"rate: 0", first, 1},                       \
                                                       {"rate: 1", first, 1},                       \
                                                       {0}},                                        \
     };
-SPATIAL(1, 2, "a series", "[3, 5]", "[2, 9]")
-SPATIAL(2, 3, "images", "[2, 3, 5]", "[2, 2, 9]")
+SPATIAL(1, 2, "a series", "[3, 5]", "[2, 9]", "")
+SPATIAL(2, 3, "images", "[2, 3, 5]", "[2, 2, 9]", ", data_format: channels_last")
 
 /* -- AlphaDropout: what is dropped becomes the value at which SELU saturates, and all is scaled so
  * that mean and variance stay 0 and 1 */

@@ -287,6 +287,10 @@ done
 run lockstep list layers Dense
 prints_like "^ *units .*int"
 refused_like 64 "list: nothing is known of 'cakes'; known: layers, losses, *" list cakes
+for kind in Conv2D SpatialDropout2D; do # of choices, those that are taken
+    run lockstep list layers $kind
+    prints_like "^ +data_format +choice or null +channels_last +channels_last only +data is laid out channels last$"
+done
 refused_like 64 "list: *unknown layer 'Dens' (did you mean 'Dense'?)" list layers Dens
 run lockstep version
 status 0
