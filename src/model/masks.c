@@ -48,9 +48,20 @@ static void set_mask(struct ls_model *model, size_t call, struct ls_edge mask)
     model->call[call].mask = mask;
 }
 
-/* A layer of no part of the model: it works on masks. */
-static ls_status add_layer(struct ls_model *model, const char *kind_name, const char *options,
-                           struct ls_layer **layer)
+/* "mask of add", "mask of add#2" of the layer's second call: as profiles show it. */
+static ls_status name_mask(char **path, const struct ls_model *model, size_t call)
+{
+    const char *merge = model->layer[model->call[call].layer]->path;
+    size_t number = 1;
+    for (size_t c = 0; c < call; c++)
+        number += model->call[c].layer == model->call[call].layer;
+    return number == 1 ? ls_format(path, "mask of %s", merge)
+                       : ls_format(path, "mask of %s#%zu", merge, number);
+}
+
+/* A layer of no part of the model: it works on the masks of a call. */
+static ls_status add_layer(struct ls_model *model, size_t call, const char *kind_name,
+                           const char *options, struct ls_layer **layer)
 {
     const struct ls_kind *kind;
     struct ls_tree *tree = NULL;
@@ -60,7 +71,7 @@ static ls_status add_layer(struct ls_model *model, const char *kind_name, const 
     LS_TRY(ls_tree_parse_yaml(&tree, options, strlen(options), NULL));
     ls_status status = ls_layer_create(model, layer, kind, tree);
     if (status == LS_OK)
-        status = ls_format(&(*layer)->path, "mask %zu", model->layers);
+        status = name_mask(&(*layer)->path, model, call);
     if (*layer)
         (*layer)->own_place = tree;
     else
@@ -87,7 +98,7 @@ static ls_status merge_masks(struct ls_model *model, size_t call, int axis)
     for (size_t i = 0; i < inputs; i++)
         in[i] = model->call[model->call[call].in[i].call].mask;
     snprintf(options, sizeof options, axis < 0 ? "{}" : "{axis: %d}", axis);
-    LS_TRY(add_layer(model, axis < 0 ? "Maximum" : "Concatenate", options, &layer));
+    LS_TRY(add_layer(model, call, axis < 0 ? "Maximum" : "Concatenate", options, &layer));
     LS_TRY(ls_graph_add_call(
         model, &(struct ls_graph_new){.layer = layer, .in = in, .inputs = inputs}, &made));
     set_mask(model, call, (struct ls_edge){made, 0});

@@ -172,6 +172,35 @@ static void test_shared_layer_and_points(void **state)
     }
 }
 
+/* Rows of what the user did not write say what they are for. */
+static void test_masks_of_merges(void **state)
+{
+    (void)state;
+    struct told told;
+    write_text("run.yaml", "model:\n"
+                           "  inputs: {x: {shape: 4}}\n"
+                           "  layers:\n"
+                           "    - Reshape: {target_shape: [2, 2]}\n"
+                           "    - Masking: {mask_value: 9, name: skip}\n"
+                           "    - Dense: {units: 2, name: left}\n"
+                           "    - Add: {name: both}\n"
+                           "      from: [left, skip]\n"
+                           "      as: once\n"
+                           "    - apply: both\n"
+                           "      from: [once, left]\n"
+                           "      as: again\n"
+                           "    - GlobalAveragePooling1D\n"
+                           "    - Dense: {units: 3, name: out}\n"
+                           "compile: {optimizer: sgd,\n"
+                           "  loss: {SparseCategoricalCrossentropy: {from_logits: true}}}\n"
+                           "data: {train: data.h5:train}\n"
+                           "fit: {batch_size: 5, epochs: 1}\n");
+    assert_ok(train_profiled(&told, "run", 0, NULL));
+    assert_string_equal(row(&told, "mask of both")->kind, "Maximum");
+    assert_string_equal(row(&told, "mask of both#2")->kind, "Maximum");
+    assert_string_equal(row(&told, "both#2")->kind, "Add");
+}
+
 /* The same weights, the same run: it goes on with or without. */
 static void test_changes_nothing(void **state)
 {
@@ -390,6 +419,7 @@ int main(void)
         trained_test(test_rows),
         trained_test(test_one_step),
         trained_test(test_shared_layer_and_points),
+        trained_test(test_masks_of_merges),
         trained_test(test_changes_nothing),
         trained_test(test_nothing_to_train),
         trained_test(test_history),
