@@ -153,11 +153,6 @@ static ls_status shape(const struct ls_layer *layer, struct ls_call_shapes *shap
     const struct ls_shape *in = &shapes->in[0];
     int axis;
     LS_TRY(ls_layer_axis(layer, in, "axis", o->axis, &axis));
-    if (shapes->masks && shapes->in[shapes->mask_of[0]].rank != in->rank - 1)
-        return ls_layer_fail(layer,
-                             "the mask of its input has no number for each position: it has "
-                             "%d axes beside the samples, the input %d",
-                             shapes->in[shapes->mask_of[0]].rank, in->rank);
     struct ls_columns m = matrix_of(layer, in, 1);
     needs->saved_floats = SAVED * m.channels;
     needs->work_floats = WORK * m.columns;

@@ -137,10 +137,10 @@ enum ls_layer_flags {
     LS_LAYER_PASSES_MASK = 128,   /* the mask of its input goes on with its result: where Keras has
                                      supports_masking (and compute_mask returns one: not Dot) */
     LS_LAYER_REFUSES_MASKS = 256, /* computes something else where its inputs are masked */
-    LS_LAYER_READS_MASK = 512,    /* gets the masks of its inputs as its last inputs; backward may
-                                     read them. With PASSES_MASK its first result has the mask of
-                                     its first input (the first of input_names), else it has
-                                    none */
+    LS_LAYER_READS_MASK = 512,    /* gets the masks of its inputs, with all axes of these but the
+                                     last, as its last inputs; backward may read them. With
+                                     PASSES_MASK its first result has the mask of its first input
+                                     (the first of input_names), else it has none */
     LS_LAYER_STATES = 1024, /* the inputs behind the first are one argument of Keras' call, the
                                list initial_state; with them a call gets no masks */
     LS_LAYER_FROZEN_INFERS = 2048, /* a layer whose `trainable` is false is not training */

@@ -49,25 +49,11 @@ static ls_status check_input(const struct ls_layer *layer, const struct ls_shape
                                         text);
 }
 
-static ls_status check_mask(const struct ls_layer *layer, const struct ls_call_shapes *shapes)
-{
-    char text[LS_SHAPE_TEXT], mask[LS_SHAPE_TEXT];
-    if (!shapes->mask_of[0] || shapes->in[shapes->mask_of[0]].rank == shapes->in[0].rank - 1)
-        return LS_OK;
-    ls_shape_format(text, &shapes->in[0]);
-    ls_shape_format(mask, &shapes->in[shapes->mask_of[0]]);
-    return ls_layer_fail(layer,
-                         "the input is %s, but its mask is %s: %s takes a mask of all axes but the "
-                         "last",
-                         text, mask, inner_of(layer)->instance.kind->name);
-}
-
 static ls_status find_step(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
                            struct step *step)
 {
     const struct ls_layer inner = ls_wrapped_layer(layer, inner_of(layer));
     LS_TRY(check_input(layer, &shapes->in[0]));
-    LS_TRY(check_mask(layer, shapes));
     step->shapes = (struct ls_call_shapes){.inputs = shapes->inputs, .masks = shapes->masks};
     step->shapes.mask_of[0] = shapes->mask_of[0];
     for (size_t i = 0; i < shapes->inputs; i++)

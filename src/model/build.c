@@ -146,6 +146,7 @@ static ls_status build_call(const struct ls_model *model, struct ls_graph_call *
         LS_TRY(ls_graph_read_masks(model, call));
     for (size_t i = 0; i < call->shapes.inputs; i++)
         call->shapes.in[i] = *edge_shape(model, call->in[i]);
+    LS_TRY(ls_graph_check_masks(model, call));
     if (layer->kind->shape) {
         LS_TRY(layer->kind->shape(layer, &call->shapes, &call->needs));
     } else {

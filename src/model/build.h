@@ -20,5 +20,8 @@ ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *n
 ls_status ls_graph_mask(struct ls_model *model, size_t call);
 /* Makes the masks of a call's inputs its last inputs. Its layer reads masks. */
 ls_status ls_graph_read_masks(const struct ls_model *model, struct ls_graph_call *call);
+/* LS_BAD_INPUT where a mask that the call reads has not the axes of its input but for the last (of
+ * a TimeDistributed whose layer drops one). */
+ls_status ls_graph_check_masks(const struct ls_model *model, const struct ls_graph_call *call);
 
 #endif

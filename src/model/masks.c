@@ -34,6 +34,25 @@ ls_status ls_graph_read_masks(const struct ls_model *model, struct ls_graph_call
     return LS_OK;
 }
 
+ls_status ls_graph_check_masks(const struct ls_model *model, const struct ls_graph_call *call)
+{
+    const struct ls_call_shapes *shapes = &call->shapes;
+    for (size_t i = 0; i < shapes->inputs - shapes->masks; i++) {
+        struct ls_shape wanted = shapes->in[i];
+        char text[LS_SHAPE_TEXT], mask[LS_SHAPE_TEXT];
+        wanted.rank -= wanted.rank > 0;
+        if (!shapes->mask_of[i] || ls_shape_equal(&shapes->in[shapes->mask_of[i]], &wanted))
+            continue;
+        ls_shape_format(text, &shapes->in[i]);
+        ls_shape_format(mask, &shapes->in[shapes->mask_of[i]]);
+        return ls_layer_fail(model->layer[call->layer],
+                             "the input is %s, but its mask is %s: it takes a mask of all axes but "
+                             "the last",
+                             text, mask);
+    }
+    return LS_OK;
+}
+
 static size_t count_masked(const struct ls_model *model, const struct ls_graph_call *call)
 {
     size_t count = 0;

@@ -242,20 +242,6 @@ static void test_declares(void **state)
     harness_free(&h);
 }
 
-/* A mask of fewer positions than the input has, which the harness does not make. */
-static void test_mask_of_few_axes(void **state)
-{
-    struct harness h;
-    (void)state;
-    NEED(harness_try(&h, "BatchNormalization", "{}", "{masked: [3, 2, 2]}"));
-    h.shapes.in[1].rank = 1;
-    assert_int_equal(h.layer.kind->shape(&h.layer, &h.shapes, &h.needs), LS_BAD_INPUT);
-    assert_string_equal(ls_message(),
-                        "it (BatchNormalization): the mask of its input has no number for each "
-                        "position: it has 1 axes beside the samples, the input 3");
-    harness_free(&h);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,7 +251,6 @@ int main(void)
         cmocka_unit_test(test_all_masked),
         cmocka_unit_test(test_keras_2),
         cmocka_unit_test(test_declares),
-        cmocka_unit_test(test_mask_of_few_axes),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }

@@ -50,7 +50,23 @@ static void what_is_wrong_inside_has_a_place(void **state)
            "    - TimeDistributed: {layer: {Reshape: {target_shape: [12, 5]}}}\n"
            "    - TimeDistributed: {layer: {LSTM: {units: 3}}}\n",
            "run.yaml:6: layers[2] TimeDistributed: the input is (None, 2, 12, 5), but its mask is "
-           "(None, 2, 3, 4): LSTM takes a mask of all axes but the last");
+           "(None, 2, 3, 4): it takes a mask of all axes but the last");
+    /* A TimeDistributed hands its input's mask on, as Keras' does, which fails then too. */
+    static const char *const readers[] = {"LSTM: {units: 2}", "GlobalAveragePooling1D: {}",
+                                          "BatchNormalization: {}"};
+    static const char *const kinds[] = {"LSTM", "GlobalAveragePooling1D", "BatchNormalization"};
+    for (size_t i = 0; i < 3; i++) {
+        char yaml[256], wanted[256];
+        snprintf(yaml, sizeof yaml,
+                 "model:\n  input: {shape: [5, 4, 3]}\n  layers:\n    - Masking\n"
+                 "    - TimeDistributed: {layer: {LSTM: {units: 2}}}\n    - %s\n",
+                 readers[i]);
+        snprintf(wanted, sizeof wanted,
+                 "run.yaml:6: layers[2] %s: the input is (None, 5, 2), but its mask is (None, 5, "
+                 "4): it takes a mask of all axes but the last",
+                 kinds[i]);
+        refuse(yaml, wanted);
+    }
 }
 
 static void models_inside_are_refused(void **state)
