@@ -42,11 +42,27 @@ static ls_status lay_out(struct ls_h5_image *image, const struct ls_checkpoint *
     return ls_h5_image_finish(image);
 }
 
+/* Keras reads a .h5 without telling a layer in a layer (its variables have a group) that what it
+ * was adapted to is there: it would predict as before. */
+static ls_status check_adapted(const struct ls_model *model)
+{
+    for (size_t l = 0; l < model->layers; l++) {
+        const struct ls_layer *layer = model->layer[l];
+        if (ls_layer_needs_adapt(layer) > 0 && layer->variable[0].group)
+            return ls_fail(LS_BAD_INPUT,
+                           "layer '%s' (%s): Keras would read a .h5, but predict as before the "
+                           "layer in it was adapted to the data: export a .keras",
+                           layer->path, layer->kind->kind.name);
+    }
+    return LS_OK;
+}
+
 static ls_status export_h5(const struct ls_checkpoint *checkpoint, const char *path,
                            bool optimizer_weights)
 {
     struct ls_h5_buffer buffer = {0};
     struct ls_h5_image image;
+    LS_TRY(check_adapted(checkpoint->model));
     ls_status status = ls_h5_image_open(&image, &buffer, path);
     if (status == LS_OK)
         status = lay_out(&image, checkpoint, optimizer_weights);

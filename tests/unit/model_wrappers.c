@@ -174,6 +174,37 @@ static void weights_come_back_from_all_files(void **state)
     ls_model_free(model);
 }
 
+/* Keras' own .h5 of such a model predicts otherwise when Keras reads it. */
+static void adapted_inside_is_for_archives(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layer;
+        ls_status h5;
+    } cases[] = {{"TimeDistributed: {layer: Normalization, name: steps}", LS_BAD_INPUT},
+                 {"TimeDistributed: {layer: {Normalization: {mean: 1, variance: 4}}}", LS_OK},
+                 {"Normalization: {}", LS_OK}};
+    for (size_t i = 0; i < 3; i++) {
+        char yaml[256];
+        struct ls_model *model;
+        snprintf(yaml, sizeof yaml, HEAD "    - %s\n", cases[i].layer);
+        struct ls_tree *tree = yaml_tree(yaml);
+        assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
+        ls_tree_free(tree);
+        assert_ok(ls_model_build(model));
+        assert_ok(ls_model_initialize(model, 1));
+        const struct ls_checkpoint made = {.model = model};
+        assert_ok(ls_export(&made, "adapted.keras", false));
+        assert_int_equal(ls_export(&made, "adapted.h5", false), cases[i].h5);
+        if (cases[i].h5 != LS_OK)
+            assert_string_equal(ls_message(),
+                                "layer 'steps' (TimeDistributed): Keras would read a .h5, but "
+                                "predict as before the layer in it was adapted to the data: "
+                                "export a .keras");
+        ls_model_free(model);
+    }
+}
+
 static void assert_numbers(const struct ls_h5 *h5, const char *object, const char *attribute,
                            const char *wanted)
 {
@@ -261,6 +292,7 @@ int main(void)
         scratch_test(what_is_wrong_inside_has_a_place),
         scratch_test(models_inside_are_refused),
         scratch_test(what_keras_writes_is_read),
+        scratch_test(adapted_inside_is_for_archives),
         scratch_test(what_is_not_known_inside_is_refused),
         scratch_test(weights_come_back_from_all_files),
         scratch_test(weights_stand_where_keras_looks),
