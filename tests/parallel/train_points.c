@@ -43,10 +43,27 @@ static void backward(const struct ls_call *call)
     center(call, call->in_grad[0], call->out_grad[0]);
 }
 
+/* On this rank there is no room for what the layer keeps. */
+static bool without_room;
+
+static ls_status prepare(const struct ls_call *call, void **prepared)
+{
+    (void)call;
+    *prepared = NULL;
+    return without_room ? ls_fail(LS_FAILED, "no room for a center") : LS_OK;
+}
+
+static void discard(void *prepared)
+{
+    (void)prepared;
+}
+
 static const struct ls_layer_kind batch_center = {
     .kind = {.name = "BatchCenter", .summary = "takes the batch's mean away"},
     .forward = forward,
     .backward = backward,
+    .prepare = prepare,
+    .discard = discard,
     .forward_points = 1,
     .backward_points = 1,
     .point_doubles = point_doubles,
@@ -76,24 +93,42 @@ static ls_status keep_loss(void *user, int64_t epoch, const char *const *names,
     return LS_OK;
 }
 
-static uint64_t train(struct ls_comm *comm, int64_t replicas, double *loss)
+static ls_status fit(struct ls_model *model, struct ls_comm *comm, int64_t replicas, double *loss)
 {
-    uint64_t hash = 0;
     struct ls_data *data = NULL;
-    struct ls_model *model = make_model();
     CHECK_OK(ls_data_from_arrays(
         &data, &(struct ls_data_arrays){
                    .samples = SAMPLES, .x = x, .x_size = FEATURES, .y = y, .y_size = 1}));
-    CHECK_OK(ls_model_fit(model, comm,
-                          &(struct ls_fit){.options = "epochs: 3, batch_size: 8, seed: 2",
-                                           .replicas = replicas,
-                                           .train = data,
-                                           .on_epoch = keep_loss,
-                                           .user = loss}));
-    CHECK_OK(ls_model_hash(model, &hash));
+    ls_status status = ls_model_fit(model, comm,
+                                    &(struct ls_fit){.options = "epochs: 3, batch_size: 8, seed: 2",
+                                                     .replicas = replicas,
+                                                     .train = data,
+                                                     .on_epoch = keep_loss,
+                                                     .user = loss});
     ls_data_free(data);
+    return status;
+}
+
+static uint64_t train(struct ls_comm *comm, int64_t replicas, double *loss)
+{
+    uint64_t hash = 0;
+    struct ls_model *model = make_model();
+    CHECK_OK(fit(model, comm, replicas, loss));
+    CHECK_OK(ls_model_hash(model, &hash));
     ls_model_free(model);
     return hash;
+}
+
+/* What one rank alone cannot prepare ends the training on all: none waits at a point. */
+static void fail_to_prepare(struct ls_comm *comm)
+{
+    double loss = NAN;
+    struct ls_model *model = make_model();
+    without_room = ls_comm_rank(comm) == ls_comm_size(comm) - 1;
+    CHECK_INT(fit(model, comm, 4, &loss), LS_FAILED);
+    CHECK_HAS(ls_message(), "no room for a center");
+    without_room = false;
+    ls_model_free(model);
 }
 
 int main(void)
@@ -125,7 +160,10 @@ int main(void)
                        (int)replicas, alone);
         }
     }
-    for (int ranks = 1; ranks <= 4; ranks++)
+    for (int ranks = 1; ranks <= 4; ranks++) {
+        if (comm[ranks])
+            fail_to_prepare(comm[ranks]);
         ls_comm_free(comm[ranks]);
+    }
     return check_end();
 }
