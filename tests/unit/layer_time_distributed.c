@@ -265,14 +265,34 @@ static void test_activity_regularizer(void **state)
     harness_free(&h);
 }
 
+/* No wrapped layer of the registry has too many: as if the wrapper had some already. */
+static void test_too_many_weights(void **state)
+{
+    struct harness h;
+    (void)state;
+    NEED(harness_try(&h, "TimeDistributed", "layer: {Dense: {units: 2}}", "[3, 2]"));
+    ls_layer_forget(&h.layer);
+    h.layer.variables = LS_VARIABLES_MAX - 1;
+    assert_int_equal(h.layer.kind->build(&h.layer, &h.shapes), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), "it (TimeDistributed): it has more weights than 8");
+    assert_int_equal(h.layer.variables, 0);
+    harness_free(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dense),  cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_flags),  cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_adapts), cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_config), cmocka_unit_test(test_config_of_inner),
-        cmocka_unit_test(test_copy),   cmocka_unit_test(test_activity_regularizer),
+        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_adapts),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_config_of_inner),
+        cmocka_unit_test(test_too_many_weights),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_activity_regularizer),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }

@@ -1,6 +1,7 @@
 /* ls_model_fit: which samples each step sees, what ends the training, what is refused. */
 #include <math.h>
 
+#include "kernel/kernels.h"
 #include "unit/train_test.h"
 
 enum { SAMPLES = 103, EPOCHS = 3, LOG = SAMPLES * EPOCHS + 1000 };
@@ -304,13 +305,75 @@ static void test_refused(void **state)
     ls_data_free(data);
 }
 
+/* -- predicting while it trains */
+
+struct looker {
+    const struct ls_model *model; /* NULL: it does not look */
+    float seen[5];
+    int threads;
+};
+
+static ls_status look(void *user, int64_t epoch, const char *const *names, const double *values,
+                      size_t count)
+{
+    struct looker *looker = user;
+    const float x[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    (void)epoch, (void)names, (void)values, (void)count;
+    if (looker->model)
+        assert_ok(ls_model_predict(looker->model, x, 5, looker->seen));
+    looker->threads = ls_kernels_threads();
+    return LS_OK;
+}
+
+static uint64_t fit_and_look(struct looker *looker, bool looks)
+{
+    struct reader reader = {.bad = -1, .torn = -1};
+    struct ls_data *data = open_reader(&reader);
+    struct ls_model *model = make_model("optimizer: sgd, loss: mse");
+    const float x[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    float after[5];
+    uint64_t hash;
+    *looker = (struct looker){.model = looks ? model : NULL};
+    assert_ok(ls_kernels_init(&(struct ls_kernel_options){.threads = 3}));
+    assert_ok(ls_model_fit(model, alone,
+                           &(struct ls_fit){.options = "epochs: 3, batch_size: 20, threads: 3",
+                                            .train = data,
+                                            .on_epoch = look,
+                                            .user = looker}));
+    assert_ok(ls_model_hash(model, &hash));
+    assert_ok(ls_model_predict(model, x, 5, after));
+    if (looks)
+        assert_memory_equal(looker->seen, after, sizeof after);
+    ls_model_free(model);
+    ls_data_free(data);
+    assert_ok(ls_kernels_init(&(struct ls_kernel_options){.threads = 1}));
+    return hash;
+}
+
+/* A prediction in on_epoch sees the weights of the epoch's end, and leaves the training, and its
+ * threads, as they were. */
+static void test_predicts_between_epochs(void **state)
+{
+    (void)state;
+    struct looker looker;
+    const uint64_t plain = fit_and_look(&looker, false);
+    assert_int_equal(looker.threads, 3);
+    assert_int_equal(fit_and_look(&looker, true), plain);
+    assert_int_equal(looker.threads, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_each_sample_once), directory_test(test_order),
-        directory_test(test_epochs_told),      directory_test(test_loss_of_an_epoch),
-        directory_test(test_goes_on),          directory_test(test_empty_slices),
-        directory_test(test_bad_samples),      directory_test(test_nonfinite_loss),
+        directory_test(test_predicts_between_epochs),
+        directory_test(test_each_sample_once),
+        directory_test(test_order),
+        directory_test(test_epochs_told),
+        directory_test(test_loss_of_an_epoch),
+        directory_test(test_goes_on),
+        directory_test(test_empty_slices),
+        directory_test(test_bad_samples),
+        directory_test(test_nonfinite_loss),
         directory_test(test_refused),
     };
     return cmocka_run_group_tests_name("fitting", tests, start_alone, end_alone);
