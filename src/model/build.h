@@ -13,6 +13,9 @@ struct ls_graph_new {
     bool inference;
 };
 
+/* Adds the calls of all uses to a model whose layers are in the flat list, and finds its inputs and
+ * outputs among them. */
+ls_status ls_graph_add_calls(struct ls_model *model);
 /* Adds a call at the end, with its shapes; the layer is built when it is its first. */
 ls_status ls_graph_add_call(struct ls_model *model, const struct ls_graph_new *new_call,
                             size_t *call);

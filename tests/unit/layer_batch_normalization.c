@@ -245,12 +245,9 @@ static void test_declares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keras),
-        cmocka_unit_test(test_two_calls),
-        cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_all_masked),
-        cmocka_unit_test(test_keras_2),
-        cmocka_unit_test(test_declares),
+        cmocka_unit_test(test_keras),   cmocka_unit_test(test_two_calls),
+        cmocka_unit_test(test_slices),  cmocka_unit_test(test_all_masked),
+        cmocka_unit_test(test_keras_2), cmocka_unit_test(test_declares),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }

@@ -409,8 +409,6 @@ static void test_noise(void **state)
            "stddev: must be at least 0 and at most 1, found 2");
     refuse("SpatialDropout1D", "rate: 0.5", "[2]",
            "it (SpatialDropout1D): the input needs 2 axes beside the samples, it is (None, 2)");
-    refuse("SpatialDropout2D", "rate: 0.5, data_format: channels_first", "[3, 4, 4]",
-           "data_format: is not supported: data is laid out channels last");
     refuse("SpatialDropout2D", "rate: 0.5", "[2, 3]",
            "it (SpatialDropout2D): the input needs 3 axes beside the samples, it is (None, 2, 3)");
     refuse("PReLU", "shared_axes: [3]", "[2, 3]",

@@ -228,12 +228,25 @@ static void test_prelu(void **state)
     harness_free(&h);
 }
 
+static void test_data_format(void **state)
+{
+    struct harness h;
+    (void)state;
+    assert_int_equal(
+        harness_try(&h, "SpatialDropout2D", "rate: 0.5, data_format: channels_first", "[3, 4, 4]"),
+        LS_BAD_INPUT);
+    assert_string_equal(ls_message(),
+                        "data_format: is not supported: data is laid out channels last");
+    harness_free(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keyed),    cmocka_unit_test(test_not_in_training),
-        cmocka_unit_test(test_normal),   cmocka_unit_test(test_alpha),
-        cmocka_unit_test(test_channels), cmocka_unit_test(test_prelu),
+        cmocka_unit_test(test_keyed),       cmocka_unit_test(test_not_in_training),
+        cmocka_unit_test(test_normal),      cmocka_unit_test(test_alpha),
+        cmocka_unit_test(test_channels),    cmocka_unit_test(test_prelu),
+        cmocka_unit_test(test_data_format),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
 }
