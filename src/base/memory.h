@@ -52,6 +52,10 @@ void ls_memory_fail_at(long n);
 /* For tests: how many blocks are taken and not released. */
 long ls_memory_blocks(void);
 
+/* "34.4 GB". Returns out. */
+enum { LS_BYTES_TEXT = 32 };
+const char *ls_bytes_format(char out[LS_BYTES_TEXT], double bytes);
+
 /* n rounded up to a multiple of step. */
 static inline size_t ls_round_up(size_t n, size_t step)
 {

@@ -84,6 +84,16 @@ static uint64_t of_groups(void)
     return least(most, number_after(text, "", UINT64_MAX));
 }
 
+const char *ls_bytes_format(char out[LS_BYTES_TEXT], double bytes)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+    for (; bytes >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++)
+        bytes /= 1000;
+    snprintf(out, LS_BYTES_TEXT, "%.*f %s", unit > 0, bytes, units[unit]);
+    return out;
+}
+
 uint64_t ls_memory_available(void)
 {
     uint64_t bytes = atomic_load(&pretended);

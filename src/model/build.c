@@ -32,6 +32,10 @@ void ls_model_unbuild(struct ls_model *model)
             struct ls_variable *variable = &model->layer[l]->variable[v];
             variable->values = model->weights + variable->offset;
         }
+    if (model->weights) {
+        model->kept = model->weights;
+        model->weights = NULL;
+    }
     model->built = model->initialized = false;
     ls_trained_free(model->trained); /* its arenas are laid out as the weights' was */
     model->trained = NULL;
@@ -132,6 +136,12 @@ static size_t place_variables(struct ls_model *model, size_t offset, enum part p
     return offset;
 }
 
+static void forget_kept(struct ls_model *model)
+{
+    ls_release(model->kept);
+    model->kept = NULL;
+}
+
 /* A nested model's weights are in the arena of the whole. */
 static void forget_nested(struct ls_model *model)
 {
@@ -140,12 +150,11 @@ static void forget_nested(struct ls_model *model)
         if (!nested)
             continue;
         forget_nested(nested);
-        ls_release(nested->weights);
-        nested->weights = NULL;
+        forget_kept(nested);
     }
 }
 
-/* Values that nested models came with go into the arena, and their own go. */
+/* Values that the model or nested ones came with go into the arena, and where they were goes. */
 static void move_values(struct ls_model *model)
 {
     for (size_t l = 0; l < model->layers; l++)
@@ -158,6 +167,7 @@ static void move_values(struct ls_model *model)
             variable->values = place;
         }
     forget_nested(model);
+    forget_kept(model);
 }
 
 ls_status ls_model_build(struct ls_model *model)
@@ -169,19 +179,25 @@ ls_status ls_model_build(struct ls_model *model)
         return ls_fail(LS_BAD_INPUT, model->parts > 0 && !model->sequential
                                          ? "the model has no outputs"
                                          : "the model has no layers");
-    float *before = model->weights, *weights; /* before: of a model that was taken apart */
-    forget_graph(model);                      /* of a try that failed */
+    forget_graph(model); /* of a try that failed */
     LS_TRY(add_layers(model, model, "", model->trainable));
     LS_TRY(ls_graph_add_calls(model));
-    LS_TRY(ls_size_check_weights(model));
+    LS_TRY(ls_size_count_weights(model));
     model->trainable_floats = place_variables(model, 0, TRAINS);
     model->gradient_floats = place_variables(model, model->trainable_floats, UPDATED);
     model->floats = place_variables(model, model->gradient_floats, REST);
-    LS_TRY(ls_allocate(&weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
-    model->weights = weights;
-    move_values(model);
-    ls_release(before);
     model->built = true;
+    return LS_OK;
+}
+
+ls_status ls_model_make_weights(struct ls_model *model)
+{
+    LS_TRY(ls_model_build(model));
+    if (model->weights)
+        return LS_OK;
+    LS_TRY(ls_size_check_weights(model));
+    LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
+    move_values(model);
     return LS_OK;
 }
 

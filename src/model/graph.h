@@ -91,7 +91,9 @@ struct ls_model {
     size_t gradient_floats;     /* the arena's first two parts: the size of gradients */
     size_t floats;              /* the whole arena: what trains, what is updated, the rest */
     float *weights;             /* the arena, LS_ALIGNMENT; each variable begins aligned; the
-                                   gaps are zero and stay zero */
+                                   gaps are zero and stay zero; NULL until ls_model_make_weights */
+    float *kept;                /* the arena of before the model was taken apart, in which values
+                                   of variables lie until the next one is made; or NULL */
     struct ls_tree *compile;    /* `compile` of the run file or the Keras file, or NULL */
     struct ls_tree *source;     /* the tree that the layers' places point into, or NULL */
     struct ls_trained *trained; /* NULL: the next training begins with a new optimizer */
@@ -165,8 +167,12 @@ ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **confi
 
 /* LS_USAGE for a model that is a part of another: its layers are laid out as that one's. */
 ls_status ls_model_check_own(const struct ls_model *model);
-/* Shapes, variables, arena. Does not fill the weights. Idempotent. */
+/* Shapes, variables and their places in the arenas, which are not made: no more memory than the
+ * description takes, whatever the model's size. Idempotent. */
 ls_status ls_model_build(struct ls_model *model);
+/* Builds the model, and makes the arena of weights: zero, but for what nested models came with.
+ * Idempotent. LS_BAD_INPUT where there is less memory than it takes. */
+ls_status ls_model_make_weights(struct ls_model *model);
 /* Back to the description: the graph goes, values of weights stay with their variables until the
  * model is built again, or one that it is a part of. */
 void ls_model_unbuild(struct ls_model *model);

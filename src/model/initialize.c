@@ -112,7 +112,7 @@ bool ls_model_is_given(const struct ls_model *model)
 
 ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
 {
-    LS_TRY(ls_model_build(model));
+    LS_TRY(ls_model_make_weights(model));
     size_t count = ls_model_variables(model);
     for (size_t i = 0; i < count; i++) {
         struct ls_variable_at at = ls_model_variable(model, i);
@@ -133,7 +133,7 @@ ls_status ls_model_initialize(struct ls_model *model, uint64_t seed)
 
 ls_status ls_model_hash(struct ls_model *model, uint64_t *hash)
 {
-    LS_TRY(ls_model_build(model));
+    LS_TRY(ls_model_make_weights(model));
     *hash = ls_hash64(model->weights, model->floats * sizeof(float), 0);
     return LS_OK;
 }
@@ -141,7 +141,7 @@ ls_status ls_model_hash(struct ls_model *model, uint64_t *hash)
 static ls_status find_weights(struct ls_model *model, const char *layer_name, const char *name,
                               size_t count, float **values)
 {
-    LS_TRY(ls_model_build(model));
+    LS_TRY(ls_model_make_weights(model));
     for (size_t i = 0; i < model->layers; i++) {
         if (strcmp(model->layer[i]->path, layer_name) != 0)
             continue;

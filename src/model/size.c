@@ -1,23 +1,9 @@
 #include "model/size.h"
 
-#include <stdio.h>
-
 #include "base/memory.h"
 
 /* Below this the question is not worth asking. */
 enum { SMALL_FLOATS = 1 << 24 };
-enum { SIZE_TEXT = 32 };
-
-/* "34.4 GB". */
-static const char *format_bytes(char out[SIZE_TEXT], double bytes)
-{
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB"};
-    size_t unit = 0;
-    for (; bytes >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++)
-        bytes /= 1000;
-    snprintf(out, SIZE_TEXT, "%.*f %s", unit > 0, bytes, units[unit]);
-    return out;
-}
 
 static double bytes_of(const struct ls_shape *shape)
 {
@@ -37,44 +23,65 @@ ls_status ls_size_check_call(const struct ls_layer *layer, const struct ls_call_
 {
     for (size_t i = 0; i < shapes->outputs; i++) {
         double bytes = bytes_of(&shapes->out[i]);
-        char text[LS_SHAPE_TEXT], size[SIZE_TEXT], room[SIZE_TEXT];
+        char text[LS_SHAPE_TEXT], size[LS_BYTES_TEXT], room[LS_BYTES_TEXT];
         if (!too_large(bytes))
             continue;
         ls_shape_format(text, &shapes->out[i]);
         return ls_layer_fail(layer, "its output %s takes %s a sample, but %s of memory are free",
-                             text, format_bytes(size, bytes),
-                             format_bytes(room, (double)ls_memory_available()));
+                             text, ls_bytes_format(size, bytes),
+                             ls_bytes_format(room, (double)ls_memory_available()));
     }
     return LS_OK;
 }
 
-ls_status ls_size_check_weights(const struct ls_model *model)
+struct weights {
+    double bytes, most;            /* of all layers, of the largest one */
+    const struct ls_layer *largest; /* NULL: there are none */
+};
+
+static struct weights weights_of(const struct ls_model *model)
 {
-    char most[SIZE_TEXT], size[SIZE_TEXT], room[SIZE_TEXT];
-    const struct ls_layer *largest = NULL;
-    double bytes = 0, largest_bytes = 0;
+    struct weights all = {0};
     for (size_t i = 0; i < model->layers; i++) {
         const struct ls_layer *layer = model->layer[i];
         double here = 0;
         for (size_t v = 0; v < layer->variables; v++)
             here += bytes_of(&layer->variable[v].shape);
-        bytes += here;
-        if (here > largest_bytes) {
-            largest_bytes = here;
-            largest = layer;
+        all.bytes += here;
+        if (here > all.most) {
+            all.most = here;
+            all.largest = layer;
         }
     }
-    if (!too_large(bytes))
+    return all;
+}
+
+ls_status ls_size_count_weights(const struct ls_model *model)
+{
+    char most[LS_BYTES_TEXT], size[LS_BYTES_TEXT];
+    struct weights weights = weights_of(model);
+    if (weights.bytes < (double)(SIZE_MAX / 16))
         return LS_OK;
-    return ls_layer_fail(
-        largest, "the model's weights take %s (%s in this layer), but %s of memory are free",
-        format_bytes(size, bytes), format_bytes(most, largest_bytes),
-        format_bytes(room, (double)ls_memory_available()));
+    return ls_layer_fail(weights.largest,
+                         "the model's weights take %s (%s in this layer): no memory holds that",
+                         ls_bytes_format(size, weights.bytes), ls_bytes_format(most, weights.most));
+}
+
+ls_status ls_size_check_weights(const struct ls_model *model)
+{
+    char most[LS_BYTES_TEXT], size[LS_BYTES_TEXT], room[LS_BYTES_TEXT];
+    struct weights weights = weights_of(model);
+    if (!too_large(weights.bytes))
+        return LS_OK;
+    return ls_layer_fail(weights.largest,
+                         "the model's weights take %s (%s in this layer), but %s of memory are free",
+                         ls_bytes_format(size, weights.bytes), ls_bytes_format(most, weights.most),
+                         ls_bytes_format(room, (double)ls_memory_available()));
 }
 
 ls_status ls_size_check_rows(const struct ls_model *model, int64_t rows)
 {
-    char size[SIZE_TEXT];
+    char size[LS_BYTES_TEXT];
     double bytes = 0, most = (double)(SIZE_MAX / 16);
     for (size_t c = 0; c < model->calls; c++) {
         const struct ls_graph_call *call = &model->call[c];
@@ -88,5 +95,5 @@ ls_status ls_size_check_rows(const struct ls_model *model, int64_t rows)
         return LS_OK;
     return ls_fail(LS_BAD_INPUT,
                    "%lld samples of this model take %s of memory: use a smaller batch",
-                   (long long)rows, format_bytes(size, bytes * (double)rows));
+                   (long long)rows, ls_bytes_format(size, bytes * (double)rows));
 }

@@ -209,6 +209,7 @@ ls_status ls_keras_weights_read(const struct ls_h5 *h5, const char *group, struc
     size_t count = 0;
     bool found;
     ls_status status;
+    LS_TRY(ls_model_make_weights(model));
     LS_TRY(ls_h5_find(h5, object, &found));
     if (!found)
         return ls_fail(LS_BAD_INPUT, "%s: %s: missing", h5->path, object);

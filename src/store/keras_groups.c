@@ -292,6 +292,7 @@ out:
 ls_status ls_keras_groups_read(const struct ls_h5 *h5, struct ls_model *model)
 {
     struct ls_keras_groups groups;
+    LS_TRY(ls_model_make_weights(model));
     LS_TRY(ls_keras_groups_list(&groups, model));
     ls_status status = check_container(h5, &groups, "", 0);
     for (size_t i = 0; i < groups.count && status == LS_OK; i++)

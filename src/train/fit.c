@@ -84,6 +84,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     }
     made->job = *job;
     made->saved = -1;
+    LS_TRY_OUT(ls_comm_agree(job->comm, ls_model_make_weights(job->model)));
     LS_TRY_OUT(ls_stepper_create(&made->stepper,
                                  &(struct ls_stepper_options){
                                      .comm = job->comm,

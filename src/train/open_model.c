@@ -26,6 +26,7 @@ static ls_status open_directory(struct ls_checkpoint *checkpoint, const char *pa
 struct opening {
     const char *path;
     size_t depth; /* how many run files name it, one the other */
+    bool shapes;  /* of a run file no weights are wanted */
     bool *given;
 };
 
@@ -38,7 +39,7 @@ static ls_status open_inner(struct ls_checkpoint *checkpoint, const struct openi
                             const char *path)
 {
     bool given;
-    const struct opening inner = {path, outer->depth + 1, &given};
+    const struct opening inner = {path, outer->depth + 1, outer->shapes, &given};
     if (inner.depth > DEPTH_MAX)
         return ls_fail(LS_BAD_INPUT,
                        "%s: %d run files that name each other as models: does one name itself?",
@@ -69,7 +70,7 @@ static ls_status open_named(struct ls_checkpoint *checkpoint, const struct ls_co
                             const struct opening *opening)
 {
     LS_TRY(open_inner(checkpoint, opening, config->model->text));
-    if (config->weights)
+    if (config->weights && !opening->shapes)
         LS_TRY(ls_weights_read(checkpoint->model, config->weights));
     if (config->weights || config->compile)
         ls_checkpoint_release_slots(checkpoint);
@@ -88,7 +89,8 @@ static ls_status open_described(struct ls_checkpoint *checkpoint, struct ls_conf
     struct ls_model *model = NULL;
     ls_status status;
     LS_TRY_OUT(ls_model_parse(&model, config->model, &files));
-    LS_TRY_OUT(initialize(model, config));
+    if (!opening->shapes)
+        LS_TRY_OUT(initialize(model, config));
     if (config->compile)
         LS_TRY_OUT(ls_tree_copy(&model->compile, config->compile));
     model->source = config->tree; /* the layers' places point into it */
@@ -152,7 +154,13 @@ static ls_status open_any(struct ls_checkpoint *checkpoint, const struct opening
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path)
 {
     bool given;
-    return open_any(checkpoint, &(struct opening){path, 0, &given});
+    return open_any(checkpoint, &(struct opening){path, 0, false, &given});
+}
+
+ls_status ls_model_open_shapes(struct ls_checkpoint *checkpoint, const char *path)
+{
+    bool given;
+    return open_any(checkpoint, &(struct opening){path, 0, true, &given});
 }
 
 /* -- on all ranks */
@@ -209,7 +217,7 @@ static ls_status unpack(struct ls_checkpoint *opened, const char *json)
     const struct ls_tree *found = ls_tree_find(all, "state");
     ls_status status = ls_model_from_copy(&opened->model, ls_tree_find(all, "model"));
     if (status == LS_OK)
-        status = ls_model_build(opened->model);
+        status = ls_model_make_weights(opened->model);
     if (status == LS_OK && compile)
         status = ls_tree_copy(&opened->model->compile, compile);
     if (status == LS_OK && found)
@@ -224,7 +232,7 @@ static ls_status read_first(struct ls_checkpoint *checkpoint, const char *path,
                             enum ls_open_purpose purpose, char **json)
 {
     bool given;
-    LS_TRY(open_any(checkpoint, &(struct opening){path, 0, &given}));
+    LS_TRY(open_any(checkpoint, &(struct opening){path, 0, false, &given}));
     /* It would give the initial weights of its seed: numbers that look like a bad model's. */
     if (!given)
         return ls_fail(LS_BAD_INPUT,

@@ -9,6 +9,9 @@
 /* Reads it into a checkpoint (a run file gives its model with its `weights`, else the initial ones
  * of its seed, and `compile`). Not collective. */
 ls_status ls_model_open(struct ls_checkpoint *checkpoint, const char *path);
+/* The same for who needs no weights: those that a run file would initialize, or has from `weights`,
+ * are not made, so that a model of any size is opened. */
+ls_status ls_model_open_shapes(struct ls_checkpoint *checkpoint, const char *path);
 
 /* What a model is opened for. */
 enum ls_open_purpose {

@@ -106,7 +106,7 @@ ls_status ls_run_summary(const char *model, char **text)
 {
     struct ls_checkpoint checkpoint = {0};
     *text = NULL;
-    ls_status status = ls_model_open(&checkpoint, model);
+    ls_status status = ls_model_open_shapes(&checkpoint, model);
     if (status == LS_OK)
         status = ls_model_summary(checkpoint.model, text);
     ls_checkpoint_release(&checkpoint);

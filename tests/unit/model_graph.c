@@ -201,6 +201,11 @@ static void test_arena(void **state)
     struct ls_model *model = model_of(three_dense);
     assert_ok(ls_model_build(model));
     assert_ok(ls_model_build(model)); /* once more changes nothing */
+    assert_null(model->weights);
+    assert_ok(ls_model_make_weights(model));
+    const float *made = model->weights;
+    assert_ok(ls_model_make_weights(model));
+    assert_ptr_equal(model->weights, made);
     size_t count = ls_model_variables(model), offset = 0;
     static const char *const order[] = {
         "first/kernel",           "first/bias",          "second/kernel", "normalization/mean",

@@ -23,7 +23,7 @@ static void refuse(const char *yaml, const char *message)
     struct ls_tree *tree = yaml_tree(yaml);
     ls_status status = ls_model_from_tree(&model, ls_tree_find(tree, "model"));
     if (status == LS_OK) {
-        status = ls_model_build(model);
+        status = ls_model_make_weights(model);
         ls_model_free(model);
     }
     ls_tree_free(tree);
@@ -48,6 +48,28 @@ static void weights_that_do_not_fit(void **state)
         MODEL("[400000000]", "Dense: {units: 400000000}"),
         "run.yaml:3: layers[0] Dense: the model's weights take 640.0 PB (640.0 PB in this layer), "
         "but 2.0 GB of memory are free");
+}
+
+/* Who only asks for shapes gets them; but what is no number is refused. */
+static void weights_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    struct ls_model *model = NULL;
+    char *text = NULL;
+    struct ls_tree *tree = yaml_tree(MODEL("[500000]", "Dense: {units: 500000}"));
+    assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
+    assert_ok(ls_model_summary(model, &text));
+    assert_non_null(strstr(text, "Total params: 250,000,500,000 (931.32 GB)"));
+    assert_null(model->weights);
+    assert_int_equal(ls_model_initialize(model, 1), LS_BAD_INPUT);
+    assert_string_equal(ls_message(), "run.yaml:3: layers[0] Dense: the model's weights take 1.0 TB "
+                                      "(1.0 TB in this layer), but 2.0 GB of memory are free");
+    ls_text_free(text);
+    ls_model_free(model);
+    ls_tree_free(tree);
+    refuse(MODEL("[400000000]", "Dense: {units: 400000000}, Dense: {units: 400000000}"),
+           "run.yaml:3: layers[0] Dense: the model's weights take 1.3 EB (640.0 PB in this layer): no "
+           "memory holds that");
 }
 
 static void tensors_that_do_not_fit(void **state)
@@ -99,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(weights_that_do_not_fit, have_two, have_all),
+        cmocka_unit_test_setup_teardown(weights_that_nobody_asked_for, have_two, have_all),
         cmocka_unit_test_setup_teardown(tensors_that_do_not_fit, have_two, have_all),
         cmocka_unit_test_setup_teardown(batches_that_do_not_fit, have_two, have_all),
         cmocka_unit_test_setup_teardown(what_fits_is_made, have_two, have_all),
