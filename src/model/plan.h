@@ -1,6 +1,7 @@
-/* The plan: a model's calls laid out in time and memory. Compiling it fixes every buffer; running
- * it allocates nothing. A plan is read only while it runs, so that several threads or replicas may
- * run it, each with a run of its own. */
+/* The plan: a model's calls laid out in time and memory. Compiling it fixes every buffer of a run;
+ * ls_plan_prepare makes what the calls keep for a number of rows that is new to the run, and nothing
+ * else allocates. A plan is read only while it runs, so that several threads or replicas may run it,
+ * each with a run of its own. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 
@@ -78,17 +79,25 @@ struct ls_plan_run {
     uint64_t seed;
     uint32_t epoch;
     double *point;                     /* what a segment left, and what the next one finds; owned */
-    struct ls_plan_prepared *prepared; /* what the calls keep, by number of rows; owned */
+    struct ls_plan_prepared *prepared; /* what the calls keep, by number of rows; or NULL */
+    bool borrowed;                     /* of another run; else owned */
+    void *const *kept;                 /* of that, for `rows`: by call; or NULL */
     struct ls_plan_times *times;       /* not owned; NULL: nobody wants to know */
     void (*loss)(void *user, struct ls_plan_run *run); /* the plan's, unless set otherwise */
     void *user;                                        /* for the loss */
 };
 
 ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);
+/* One more run of the plan, of the same thread, that keeps nothing by itself: a call keeps no
+ * state, and both use what one of them prepared. `first` must outlive it. */
+ls_status ls_plan_run_create_beside(struct ls_plan_run **run, const struct ls_plan_run *first);
 void ls_plan_run_free(struct ls_plan_run *run);
 
 /* Makes what the calls keep for run->rows, where that is not made yet: before the first segment.
- * Batches come in few sizes, so that it is at once done but for the first time. */
+ * Batches come in few sizes, so that it is at once done but for the first time. What was made for
+ * LS_PLAN_SIZES numbers of rows stays, of this run and those beside it together: those that run in
+ * turns, segment by segment, have no more of them at once. */
+enum { LS_PLAN_SIZES = 4 }; /* slices have at most two sizes, those of a last batch two more */
 ls_status ls_plan_prepare(struct ls_plan_run *run);
 /* Runs a segment; rows may be 0. LS_FAILED where a library had no memory for something: what the
  * run has computed is void. */

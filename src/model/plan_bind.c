@@ -74,10 +74,7 @@ void ls_plan_bind(struct ls_bound_call *bound, const struct ls_plan_run *run,
     };
 }
 
-/* -- what calls keep, for the numbers of rows that came last: slices have at most two sizes, those
- * of a last batch two more. */
-
-enum { SETS = 4 };
+/* -- what calls keep, for the numbers of rows that came last */
 
 struct set {
     int64_t rows;  /* 0: not made */
@@ -86,14 +83,14 @@ struct set {
 };
 
 struct ls_plan_prepared {
-    struct set set[SETS], *now;
+    struct set set[LS_PLAN_SIZES];
     uint64_t used;
 };
 
 ls_status ls_plan_make_prepared(struct ls_plan_run *run)
 {
     LS_TRY(ls_allocate(&run->prepared, 1, sizeof *run->prepared));
-    for (size_t s = 0; s < SETS; s++)
+    for (size_t s = 0; s < LS_PLAN_SIZES; s++)
         LS_TRY(ls_allocate(&run->prepared->set[s].call, run->plan->calls, sizeof(void *)));
     return LS_OK;
 }
@@ -110,7 +107,7 @@ static void discard(const struct ls_plan *plan, struct set *set)
 
 void ls_plan_forget_prepared(struct ls_plan_run *run)
 {
-    for (size_t s = 0; run->prepared && s < SETS; s++) {
+    for (size_t s = 0; run->prepared && s < LS_PLAN_SIZES; s++) {
         discard(run->plan, &run->prepared->set[s]);
         ls_release(run->prepared->set[s].call);
     }
@@ -121,7 +118,7 @@ void ls_plan_forget_prepared(struct ls_plan_run *run)
 static struct set *find_set(struct ls_plan_prepared *prepared, int64_t rows)
 {
     struct set *oldest = &prepared->set[0];
-    for (size_t s = 0; s < SETS; s++) {
+    for (size_t s = 0; s < LS_PLAN_SIZES; s++) {
         struct set *set = &prepared->set[s];
         if (set->rows == rows)
             return set;
@@ -151,7 +148,7 @@ ls_status ls_plan_prepare(struct ls_plan_run *run)
         return LS_OK;
     struct set *set = find_set(run->prepared, run->rows);
     set->used = ++run->prepared->used;
-    run->prepared->now = set;
+    run->kept = set->call;
     if (set->rows == run->rows)
         return LS_OK;
     discard(run->plan, set);
@@ -163,5 +160,5 @@ ls_status ls_plan_prepare(struct ls_plan_run *run)
 
 void *ls_plan_prepared(const struct ls_plan_run *run, size_t call)
 {
-    return run->prepared && run->prepared->now ? run->prepared->now->call[call] : NULL;
+    return run->kept ? run->kept[call] : NULL;
 }

@@ -5,7 +5,8 @@
 #include "kernel/kernels.h"
 #include "model/plan_layout.h"
 
-ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan)
+static ls_status create(struct ls_plan_run **run, const struct ls_plan *plan,
+                        const struct ls_plan_run *first)
 {
     struct ls_plan_run *made = NULL;
     *run = NULL;
@@ -15,8 +16,12 @@ ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *pla
     ls_status status = ls_allocate(&made->block, plan->floats + 1, sizeof(float));
     if (status == LS_OK)
         status = ls_allocate(&made->point, ls_plan_point_doubles_most(plan) + 1, sizeof(double));
-    if (status == LS_OK && plan->prepares)
+    if (status == LS_OK && first) {
+        made->prepared = first->prepared;
+        made->borrowed = true;
+    } else if (status == LS_OK && plan->prepares) {
         status = ls_plan_make_prepared(made);
+    }
     if (status == LS_OK)
         *run = made;
     else
@@ -24,11 +29,22 @@ ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *pla
     return status;
 }
 
+ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan)
+{
+    return create(run, plan, NULL);
+}
+
+ls_status ls_plan_run_create_beside(struct ls_plan_run **run, const struct ls_plan_run *first)
+{
+    return create(run, first->plan, first);
+}
+
 void ls_plan_run_free(struct ls_plan_run *run)
 {
     if (!run)
         return;
-    ls_plan_forget_prepared(run);
+    if (!run->borrowed)
+        ls_plan_forget_prepared(run);
     ls_release(run->block);
     ls_release(run->point);
     ls_release(run);

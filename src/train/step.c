@@ -108,7 +108,8 @@ static ls_status make_runs(struct ls_stepper *s)
     LS_TRY(ls_allocate(&s->run, s->runs, sizeof *s->run));
     LS_TRY(ls_allocate(&s->input, s->runs * s->columns.inputs + 1, sizeof *s->input));
     for (size_t r = 0; r < s->runs; r++) {
-        LS_TRY(ls_plan_run_create(&s->run[r], s->plan));
+        LS_TRY(r == 0 ? ls_plan_run_create(&s->run[r], s->plan)
+                      : ls_plan_run_create_beside(&s->run[r], s->run[0]));
         s->run[r]->weights = s->options.model->weights;
         s->run[r]->input = s->input + r * s->columns.inputs;
         s->run[r]->seed = s->options.seed;
@@ -186,7 +187,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
     if (!stepper)
         return;
     ls_loader_free(stepper->loader);
-    for (size_t r = 0; stepper->run && r < stepper->runs; r++)
+    for (size_t r = stepper->runs; stepper->run && r-- > 0;) /* the others stand beside the first */
         ls_plan_run_free(stepper->run[r]);
     ls_plan_free(stepper->plan);
     ls_combine_free(stepper->combine);
