@@ -44,6 +44,9 @@ uint64_t ls_memory_available(void);
 /* Whether the C library has so many bytes more at once, as it is asked before a library that does
  * not check what it allocates. Costs a tenth of a microsecond. */
 bool ls_memory_spare(size_t bytes);
+/* The same without this process's own limit: what the processes of the machine or job have
+ * together. */
+uint64_t ls_memory_available_to_all(void);
 /* For tests: as if there were so many (0: what there is). */
 void ls_memory_pretend(uint64_t bytes);
 

@@ -97,5 +97,11 @@ const char *ls_bytes_format(char out[LS_BYTES_TEXT], double bytes)
 uint64_t ls_memory_available(void)
 {
     uint64_t bytes = atomic_load(&pretended);
-    return bytes ? bytes : least(of_machine(), least(of_process(), of_groups()));
+    return bytes ? bytes : least(of_process(), ls_memory_available_to_all());
+}
+
+uint64_t ls_memory_available_to_all(void)
+{
+    uint64_t bytes = atomic_load(&pretended);
+    return bytes ? bytes : least(of_machine(), of_groups());
 }

@@ -29,6 +29,11 @@ struct ls_combine_options {
  * replicas. */
 ls_status ls_combine_create(struct ls_combine **combine, struct ls_comm *comm,
                             const struct ls_combine_options *options);
+/* The bytes of arenas that this rank would take; of what the ranks of a node have in common, and of
+ * what they have from other nodes, its part. Where memory cannot be shared it is more. Not
+ * collective. */
+ls_status ls_combine_needs(struct ls_comm *comm, const struct ls_combine_options *options,
+                           size_t *bytes);
 /* Not collective; before the comm's ls_comm_free. NULL is allowed. */
 void ls_combine_free(struct ls_combine *combine);
 

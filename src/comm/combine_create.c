@@ -198,6 +198,31 @@ out:
     return status;
 }
 
+ls_status ls_combine_needs(struct ls_comm *comm, const struct ls_combine_options *options,
+                           size_t *bytes)
+{
+    struct ls_combine *dry = NULL;
+    *bytes = 0;
+    LS_TRY(check(comm, options));
+    LS_TRY(ls_allocate(&dry, 1, sizeof *dry));
+    dry->comm = comm;
+    dry->options = *options;
+    ls_status status = ls_combine_plan(dry, NULL);
+    if (status == LS_OK) {
+        const struct ls_layout *layout = &dry->layout;
+        const size_t rank = (size_t)dry->team.rank, size = (size_t)dry->team.size;
+        size_t received = dry->node_leaves.count - (size_t)dry->node_leaves.first[dry->node + 1] +
+                          (size_t)dry->node_leaves.first[dry->node];
+        *bytes =
+            (layout->first_slot[rank + 1] - layout->first_slot[rank]) * layout->arena_bytes +
+            ((layout->arenas - layout->sum) * layout->arena_bytes + layout->flags_bytes) / size;
+        if (dry->nodes > 1)
+            *bytes += received * (options->floats / (size_t)comm->place.size) * sizeof(float);
+    }
+    ls_combine_free(dry);
+    return status;
+}
+
 void ls_combine_free(struct ls_combine *combine)
 {
     if (!combine)

@@ -189,7 +189,19 @@ static void release_reader(struct ls_data *data)
     pthread_mutex_destroy(&reader->lock);
 }
 
-static const struct ls_data_kind reader_kind = {.read = read_reader, .release = release_reader};
+/* What make_room takes. */
+static size_t reader_memory(const struct ls_data *data, int64_t rows)
+{
+    const struct reader *reader = (const struct reader *)data;
+    size_t row = sizeof *reader->index;
+
+    for (size_t i = 0; i < data->columns; i++)
+        row += (size_t)data->column[i].shape.size[0] * sizeof(float);
+    return rows > reader->room ? (size_t)rows * row : 0;
+}
+
+static const struct ls_data_kind reader_kind = {
+    .read = read_reader, .memory = reader_memory, .release = release_reader};
 
 ls_status ls_data_from_reader(struct ls_data **data, const struct ls_data_reader *given)
 {

@@ -155,6 +155,11 @@ const char *ls_data_locate(const struct ls_data *data, int64_t sample, int64_t *
     return data->name;
 }
 
+size_t ls_data_memory(const struct ls_data *data, int64_t rows)
+{
+    return data->kind->memory ? data->kind->memory(data, rows) : 0;
+}
+
 bool ls_data_has(const struct ls_data *data, const char *name)
 {
     bool has = false;

@@ -73,6 +73,10 @@ enum { LS_DATA_RESIDENT_BYTES = 256 * 1024 * 1024, LS_FINGERPRINT_RUNS = 16 };
 ls_status ls_data_read(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
                        int64_t count);
 
+/* Bytes of memory that reading samples, so many at once, will take and keep, beside what it took
+ * already. */
+size_t ls_data_memory(const struct ls_data *data, int64_t rows);
+
 /* True when samples can be read in any order at little cost (contiguous, or in memory). */
 bool ls_data_random_access(const struct ls_data *data);
 /* Samples a chunk where random access is dear, else 0; and how many chunks a window of

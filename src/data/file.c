@@ -68,7 +68,19 @@ static void release_file(struct ls_data *data)
         close(file->fd);
 }
 
-static const struct ls_data_kind file_kind = {.read = read_file, .release = release_file};
+static size_t file_memory(const struct ls_data *data, int64_t rows)
+{
+    const struct file_data *file = (const struct file_data *)data;
+    size_t bytes = 0;
+
+    (void)rows;
+    for (size_t i = 0; i < data->columns; i++)
+        bytes += ls_file_column_memory(&file->column[i]);
+    return bytes;
+}
+
+static const struct ls_data_kind file_kind = {
+    .read = read_file, .memory = file_memory, .release = release_file};
 
 /* -- which datasets */
 

@@ -43,6 +43,16 @@ bool ls_file_column_direct(const struct ls_file_column *column)
     return column->set.offset >= 0;
 }
 
+size_t ls_file_column_memory(const struct ls_file_column *column)
+{
+    if (column->memory)
+        return 0;
+    if (column->resident)
+        return (size_t)column->set.samples * column->row;
+    return ls_file_column_direct(column) ? 0
+                                         : column->slots * (size_t)column->block_rows * column->row;
+}
+
 size_t ls_file_column_chunks(const struct ls_file_column *column)
 {
     return column->resident || column->set.chunk == 0 ? 0 : column->slots;

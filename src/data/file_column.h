@@ -30,6 +30,8 @@ void ls_file_column_init(struct ls_file_column *column, const struct ls_hdf5_dat
 void ls_file_column_release(struct ls_file_column *column);
 /* True when HDF5 is never needed again for this column. */
 bool ls_file_column_direct(const struct ls_file_column *column);
+/* Bytes that reading will keep, beside those that are there. */
+size_t ls_file_column_memory(const struct ls_file_column *column);
 /* Chunks that stay in memory; 0: random access. */
 size_t ls_file_column_chunks(const struct ls_file_column *column);
 

@@ -70,8 +70,18 @@ static void release_join(struct ls_data *data)
     ls_release(join->begin);
 }
 
+static size_t join_memory(const struct ls_data *data, int64_t rows)
+{
+    const struct join *join = (const struct join *)data;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < join->parts; i++)
+        bytes += ls_data_memory(join->part[i], rows);
+    return bytes;
+}
+
 static const struct ls_data_kind join_kind = {
-    .read = read_join, .locate = locate_in_join, .release = release_join};
+    .read = read_join, .memory = join_memory, .locate = locate_in_join, .release = release_join};
 
 static bool same_class_names(const struct ls_column *a, const struct ls_column *b)
 {

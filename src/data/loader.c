@@ -374,13 +374,18 @@ static ls_status make_slot(struct ls_loader *loader, struct slot *slot, float *f
     return LS_OK;
 }
 
-static ls_status make_slots(struct ls_loader *loader)
+/* How many batches are held, and what for: floats of one batch's columns, bytes of the numbers of a
+ * column before they are converted. */
+struct extent {
+    size_t floats, staged;
+};
+
+static struct extent measure(struct ls_loader *loader)
 {
     const struct ls_loader_options *o = &loader->options;
     size_t floats = 0, staged = 0;
 
-    LS_TRY(ls_allocate(&loader->use, o->uses, sizeof *loader->use));
-    memcpy(loader->use, o->use, o->uses * sizeof *loader->use);
+    count_rows(loader);
     loader->direct = true;
     for (size_t i = 0; i < o->uses; i++) {
         const struct ls_column *column = ls_data_column(o->data, o->use[i].column);
@@ -394,11 +399,30 @@ static ls_status make_slots(struct ls_loader *loader)
     loader->depth = loader->direct ? 1 : DEPTH_MAX;
     while (loader->depth > DEPTH_MIN && loader->depth * floats * sizeof(float) > RING_BYTES)
         loader->depth--;
-    LS_TRY(ls_allocate(&loader->floats, loader->depth, floats * sizeof(float)));
-    LS_TRY(ls_allocate(&loader->staged, staged, 1));
+    return (struct extent){floats, staged};
+}
+
+size_t ls_loader_bytes(const struct ls_loader_options *options)
+{
+    struct ls_loader loader = {.options = *options, .use = (struct ls_column_use *)options->use};
+    struct extent extent = measure(&loader);
+    size_t slot = (size_t)loader.rows * sizeof(int64_t) + extent.floats * sizeof(float);
+
+    return loader.depth * slot + extent.staged;
+}
+
+static ls_status make_slots(struct ls_loader *loader)
+{
+    const struct ls_loader_options *o = &loader->options;
+
+    LS_TRY(ls_allocate(&loader->use, o->uses, sizeof *loader->use));
+    memcpy(loader->use, o->use, o->uses * sizeof *loader->use);
+    struct extent extent = measure(loader);
+    LS_TRY(ls_allocate(&loader->floats, loader->depth, extent.floats * sizeof(float)));
+    LS_TRY(ls_allocate(&loader->staged, extent.staged, 1));
     LS_TRY(ls_allocate(&loader->slot, loader->depth, sizeof *loader->slot));
     for (size_t i = 0; i < loader->depth; i++)
-        LS_TRY(make_slot(loader, &loader->slot[i], loader->floats + i * floats));
+        LS_TRY(make_slot(loader, &loader->slot[i], loader->floats + i * extent.floats));
     return LS_OK;
 }
 
@@ -440,7 +464,6 @@ ls_status ls_loader_create(struct ls_loader **loader, const struct ls_loader_opt
     pthread_cond_init(&made->room, NULL);
     pthread_cond_init(&made->ready, NULL);
     made->steps = ls_order_steps(options->order.samples, options->batch_size);
-    count_rows(made);
     status = make_slots(made);
     made->options.use = made->use;
     if (status == LS_OK)

@@ -40,6 +40,8 @@ struct ls_batch {
 
 /* Not collective. A thread starts with ls_loader_start. The data is borrowed. */
 ls_status ls_loader_create(struct ls_loader **loader, const struct ls_loader_options *options);
+/* The bytes that it would take. The options are right. */
+size_t ls_loader_bytes(const struct ls_loader_options *options);
 void ls_loader_free(struct ls_loader *loader);
 
 /* Sets the next batch to be step `step` of epoch `epoch`; batches then follow to the end of that

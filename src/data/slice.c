@@ -39,7 +39,17 @@ static const char *locate_in_slice(const struct ls_data *data, int64_t sample, i
     return ls_data_locate(slice->whole, slice->begin + sample, within);
 }
 
-static const struct ls_data_kind slice_kind = {.read = read_slice, .locate = locate_in_slice};
+/* Its share of the whole's, which other slices read too. */
+static size_t slice_memory(const struct ls_data *data, int64_t rows)
+{
+    const struct ls_data *whole = ((const struct slice *)data)->whole;
+    double share = (double)data->samples / (double)whole->samples;
+
+    return (size_t)(share * (double)ls_data_memory(whole, rows));
+}
+
+static const struct ls_data_kind slice_kind = {
+    .read = read_slice, .memory = slice_memory, .locate = locate_in_slice};
 
 ls_status ls_data_slice(struct ls_data **slice, struct ls_data *data, int64_t begin, int64_t end)
 {

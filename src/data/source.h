@@ -11,6 +11,8 @@
 struct ls_data_kind {
     ls_status (*read)(struct ls_data *data, size_t column, void *bytes, const int64_t *index,
                       int64_t count);
+    /* As ls_data_memory. NULL: 0. */
+    size_t (*memory)(const struct ls_data *data, int64_t rows);
     /* NULL: the data set holds its samples by itself. */
     const char *(*locate)(const struct ls_data *data, int64_t sample, int64_t *within);
     void (*release)(struct ls_data *data); /* what the kind holds beside the members below */

@@ -141,6 +141,54 @@ static dnnl_status_t describe_pass(dnnl_convolution_desc_t *d, enum ls_convoluti
     }
 }
 
+/* -- the end */
+
+static void free_tensor(struct tensor *t)
+{
+    if (t->memory)
+        dnnl_memory_destroy(t->memory);
+    if (t->plain)
+        dnnl_memory_destroy(t->plain);
+    if (t->reorder)
+        dnnl_primitive_destroy(t->reorder);
+    ls_release(t->block);
+}
+
+static void free_pass(struct pass *p)
+{
+    for (int t = 0; t < TENSORS; t++)
+        free_tensor(&p->tensor[t]);
+    if (p->bias)
+        dnnl_memory_destroy(p->bias);
+    if (p->scratch)
+        dnnl_memory_destroy(p->scratch);
+    if (p->primitive)
+        dnnl_primitive_destroy(p->primitive);
+    ls_release(p->scratch_block);
+    ls_release(p->sum);
+}
+
+static void release(struct ls_convolution *c)
+{
+    for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++)
+        free_pass(&c->pass[pass]);
+    if (c->stream)
+        dnnl_stream_destroy(c->stream);
+    if (c->engine)
+        dnnl_engine_destroy(c->engine);
+}
+
+void ls_convolution_free(struct ls_convolution *c)
+{
+    sigset_t before;
+    if (!c)
+        return;
+    ls_kernels_enter(&before);
+    release(c);
+    ls_kernels_leave(&before);
+    ls_release(c);
+}
+
 /* -- making */
 
 /* With the kernel as Keras stores it oneDNN unfolds images for a matrix product; in the layout that
@@ -204,6 +252,7 @@ struct maker {
     const struct layouts *layouts;
     dnnl_primitive_attr_t attributes; /* the scratch memory is ours */
     bool fast;
+    size_t bytes; /* counted */
 };
 
 static ls_status make_reorder(const struct maker *m, int which, const dnnl_memory_desc_t *wanted)
@@ -268,22 +317,28 @@ static dnnl_status_t find_code(const struct maker *m, const struct way *way,
     return status;
 }
 
-static ls_status make_pass(struct maker *m, enum ls_convolution_pass pass)
+static ls_status describe_best(struct maker *m, enum ls_convolution_pass pass,
+                               dnnl_primitive_desc_t *description)
 {
     const struct ls_convolution_shape *shape = &m->convolution->shape;
     const struct layouts *l = m->layouts;
     const struct way direct = direct_way(pass, shape, l);
     const struct way winograd = {dnnl_convolution_winograd, &l->any[IN], &l->any[OUT],
                                  &l->any[KERNEL]};
-    dnnl_primitive_desc_t description = NULL;
     dnnl_status_t found = dnnl_unimplemented;
     m->pass = pass;
     LS_TRY(ls_kernels_code_room(&(uint64_t){0}, 0));
     if (m->fast && suits_winograd(pass, shape)) /* as far as we see; oneDNN knows more */
-        found = find_code(m, &winograd, &description);
+        found = find_code(m, &winograd, description);
     if (found == dnnl_unimplemented)
-        found = find_code(m, &direct, &description);
-    LS_TRY(check(found));
+        found = find_code(m, &direct, description);
+    return check(found);
+}
+
+static ls_status make_pass(struct maker *m, enum ls_convolution_pass pass)
+{
+    dnnl_primitive_desc_t description = NULL;
+    LS_TRY(describe_best(m, pass, &description));
     ls_status status =
         check(dnnl_primitive_create(&m->convolution->pass[pass].primitive, description));
     if (status == LS_OK)
@@ -292,7 +347,28 @@ static ls_status make_pass(struct maker *m, enum ls_convolution_pass pass)
     return status;
 }
 
-static ls_status make_passes(struct ls_convolution *c, unsigned passes, bool bias)
+/* What make_memories takes. */
+static ls_status count_pass(struct maker *m, enum ls_convolution_pass pass)
+{
+    dnnl_primitive_desc_t description = NULL;
+    const dnnl_memory_desc_t *plain = m->layouts->plain;
+    LS_TRY(describe_best(m, pass, &description));
+    m->bytes += dnnl_memory_desc_get_size(
+        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0));
+    for (int t = 0; t < TENSORS; t++) {
+        const dnnl_memory_desc_t *wanted =
+            dnnl_primitive_desc_query_md(description, words[pass].layout[t], 0);
+        if (!dnnl_memory_desc_equal(wanted, &plain[t]))
+            m->bytes += dnnl_memory_desc_get_size(wanted);
+    }
+    if (pass == LS_CONVOLUTION_KERNEL)
+        m->bytes += dnnl_memory_desc_get_size(&plain[KERNEL]);
+    dnnl_primitive_desc_destroy(description);
+    return LS_OK;
+}
+
+/* Makes the passes, or counts their bytes where somebody wants these. */
+static ls_status go_over_passes(struct ls_convolution *c, unsigned passes, bool bias, size_t *bytes)
 {
     struct layouts layouts;
     struct maker m = {.convolution = c, .layouts = &layouts, .fast = passes & LS_CONVOLUTION_FAST};
@@ -305,7 +381,10 @@ static ls_status make_passes(struct ls_convolution *c, unsigned passes, bool bia
         check(dnnl_primitive_attr_set_scratchpad_mode(m.attributes, dnnl_scratchpad_mode_user)));
     for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++)
         if (passes & 1u << pass)
-            LS_TRY_OUT(make_pass(&m, (enum ls_convolution_pass)pass));
+            LS_TRY_OUT(bytes ? count_pass(&m, (enum ls_convolution_pass)pass)
+                             : make_pass(&m, (enum ls_convolution_pass)pass));
+    if (bytes)
+        *bytes = m.bytes;
 out:
     if (m.attributes)
         dnnl_primitive_attr_destroy(m.attributes);
@@ -322,7 +401,7 @@ ls_status ls_convolution_create(struct ls_convolution **convolution,
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->shape = *shape;
     ls_kernels_enter(&before);
-    ls_status status = make_passes(made, passes, bias);
+    ls_status status = go_over_passes(made, passes, bias, NULL);
     ls_kernels_leave(&before);
     if (status == LS_OK)
         *convolution = made;
@@ -331,45 +410,17 @@ ls_status ls_convolution_create(struct ls_convolution **convolution,
     return status;
 }
 
-static void free_tensor(struct tensor *t)
+ls_status ls_convolution_bytes(size_t *bytes, const struct ls_convolution_shape *shape,
+                               unsigned passes, bool bias)
 {
-    if (t->memory)
-        dnnl_memory_destroy(t->memory);
-    if (t->plain)
-        dnnl_memory_destroy(t->plain);
-    if (t->reorder)
-        dnnl_primitive_destroy(t->reorder);
-    ls_release(t->block);
-}
-
-static void free_pass(struct pass *p)
-{
-    for (int t = 0; t < TENSORS; t++)
-        free_tensor(&p->tensor[t]);
-    if (p->bias)
-        dnnl_memory_destroy(p->bias);
-    if (p->scratch)
-        dnnl_memory_destroy(p->scratch);
-    if (p->primitive)
-        dnnl_primitive_destroy(p->primitive);
-    ls_release(p->scratch_block);
-    ls_release(p->sum);
-}
-
-void ls_convolution_free(struct ls_convolution *c)
-{
+    struct ls_convolution counted = {.shape = *shape};
     sigset_t before;
-    if (!c)
-        return;
+    *bytes = 0;
     ls_kernels_enter(&before);
-    for (int pass = 0; pass < LS_CONVOLUTION_PASSES; pass++)
-        free_pass(&c->pass[pass]);
-    if (c->stream)
-        dnnl_stream_destroy(c->stream);
-    if (c->engine)
-        dnnl_engine_destroy(c->engine);
+    ls_status status = go_over_passes(&counted, passes, bias, bytes);
+    release(&counted);
     ls_kernels_leave(&before);
-    ls_release(c);
+    return status;
 }
 
 /* -- running */

@@ -4,6 +4,7 @@
 #define KERNEL_CONVOLUTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -42,6 +43,9 @@ ls_status ls_convolution_create(struct ls_convolution **convolution,
                                 const struct ls_convolution_shape *shape, unsigned passes,
                                 bool bias);
 void ls_convolution_free(struct ls_convolution *convolution); /* NULL is allowed */
+/* The bytes that ls_convolution_create would take, but for oneDNN's code. */
+ls_status ls_convolution_bytes(size_t *bytes, const struct ls_convolution_shape *shape,
+                               unsigned passes, bool bias);
 
 /* The bits depend on the shape, LS_CONVOLUTION_FAST, the kernel set and the number of threads
  * alone. NaN and infinity go through. Where oneDNN does not compute one ls_kernels_fault says so.

@@ -119,6 +119,13 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
     return ls_convolution_prepare(prepared, call, &g, LS_CONVOLUTION_FORWARD, o->use_bias);
 }
 
+static ls_status prepared_bytes(const struct ls_call *call, size_t *bytes)
+{
+    const struct ls_convolution_options *o = call->layer->options;
+    const struct ls_convolution_shape g = geometry(o, &call->shapes->in[0]);
+    return ls_convolution_prepared_bytes(bytes, call, &g, LS_CONVOLUTION_FORWARD, o->use_bias);
+}
+
 static void forward(const struct ls_call *call)
 {
     if (call->rows == 0)
@@ -220,6 +227,7 @@ const struct ls_layer_kind ls_layer_conv_1d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .examples = examples_1,
 };
@@ -238,6 +246,7 @@ const struct ls_layer_kind ls_layer_conv_2d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .examples = examples_2,
 };
@@ -255,6 +264,7 @@ const struct ls_layer_kind ls_layer_depthwise_conv_1d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = depthwise_examples_1,
@@ -273,6 +283,7 @@ const struct ls_layer_kind ls_layer_depthwise_conv_2d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = depthwise_examples_2,

@@ -120,6 +120,12 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
     return ls_convolution_prepare(prepared, call, &g, LS_CONVOLUTION_FORWARD, false);
 }
 
+static ls_status prepared_bytes(const struct ls_call *call, size_t *bytes)
+{
+    const struct ls_convolution_shape g = geometry(call->layer->options, &call->shapes->in[0]);
+    return ls_convolution_prepared_bytes(bytes, call, &g, LS_CONVOLUTION_FORWARD, false);
+}
+
 static void forward(const struct ls_call *call)
 {
     const struct parts p = parts_of(call);
@@ -217,6 +223,7 @@ const struct ls_layer_kind ls_layer_separable_conv_1d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = examples_1,
@@ -236,6 +243,7 @@ const struct ls_layer_kind ls_layer_separable_conv_2d = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = examples_2,

@@ -133,6 +133,12 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
     return ls_convolution_prepare(prepared, call, &g, LS_CONVOLUTION_DATA, false);
 }
 
+static ls_status prepared_bytes(const struct ls_call *call, size_t *bytes)
+{
+    const struct ls_convolution_shape g = geometry(call->layer->options, &call->shapes->in[0]);
+    return ls_convolution_prepared_bytes(bytes, call, &g, LS_CONVOLUTION_DATA, false);
+}
+
 static void forward(const struct ls_call *call)
 {
     if (call->rows == 0)
@@ -202,6 +208,7 @@ const struct ls_layer_kind ls_layer_conv_1d_transpose = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = examples_1,
@@ -221,6 +228,7 @@ const struct ls_layer_kind ls_layer_conv_2d_transpose = {
     .backward = backward,
     .prepare = prepare,
     .discard = ls_convolution_discard,
+    .prepared_bytes = prepared_bytes,
     .flops = flops,
     .read = ls_convolution_read,
     .examples = examples_2,

@@ -236,12 +236,8 @@ ls_status ls_convolution_read(struct ls_tree *config)
     return LS_OK;
 }
 
-ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
-                                 const struct ls_convolution_shape *window,
-                                 enum ls_convolution_pass result, bool bias)
+static unsigned passes_of(const struct ls_call *call, enum ls_convolution_pass result)
 {
-    struct ls_convolution_shape shape = *window;
-    struct ls_convolution *made;
     unsigned passes = 1u << result;
     if (call->in_grad[0])
         passes |= 1u << LS_CONVOLUTION_FORWARD | 1u << LS_CONVOLUTION_DATA;
@@ -249,10 +245,28 @@ ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
         passes |= 1u << LS_CONVOLUTION_KERNEL;
     if (call->training)
         passes |= LS_CONVOLUTION_FAST;
+    return passes;
+}
+
+ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
+                                 const struct ls_convolution_shape *window,
+                                 enum ls_convolution_pass result, bool bias)
+{
+    struct ls_convolution_shape shape = *window;
+    struct ls_convolution *made;
     shape.rows = call->rows;
-    LS_TRY(ls_convolution_create(&made, &shape, passes, bias));
+    LS_TRY(ls_convolution_create(&made, &shape, passes_of(call, result), bias));
     *prepared = made;
     return LS_OK;
+}
+
+ls_status ls_convolution_prepared_bytes(size_t *bytes, const struct ls_call *call,
+                                        const struct ls_convolution_shape *window,
+                                        enum ls_convolution_pass result, bool bias)
+{
+    struct ls_convolution_shape shape = *window;
+    shape.rows = call->rows;
+    return ls_convolution_bytes(bytes, &shape, passes_of(call, result), bias);
 }
 
 void ls_convolution_discard(void *prepared)

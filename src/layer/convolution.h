@@ -119,6 +119,10 @@ double ls_convolution_flops(const struct ls_convolution_shape *shape);
 ls_status ls_convolution_prepare(void **prepared, const struct ls_call *call,
                                  const struct ls_convolution_shape *window,
                                  enum ls_convolution_pass result, bool bias);
+/* The bytes that it would take. */
+ls_status ls_convolution_prepared_bytes(size_t *bytes, const struct ls_call *call,
+                                        const struct ls_convolution_shape *window,
+                                        enum ls_convolution_pass result, bool bias);
 
 /* For the tables: */
 ls_status ls_convolution_read(struct ls_tree *config); /* drops keys of Keras 2 that say nothing */

@@ -197,6 +197,8 @@ struct ls_layer_kind {
      * will run (its pointers say what is wanted; their numbers do not count yet). NULL: nothing. */
     ls_status (*prepare)(const struct ls_call *call, void **prepared);
     void (*discard)(void *prepared);
+    /* The bytes that `prepare` would take. NULL: next to none. */
+    ls_status (*prepared_bytes)(const struct ls_call *call, size_t *bytes);
     /* What a call of these shapes computes; `flops` is zeroed before. NULL: it is not counted. */
     void (*flops)(const struct ls_layer *layer, const struct ls_call_shapes *shapes,
                   struct ls_call_flops *flops);

@@ -200,6 +200,21 @@ static ls_status prepare(const struct ls_call *call, void **prepared)
     return status;
 }
 
+static ls_status prepared_bytes(const struct ls_call *call, size_t *bytes)
+{
+    const struct ls_wrapped *wrapped = call->layer->state;
+    struct ls_wrapped_call bound;
+    struct prepared made = {.inner = NULL};
+    struct ls_call without = *call;
+    *bytes = 0;
+    if (!wrapped->layer.kind->prepared_bytes)
+        return LS_OK;
+    without.samples = NULL; /* for which there is no room here */
+    LS_TRY(find_step(call->layer, call->shapes, &made.step));
+    bind(&bound, &without, &made);
+    return wrapped->layer.kind->prepared_bytes(&bound.call, bytes);
+}
+
 static void discard(void *prepared)
 {
     struct prepared *made = prepared;
@@ -323,6 +338,7 @@ const struct ls_layer_kind ls_layer_time_distributed = {
     .integers = integers,
     .prepare = prepare,
     .discard = discard,
+    .prepared_bytes = prepared_bytes,
     .adapter = &adapter,
     .read = read,
     .write = write,

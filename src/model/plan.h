@@ -1,7 +1,7 @@
 /* The plan: a model's calls laid out in time and memory. Compiling it fixes every buffer of a run;
- * ls_plan_prepare makes what the calls keep for a number of rows that is new to the run, and nothing
- * else allocates. A plan is read only while it runs, so that several threads or replicas may run it,
- * each with a run of its own. */
+ * ls_plan_prepare makes what the calls keep for a number of rows that is new to the run, and
+ * nothing else allocates. A plan is read only while it runs, so that several threads or replicas
+ * may run it, each with a run of its own. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 
@@ -43,6 +43,8 @@ size_t ls_plan_point_doubles_all(const struct ls_plan *plan); /* of all of them 
 /* Whether the point that ends a segment comes before the loss. */
 bool ls_plan_is_forward(const struct ls_plan *plan, size_t segment);
 size_t ls_plan_bytes(const struct ls_plan *plan); /* of one run's activations */
+/* Of what ls_plan_prepare would make for so many rows. */
+ls_status ls_plan_prepared_bytes(const struct ls_plan *plan, int64_t rows, size_t *bytes);
 
 /* What the items of runs took: each one adds the time since the watch's last lap. */
 struct ls_plan_times {

@@ -27,13 +27,19 @@ static void bind_tensors(struct ls_bound_call *bound, const struct ls_plan_run *
 }
 
 /* Gradients of those that train where the call has a backward pass, and what the others become. */
+static bool is_written(const struct ls_plan *plan, size_t call, size_t variable)
+{
+    const struct ls_layer *layer = ls_plan_layer(plan, call);
+    const struct ls_variable *v = &layer->variable[variable];
+    return layer->trainable && (v->trainable ? plan->call[call].backward : v->updated);
+}
+
 static void bind_weights(struct ls_bound_call *bound, const struct ls_plan_run *run, size_t call)
 {
     const struct ls_layer *layer = ls_plan_layer(run->plan, call);
-    const bool backward = run->plan->call[call].backward;
     for (size_t v = 0; v < layer->variables; v++) {
         const struct ls_variable *variable = &layer->variable[v];
-        bool written = layer->trainable && (variable->trainable ? backward : variable->updated);
+        bool written = is_written(run->plan, call, v);
         bound->weight[v] = run->weights + variable->offset;
         bound->weight_grad[v] = run->gradient && written ? run->gradient + variable->offset : NULL;
     }
@@ -127,13 +133,19 @@ static struct set *find_set(struct ls_plan_prepared *prepared, int64_t rows)
     return oldest;
 }
 
+static bool keeps(const struct ls_plan *plan, size_t call)
+{
+    return ls_plan_layer(plan, call)->kind->prepare && plan->call[call].needed &&
+           !plan->call[call].view;
+}
+
 static ls_status fill_set(struct ls_plan_run *run, struct set *set)
 {
     const struct ls_plan *plan = run->plan;
     for (size_t c = 0; c < plan->calls; c++) {
         struct ls_bound_call bound;
         const struct ls_layer_kind *kind = ls_plan_layer(plan, c)->kind;
-        if (!kind->prepare || !plan->call[c].needed || plan->call[c].view)
+        if (!keeps(plan, c))
             continue;
         ls_plan_bind(&bound, run, &(struct ls_plan_item){LS_PLAN_FORWARD, c, 0});
         LS_TRY(kind->prepare(&bound.call, &set->call[c]));
@@ -161,4 +173,46 @@ ls_status ls_plan_prepare(struct ls_plan_run *run)
 void *ls_plan_prepared(const struct ls_plan_run *run, size_t call)
 {
     return run->kept ? run->kept[call] : NULL;
+}
+
+/* -- what that takes */
+
+/* Gradients are wanted where there is a place for them, which has no address yet. */
+static ls_status count_call(const struct ls_plan *plan, size_t c, int64_t rows, size_t *bytes)
+{
+    static float somewhere;
+    const struct ls_graph_call *graph = &plan->model->call[c];
+    const struct ls_layer *layer = ls_plan_layer(plan, c);
+    struct ls_bound_call bound = {0};
+    for (size_t i = 0; i < graph->shapes.inputs; i++)
+        if (plan->call[c].in_grad[i] != LS_PLAN_NONE)
+            bound.in_grad[i] = &somewhere;
+    for (size_t v = 0; v < layer->variables; v++)
+        if (plan->training && is_written(plan, c, v))
+            bound.weight_grad[v] = &somewhere;
+    bound.call = (struct ls_call){
+        .layer = layer,
+        .shapes = &graph->shapes,
+        .rows = rows,
+        .training = ls_plan_trains(plan, c),
+        .in = bound.in,
+        .out = bound.out,
+        .out_grad = bound.out_grad,
+        .in_grad = bound.in_grad,
+        .weight = bound.weight,
+        .weight_grad = bound.weight_grad,
+    };
+    return layer->kind->prepared_bytes(&bound.call, bytes);
+}
+
+ls_status ls_plan_prepared_bytes(const struct ls_plan *plan, int64_t rows, size_t *bytes)
+{
+    *bytes = 0;
+    for (size_t c = 0; rows > 0 && c < plan->calls; c++) {
+        size_t here = 0;
+        if (keeps(plan, c) && ls_plan_layer(plan, c)->kind->prepared_bytes)
+            LS_TRY(count_call(plan, c, rows, &here));
+        *bytes += here;
+    }
+    return LS_OK;
 }

@@ -35,7 +35,7 @@ ls_status ls_size_check_call(const struct ls_layer *layer, const struct ls_call_
 }
 
 struct weights {
-    double bytes, most;            /* of all layers, of the largest one */
+    double bytes, most;             /* of all layers, of the largest one */
     const struct ls_layer *largest; /* NULL: there are none */
 };
 
@@ -73,10 +73,11 @@ ls_status ls_size_check_weights(const struct ls_model *model)
     struct weights weights = weights_of(model);
     if (!too_large(weights.bytes))
         return LS_OK;
-    return ls_layer_fail(weights.largest,
-                         "the model's weights take %s (%s in this layer), but %s of memory are free",
-                         ls_bytes_format(size, weights.bytes), ls_bytes_format(most, weights.most),
-                         ls_bytes_format(room, (double)ls_memory_available()));
+    return ls_layer_fail(
+        weights.largest,
+        "the model's weights take %s (%s in this layer), but %s of memory are free",
+        ls_bytes_format(size, weights.bytes), ls_bytes_format(most, weights.most),
+        ls_bytes_format(room, (double)ls_memory_available()));
 }
 
 ls_status ls_size_check_rows(const struct ls_model *model, int64_t rows)

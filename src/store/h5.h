@@ -90,6 +90,8 @@ struct ls_h5_buffer {
     char *bytes;
     size_t length, room;
 };
+/* Room for so many bytes without growing. */
+ls_status ls_h5_buffer_reserve(struct ls_h5_buffer *buffer, size_t bytes);
 void ls_h5_buffer_release(struct ls_h5_buffer *buffer);
 
 struct ls_h5_piece;

@@ -46,16 +46,23 @@ void ls_h5_buffer_release(struct ls_h5_buffer *buffer)
     *buffer = (struct ls_h5_buffer){0};
 }
 
+ls_status ls_h5_buffer_reserve(struct ls_h5_buffer *buffer, size_t bytes)
+{
+    if (bytes <= buffer->room)
+        return LS_OK;
+    LS_TRY(ls_reallocate(&buffer->bytes, bytes, 1));
+    buffer->room = bytes;
+    return LS_OK;
+}
+
 static void *buffer_take(size_t bytes, H5FD_file_image_op_t operation, void *user)
 {
     struct ls_h5_buffer *buffer = user;
     (void)operation;
     if (bytes > buffer->room) {
         size_t room = bytes > 2 * buffer->room ? bytes : 2 * buffer->room;
-        if (ls_reallocate(&buffer->bytes, room, 1) != LS_OK)
+        if (ls_h5_buffer_reserve(buffer, room) != LS_OK)
             return NULL;
-        memset(buffer->bytes + buffer->room, 0, room - buffer->room);
-        buffer->room = room;
     }
     return buffer->bytes;
 }

@@ -36,10 +36,22 @@ struct ls_checkpoint_writer {
 
 /* -- one file */
 
+/* Room for the numbers, and something for what HDF5 says of them: it asks for a little more again
+ * and again, and a buffer that grows is there twice while it is copied. */
+static ls_status reserve(struct ls_h5_buffer *buffer, const struct ls_checkpoint *checkpoint)
+{
+    enum { WORDS = 1 << 16, SHARE = 64 };
+    const struct ls_model *model = checkpoint->model;
+    size_t floats = model->floats + checkpoint->slots * model->trainable_floats;
+    size_t bytes = floats * sizeof(float);
+    return ls_h5_buffer_reserve(buffer, bytes + bytes / SHARE + WORDS);
+}
+
 static ls_status lay_out(struct ls_h5_buffer *buffer, const struct ls_checkpoint *checkpoint,
                          const char *path)
 {
     struct ls_h5_image image;
+    LS_TRY(reserve(buffer, checkpoint));
     LS_TRY(ls_h5_image_open(&image, buffer, path));
     ls_status status = ls_keras_file_write(&image, checkpoint);
     if (status == LS_OK)

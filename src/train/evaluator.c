@@ -54,6 +54,22 @@ ls_status ls_evaluator_create(struct ls_evaluator **evaluator, struct ls_comm *c
     return status;
 }
 
+ls_status ls_evaluator_bytes(size_t *bytes, struct ls_comm *comm, struct ls_model *model,
+                             const struct ls_tree *compile, struct ls_data *data)
+{
+    struct ls_objective *objective = NULL;
+    *bytes = 0;
+    ls_status status = ls_objective_create(&objective, model, compile, data);
+    if (status == LS_OK)
+        status = ls_scan_bytes(
+            bytes, &(struct ls_scan_options){
+                       .comm = comm, .model = model, .data = data, .objective = objective});
+    if (status == LS_OK)
+        *bytes += ls_measure_room_bytes(objective, LS_BLOCK_ROWS);
+    ls_objective_free(objective);
+    return status;
+}
+
 void ls_evaluator_free(struct ls_evaluator *evaluator)
 {
     if (!evaluator)

@@ -12,6 +12,9 @@ struct ls_evaluator;
 ls_status ls_evaluator_create(struct ls_evaluator **evaluator, struct ls_comm *comm,
                               struct ls_model *model, const struct ls_tree *compile,
                               struct ls_data *data);
+/* The bytes that it would take on this rank. Not collective. */
+ls_status ls_evaluator_bytes(size_t *bytes, struct ls_comm *comm, struct ls_model *model,
+                             const struct ls_tree *compile, struct ls_data *data);
 void ls_evaluator_free(struct ls_evaluator *evaluator);
 
 const struct ls_objective *ls_evaluator_objective(const struct ls_evaluator *evaluator);

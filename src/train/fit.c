@@ -7,6 +7,7 @@
 #include "kernel/kernels.h"
 #include "train/callback.h"
 #include "train/evaluator.h"
+#include "train/needs.h"
 
 /* The sums of an epoch so far: seconds, samples, each step's losses times its samples, then the
  * objective's. */
@@ -73,6 +74,22 @@ static ls_status make_partial(struct ls_fit_run *run)
     return LS_OK;
 }
 
+static struct ls_stepper_options step_of(const struct ls_fit_job *job)
+{
+    return (struct ls_stepper_options){
+        .comm = job->comm,
+        .model = job->model,
+        .compile = job->compile,
+        .data = job->train,
+        .batch_size = job->fit->batch_size,
+        .replicas = job->replicas,
+        .seed = (uint64_t)job->fit->seed,
+        .shuffle = (enum ls_shuffle)job->fit->shuffle,
+        .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
+        .profile = job->profile,
+    };
+}
+
 ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
 {
     struct ls_fit_run *made = NULL;
@@ -84,20 +101,10 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     }
     made->job = *job;
     made->saved = -1;
+    struct ls_stepper_options step = step_of(job);
+    LS_TRY_OUT(ls_needs_check(&step, job->validation, job->checkpoint != NULL));
     LS_TRY_OUT(ls_comm_agree(job->comm, ls_model_make_weights(job->model)));
-    LS_TRY_OUT(ls_stepper_create(&made->stepper,
-                                 &(struct ls_stepper_options){
-                                     .comm = job->comm,
-                                     .model = job->model,
-                                     .compile = job->compile,
-                                     .data = job->train,
-                                     .batch_size = job->fit->batch_size,
-                                     .replicas = job->replicas,
-                                     .seed = (uint64_t)job->fit->seed,
-                                     .shuffle = (enum ls_shuffle)job->fit->shuffle,
-                                     .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
-                                     .profile = job->profile,
-                                 }));
+    LS_TRY_OUT(ls_stepper_create(&made->stepper, &step));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
                                        job->validation));

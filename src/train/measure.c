@@ -5,23 +5,40 @@
 #include "kernel/kernels.h"
 #include "train/objective_inside.h"
 
-ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,
-                                 int64_t rows)
+/* Of the output that has most of either. */
+struct extent {
+    size_t positions, numbers;
+};
+
+static struct extent extent_of(const struct ls_objective *objective, int64_t rows)
 {
-    size_t positions = 1, numbers = 1;
-    ls_status status;
-    memset(room, 0, sizeof *room);
+    struct extent most = {1, 1};
     for (size_t o = 0; o < objective->model->outputs; o++) {
         size_t here = (size_t)(objective->output[o].inner * rows);
         size_t all = here * (size_t)objective->output[o].columns;
-        positions = here > positions ? here : positions;
-        numbers = all > numbers ? all : numbers;
+        most.positions = here > most.positions ? here : most.positions;
+        most.numbers = all > most.numbers ? all : most.numbers;
     }
-    LS_TRY_OUT(ls_allocate(&room->value, positions, sizeof(float)));
-    LS_TRY_OUT(ls_allocate(&room->weight, positions, sizeof(float)));
-    LS_TRY_OUT(ls_allocate(&room->target, numbers, sizeof(float)));
-    LS_TRY_OUT(ls_allocate(&room->prediction, numbers, sizeof(float)));
-    LS_TRY_OUT(ls_allocate(&room->work, numbers, sizeof(float)));
+    return most;
+}
+
+size_t ls_measure_room_bytes(const struct ls_objective *objective, int64_t rows)
+{
+    struct extent most = extent_of(objective, rows);
+    return (2 * most.positions + 3 * most.numbers) * sizeof(float);
+}
+
+ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,
+                                 int64_t rows)
+{
+    struct extent most = extent_of(objective, rows);
+    ls_status status;
+    memset(room, 0, sizeof *room);
+    LS_TRY_OUT(ls_allocate(&room->value, most.positions, sizeof(float)));
+    LS_TRY_OUT(ls_allocate(&room->weight, most.positions, sizeof(float)));
+    LS_TRY_OUT(ls_allocate(&room->target, most.numbers, sizeof(float)));
+    LS_TRY_OUT(ls_allocate(&room->prediction, most.numbers, sizeof(float)));
+    LS_TRY_OUT(ls_allocate(&room->work, most.numbers, sizeof(float)));
     LS_TRY_OUT(ls_allocate(&room->output, objective->model->outputs, sizeof *room->output));
     return LS_OK;
 out:

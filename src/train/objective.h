@@ -67,6 +67,7 @@ struct ls_measure_room {
 };
 ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,
                                  int64_t rows);
+size_t ls_measure_room_bytes(const struct ls_objective *objective, int64_t rows);
 void ls_measure_room_release(struct ls_measure_room *room);
 
 /* Sets targets and weights to the rows from `row` on of a loader's columns, and masks to those of a

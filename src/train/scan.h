@@ -20,6 +20,8 @@ struct ls_scan_options {
 
 /* All that is given must outlive it. Not collective. */
 ls_status ls_scan_create(struct ls_scan **scan, const struct ls_scan_options *options);
+/* The bytes that it would take, with what its run prepares. */
+ls_status ls_scan_bytes(size_t *bytes, const struct ls_scan_options *options);
 void ls_scan_free(struct ls_scan *scan);
 
 /* Blocks of all ranks, and those of this one. */

@@ -5,18 +5,14 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
-
-/* What is summed beside the gradients: what ranks have to tell each other, then the objective's. */
-enum { SUM_FAULT, SUM_STOP, SUM_SAVE, SUM_OBJECTIVE };
+#include "train/step_layout.h"
 
 struct ls_stepper {
     struct ls_stepper_options options;
-    struct ls_objective *objective;
-    struct ls_columns columns;
+    struct ls_step_layout layout;
     struct ls_update_plan *update;
     struct ls_combine *combine;
-    struct ls_range local; /* replicas of this rank */
-    struct ls_plan *plan;
+    struct ls_range local;    /* replicas of this rank */
     struct ls_plan_run **run; /* one, or one a local replica where the plan has points */
     size_t runs;
     struct ls_loader *loader;
@@ -60,43 +56,23 @@ static void measure_loss(void *user, struct ls_plan_run *run)
         .sums = s->sums,
         .room = &s->room,
     };
-    ls_measure_aim(&s->room, &s->columns, s->batch->column, first_row(s), run);
-    ls_objective_measure(s->objective, &measure);
+    ls_measure_aim(&s->room, &s->layout.columns, s->batch->column, first_row(s), run);
+    ls_objective_measure(s->layout.objective, &measure);
     if (measure.bad_row >= 0 && s->fault == LS_OK)
         note_nonfinite(s, measure.bad_row);
 }
 
 /* -- making */
 
-static int64_t most_rows(const struct ls_stepper_options *options)
-{
-    return ls_part(options->batch_size, options->replicas, 0).end;
-}
-
 static ls_status make_loader(struct ls_stepper *s)
 {
-    const struct ls_stepper_options *options = &s->options;
-    struct ls_loader_options loader = {
-        .data = options->data,
-        .order = {.samples = ls_data_samples(options->data),
-                  .shuffle = options->shuffle,
-                  .chunk = ls_data_chunk(options->data),
-                  .window = ls_data_window(options->data),
-                  .seed = options->seed},
-        .batch_size = options->batch_size,
-        .replicas = options->replicas,
-        .local = s->local,
-        .use = s->columns.use,
-        .uses = s->columns.uses,
-    };
-    if (loader.order.shuffle == LS_SHUFFLE_CHUNK && loader.order.chunk < 1)
-        loader.order.chunk = loader.order.window = 1;
+    struct ls_loader_options loader = ls_step_loader(&s->options, &s->layout.columns, s->local);
     return ls_loader_create(&s->loader, &loader);
 }
 
 static ls_status make_profile(struct ls_stepper *s)
 {
-    LS_TRY(ls_profile_create(&s->profile, s->plan));
+    LS_TRY(ls_profile_create(&s->profile, s->layout.plan));
     ls_combine_time(s->combine, &s->profile->combine);
     return LS_OK;
 }
@@ -104,21 +80,21 @@ static ls_status make_profile(struct ls_stepper *s)
 static ls_status make_runs(struct ls_stepper *s)
 {
     size_t replicas = (size_t)(s->local.end - s->local.begin);
-    s->runs = ls_plan_segments(s->plan) > 1 ? replicas : 1;
+    s->runs = ls_step_runs(s->layout.plan, (int64_t)replicas);
     LS_TRY(ls_allocate(&s->run, s->runs, sizeof *s->run));
-    LS_TRY(ls_allocate(&s->input, s->runs * s->columns.inputs + 1, sizeof *s->input));
+    LS_TRY(ls_allocate(&s->input, s->runs * s->layout.columns.inputs + 1, sizeof *s->input));
     for (size_t r = 0; r < s->runs; r++) {
-        LS_TRY(r == 0 ? ls_plan_run_create(&s->run[r], s->plan)
+        LS_TRY(r == 0 ? ls_plan_run_create(&s->run[r], s->layout.plan)
                       : ls_plan_run_create_beside(&s->run[r], s->run[0]));
         s->run[r]->weights = s->options.model->weights;
-        s->run[r]->input = s->input + r * s->columns.inputs;
+        s->run[r]->input = s->input + r * s->layout.columns.inputs;
         s->run[r]->seed = s->options.seed;
         s->run[r]->times = s->profile ? &s->profile->plan : NULL;
         s->run[r]->user = s;
     }
-    size_t most = ls_plan_point_doubles_most(s->plan);
+    size_t most = ls_plan_point_doubles_most(s->layout.plan);
     LS_TRY(ls_allocate(&s->points, replicas * most + 1, sizeof *s->points));
-    return ls_allocate(&s->point_sums, ls_plan_point_doubles_all(s->plan) + 1,
+    return ls_allocate(&s->point_sums, ls_plan_point_doubles_all(s->layout.plan) + 1,
                        sizeof *s->point_sums);
 }
 
@@ -127,34 +103,21 @@ static ls_status make_own(struct ls_stepper *s)
 {
     const struct ls_stepper_options *options = &s->options;
     const struct ls_tree *compile = options->compile;
-    LS_TRY(ls_objective_create(&s->objective, options->model, compile, options->data));
-    LS_TRY(ls_columns_find(&s->columns, options->model, s->objective, options->data));
+    LS_TRY(ls_step_layout_create(&s->layout, options, measure_loss));
     LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer")));
     s->penalized = ls_update_plan_regularized(s->update);
-    LS_TRY(ls_measure_room_create(&s->room, s->objective, most_rows(options)));
-    LS_TRY(ls_allocate(&s->losses, ls_objective_losses(s->objective), sizeof *s->losses));
-    return ls_plan_create(&s->plan,
-                          &(struct ls_plan_options){.model = options->model,
-                                                    .rows = most_rows(options),
-                                                    .training = true,
-                                                    .own_points = options->own_statistics,
-                                                    .defer = ls_objective_defer(s->objective),
-                                                    .no_loss = ls_objective_no_loss(s->objective),
-                                                    .loss = measure_loss});
+    LS_TRY(ls_measure_room_create(&s->room, s->layout.objective, ls_step_rows(options)));
+    return ls_allocate(&s->losses, ls_objective_losses(s->layout.objective), sizeof *s->losses);
 }
 
 static ls_status make_shared(struct ls_stepper *s)
 {
     const struct ls_stepper_options *options = &s->options;
-    LS_TRY(ls_combine_create(
-        &s->combine, options->comm,
-        &(struct ls_combine_options){.floats = options->model->gradient_floats,
-                                     .doubles = SUM_OBJECTIVE + ls_objective_doubles(s->objective),
-                                     .replicas = options->replicas,
-                                     .resident = ls_plan_segments(s->plan) > 1}));
+    struct ls_combine_options combine = ls_step_combine(options, &s->layout);
+    LS_TRY(ls_combine_create(&s->combine, options->comm, &combine));
     s->local = ls_combine_replicas(s->combine);
-    if (ls_plan_segments(s->plan) > 1)
-        LS_TRY(ls_combine_reserve_points(s->combine, ls_plan_point_doubles_most(s->plan)));
+    if (ls_plan_segments(s->layout.plan) > 1)
+        LS_TRY(ls_combine_reserve_points(s->combine, ls_plan_point_doubles_most(s->layout.plan)));
     ls_status status = options->profile ? make_profile(s) : LS_OK;
     if (status == LS_OK)
         status = make_runs(s);
@@ -189,12 +152,10 @@ void ls_stepper_free(struct ls_stepper *stepper)
     ls_loader_free(stepper->loader);
     for (size_t r = stepper->runs; stepper->run && r-- > 0;) /* the others stand beside the first */
         ls_plan_run_free(stepper->run[r]);
-    ls_plan_free(stepper->plan);
     ls_combine_free(stepper->combine);
     ls_profile_free(stepper->profile);
     ls_update_plan_free(stepper->update);
-    ls_objective_free(stepper->objective);
-    ls_columns_release(&stepper->columns);
+    ls_step_layout_release(&stepper->layout);
     ls_measure_room_release(&stepper->room);
     ls_release(stepper->losses);
     ls_release(stepper->run);
@@ -206,7 +167,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
 
 const struct ls_objective *ls_stepper_objective(const struct ls_stepper *stepper)
 {
-    return stepper->objective;
+    return stepper->layout.objective;
 }
 
 struct ls_update_plan *ls_stepper_update(const struct ls_stepper *stepper)
@@ -224,7 +185,7 @@ ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_pro
     *table = (struct ls_run_profile){0};
     if (!stepper->profile)
         return LS_OK;
-    return ls_profile_table(table, stepper->profile, stepper->plan,
+    return ls_profile_table(table, stepper->profile, stepper->layout.plan,
                             ls_kernels_peak() * ls_kernels_threads());
 }
 
@@ -248,7 +209,7 @@ ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t ste
 
 static size_t sum_doubles(const struct ls_stepper *s)
 {
-    return SUM_OBJECTIVE + ls_objective_doubles(s->objective);
+    return LS_SUM_OBJECTIVE + ls_objective_doubles(s->layout.objective);
 }
 
 static void clear_slot(const struct ls_stepper *s, const struct ls_slot *slot)
@@ -261,14 +222,15 @@ static void aim(struct ls_stepper *s, struct ls_plan_run *run, int64_t replica,
                 const struct ls_slot *slot)
 {
     s->replica = replica;
-    s->sums = slot->doubles + SUM_OBJECTIVE;
+    s->sums = slot->doubles + LS_SUM_OBJECTIVE;
     run->gradient = slot->floats;
     run->rows = s->batch->first[replica + 1] - s->batch->first[replica];
     run->samples = s->batch->samples + s->batch->first[replica];
     run->epoch = (uint32_t)s->epoch;
     run->global_rows = s->batch->global_rows;
-    for (size_t i = 0; i < s->columns.inputs; i++)
-        ((float **)run->input)[i] = s->batch->column[i] + first_row(s) * s->columns.floats[i];
+    for (size_t i = 0; i < s->layout.columns.inputs; i++)
+        ((float **)run->input)[i] =
+            s->batch->column[i] + first_row(s) * s->layout.columns.floats[i];
 }
 
 /* Runs a segment of a replica where there is something to run; its memory for the rows is made
@@ -294,9 +256,9 @@ static bool run_replica(struct ls_stepper *s, struct ls_plan_run *run, size_t se
 /* What this rank tells the others travels in its last replica's slot. */
 static void tell(const struct ls_stepper *s, struct ls_request request, const struct ls_slot *slot)
 {
-    slot->doubles[SUM_FAULT] = s->fault != LS_OK;
-    slot->doubles[SUM_STOP] = request.stop;
-    slot->doubles[SUM_SAVE] = request.save;
+    slot->doubles[LS_SUM_FAULT] = s->fault != LS_OK;
+    slot->doubles[LS_SUM_STOP] = request.stop;
+    slot->doubles[LS_SUM_SAVE] = request.save;
 }
 
 /* One replica after the other: there are no points, so that one run's memory serves all. */
@@ -320,17 +282,17 @@ static void run_in_turn(struct ls_stepper *s, struct ls_request request)
 static void check_point(struct ls_stepper *s, const struct ls_plan_run *run, size_t segment)
 {
     bool finite = true;
-    for (size_t i = 0; i < ls_plan_point_doubles(s->plan, segment); i++)
+    for (size_t i = 0; i < ls_plan_point_doubles(s->layout.plan, segment); i++)
         finite &= isfinite(run->point[i]) != 0;
-    if (!finite && ls_plan_is_forward(s->plan, segment))
+    if (!finite && ls_plan_is_forward(s->layout.plan, segment))
         note_nonfinite(s, 0);
 }
 
 /* A segment on every local replica; what each leaves for the point is gathered in s->points. */
 static void run_segment(struct ls_stepper *s, size_t segment, const double *sum)
 {
-    size_t before = segment ? ls_plan_point_doubles(s->plan, segment - 1) : 0;
-    size_t after = ls_plan_point_doubles(s->plan, segment);
+    size_t before = segment ? ls_plan_point_doubles(s->layout.plan, segment - 1) : 0;
+    size_t after = ls_plan_point_doubles(s->layout.plan, segment);
     for (int64_t r = 0; r < s->local.end - s->local.begin; r++) {
         struct ls_slot slot = ls_combine_slot(s->combine, s->local.begin + r);
         struct ls_plan_run *run = s->run[r];
@@ -357,10 +319,10 @@ static ls_status run_together(struct ls_stepper *s, struct ls_request request)
             clear_slot(s, &slot);
     }
     double *before = s->point_sums, *sum = before; /* of the segment before, and of this one */
-    for (size_t segment = 0; segment < ls_plan_segments(s->plan); segment++) {
+    for (size_t segment = 0; segment < ls_plan_segments(s->layout.plan); segment++) {
         run_segment(s, segment, before);
-        size_t doubles = ls_plan_point_doubles(s->plan, segment);
-        if (segment + 1 < ls_plan_segments(s->plan))
+        size_t doubles = ls_plan_point_doubles(s->layout.plan, segment);
+        if (segment + 1 < ls_plan_segments(s->layout.plan))
             LS_TRY(ls_combine_point(s->combine, sum, s->points, doubles));
         before = sum;
         sum += doubles;
@@ -429,29 +391,29 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
         s->batch = NULL;
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->data);
-    if (ls_plan_segments(s->plan) > 1)
+    if (ls_plan_segments(s->layout.plan) > 1)
         LS_TRY(run_together(s, request));
     else
         run_in_turn(s, request);
     LS_TRY(ls_combine_finish(s->combine, &sum));
-    if (sum.doubles[SUM_FAULT] > 0) {
+    if (sum.doubles[LS_SUM_FAULT] > 0) {
         if (s->bad_sample >= 0)
             s->fault = name_nonfinite(s);
         return ls_comm_agree(s->options.comm, s->fault);
     }
     result->rows = s->batch->global_rows;
-    result->sums = sum.doubles + SUM_OBJECTIVE;
+    result->sums = sum.doubles + LS_SUM_OBJECTIVE;
     result->losses = s->losses;
-    ls_objective_loss(s->objective, result->sums, result->rows, s->losses);
+    ls_objective_loss(s->layout.objective, result->sums, result->rows, s->losses);
     if (s->penalized)
         s->losses[0] += ls_model_penalty(s->options.model);
     result->loss = s->losses[0];
     result->learning_rate = ls_update_plan_learning_rate(s->update, s->iteration);
-    result->asked = (struct ls_request){sum.doubles[SUM_STOP] > 0, sum.doubles[SUM_SAVE] > 0};
+    result->asked = (struct ls_request){sum.doubles[LS_SUM_STOP] > 0, sum.doubles[LS_SUM_SAVE] > 0};
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->rest);
     ls_update_plan_step(s->update, sum.floats, s->iteration);
-    ls_plan_update(s->plan, s->options.model->weights, sum.floats);
+    ls_plan_update(s->layout.plan, s->options.model->weights, sum.floats);
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->optimizer);
     move_on(s);

@@ -82,10 +82,7 @@ ls_status ls_trained_end(struct ls_model *model, const struct ls_fit_run *run)
     for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
         LS_TRY_OUT(ls_duplicate(&trained->slot_name[s], ls_update_plan_slot_name(update, s)));
         trained->slots = s + 1;
-        LS_TRY_OUT(ls_allocate(&trained->slot[s], model->trainable_floats + LS_ALIGNMENT_FLOATS,
-                               sizeof(float)));
-        memcpy(trained->slot[s], ls_update_plan_slot(update, s),
-               model->trainable_floats * sizeof(float));
+        trained->slot[s] = ls_update_plan_take_slot(update, s);
     }
 out:
     if (status != LS_OK) {

@@ -15,7 +15,7 @@ void ls_trained_lend(struct ls_checkpoint *checkpoint, const struct ls_model *mo
  * the state was refused, or is of another optimizer. */
 ls_status ls_trained_begin(const struct ls_model *model, struct ls_fit_run *run, int64_t *before);
 
-/* Out of a training that ended. On failure the model has none. */
+/* Out of a training that ended, whose slots become the model's. On failure the model has none. */
 ls_status ls_trained_end(struct ls_model *model, const struct ls_fit_run *run);
 
 #endif

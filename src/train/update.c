@@ -45,6 +45,20 @@ static ls_status make_slots(struct ls_update_plan *plan)
     return LS_OK;
 }
 
+/* Floats of the largest variable that has a regularizer. */
+static size_t most_regularized(const struct ls_model *model)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < ls_model_variables(model); i++) {
+        struct ls_variable_at at = ls_model_variable(model, i);
+        const struct ls_instance *regularizer = at.variable->regularizer;
+        size_t floats = ls_round_up(ls_variable_count(at.variable), LS_ALIGNMENT_FLOATS);
+        if (at.trainable && regularizer && regularizer->kind && floats > most)
+            most = floats;
+    }
+    return most;
+}
+
 static void add_piece(struct ls_update_plan *plan, struct piece piece)
 {
     struct piece *last = plan->pieces ? &plan->piece[plan->pieces - 1] : NULL;
@@ -56,7 +70,7 @@ static void add_piece(struct ls_update_plan *plan, struct piece piece)
 
 static ls_status make_pieces(struct ls_update_plan *plan)
 {
-    size_t count = ls_model_variables(plan->model), largest = 0;
+    size_t count = ls_model_variables(plan->model), largest = most_regularized(plan->model);
     LS_TRY(ls_allocate(&plan->piece, count + 1, sizeof *plan->piece));
     for (size_t i = 0; i < count; i++) {
         struct ls_variable_at at = ls_model_variable(plan->model, i);
@@ -65,8 +79,6 @@ static ls_status make_pieces(struct ls_update_plan *plan)
             break;
         size_t floats = ls_round_up(ls_variable_count(at.variable), LS_ALIGNMENT_FLOATS);
         bool regularized = regularizer && regularizer->kind;
-        if (regularized && floats > largest)
-            largest = floats;
         add_piece(plan,
                   (struct piece){at.variable->offset, floats, regularized ? regularizer : NULL});
     }
@@ -88,6 +100,20 @@ ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *m
     return LS_OK;
 out:
     ls_update_plan_free(made);
+    return status;
+}
+
+ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
+                               const struct ls_tree *optimizer)
+{
+    struct ls_update_plan dry = {.model = model};
+    *bytes = 0;
+    ls_status status = parse_optimizer(&dry, optimizer);
+    if (status == LS_OK) {
+        size_t slots = kind_of(&dry)->slots(dry.optimizer.options, dry.slot_name);
+        *bytes = (slots * model->trainable_floats + most_regularized(model)) * sizeof(float);
+    }
+    ls_instance_release(&dry.optimizer);
     return status;
 }
 
@@ -158,4 +184,11 @@ const char *ls_update_plan_slot_name(const struct ls_update_plan *plan, size_t s
 float *ls_update_plan_slot(const struct ls_update_plan *plan, size_t slot)
 {
     return plan->slot[slot];
+}
+
+float *ls_update_plan_take_slot(struct ls_update_plan *plan, size_t slot)
+{
+    float *taken = plan->slot[slot];
+    plan->slot[slot] = NULL;
+    return taken;
 }

@@ -12,6 +12,9 @@ struct ls_update_plan;
  * it. Slots are zero. */
 ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *model,
                                 const struct ls_tree *optimizer);
+/* The bytes that it would take. */
+ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
+                               const struct ls_tree *optimizer);
 void ls_update_plan_free(struct ls_update_plan *plan);
 
 /* One step: gradient is the arena's sum over replicas, read only; iteration counts the steps before
@@ -26,5 +29,7 @@ bool ls_update_plan_regularized(const struct ls_update_plan *plan);
 size_t ls_update_plan_slots(const struct ls_update_plan *plan);
 const char *ls_update_plan_slot_name(const struct ls_update_plan *plan, size_t slot);
 float *ls_update_plan_slot(const struct ls_update_plan *plan, size_t slot);
+/* After the last step: the slot's memory is the caller's from now on. */
+float *ls_update_plan_take_slot(struct ls_update_plan *plan, size_t slot);
 
 #endif

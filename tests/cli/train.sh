@@ -160,6 +160,41 @@ bad 64 "--set fit: expected KEY=VALUE*" '' --set fit
 printf 'x,y,kind\n1,2,a\n3,nan,b\n' >nan.csv
 refused_like 65 "nan.csv:3: column 2 'y': *" import csv nan.csv --target kind -o nan.h5
 
+# -- more than the machine has: said before the first step, in place of being killed in it
+cat >vast.yaml <<'TEXT'
+model:
+  input: {shape: [2]}
+  layers:
+    - Dense: {units: 16}
+    - Reshape: {target_shape: [16, 1]}
+    - UpSampling1D: {size: 4000}
+    - UpSampling1D: {size: 1000}
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - LayerNormalization
+    - GlobalAveragePooling1D
+    - Dense: {units: 2}
+compile: {loss: {SparseCategoricalCrossentropy: {from_logits: true}}}
+data: {train: points.h5:train}
+fit: {batch_size: 160}
+TEXT
+refused_like 65 "the training takes * TB of memory, but * are free (activations * TB, *): use a smaller fit.batch_size" \
+    train vast.yaml
+absent vast/run.yaml
+refused_ranks_like() { # N STATUS MESSAGE ARGUMENTS...
+    run ranks "$1" "${@:4}"
+    status "$2"
+    quiet
+    says_like "$3"
+}
+refused_ranks_like 2 65 "the training takes * TB of memory for the 2 ranks of a node, but * are free (activations * TB, *): use a smaller fit.batch_size" \
+    train vast.yaml
+
 # -- places that cannot be written
 refused 73 "cannot write 'no/run': No such file or directory" train points.yaml -o no/run
 touch file

@@ -62,14 +62,16 @@ static void weights_that_nobody_asked_for(void **state)
     assert_non_null(strstr(text, "Total params: 250,000,500,000 (931.32 GB)"));
     assert_null(model->weights);
     assert_int_equal(ls_model_initialize(model, 1), LS_BAD_INPUT);
-    assert_string_equal(ls_message(), "run.yaml:3: layers[0] Dense: the model's weights take 1.0 TB "
-                                      "(1.0 TB in this layer), but 2.0 GB of memory are free");
+    assert_string_equal(ls_message(),
+                        "run.yaml:3: layers[0] Dense: the model's weights take 1.0 TB "
+                        "(1.0 TB in this layer), but 2.0 GB of memory are free");
     ls_text_free(text);
     ls_model_free(model);
     ls_tree_free(tree);
-    refuse(MODEL("[400000000]", "Dense: {units: 400000000}, Dense: {units: 400000000}"),
-           "run.yaml:3: layers[0] Dense: the model's weights take 1.3 EB (640.0 PB in this layer): no "
-           "memory holds that");
+    refuse(
+        MODEL("[400000000]", "Dense: {units: 400000000}, Dense: {units: 400000000}"),
+        "run.yaml:3: layers[0] Dense: the model's weights take 1.3 EB (640.0 PB in this layer): no "
+        "memory holds that");
 }
 
 static void tensors_that_do_not_fit(void **state)
