@@ -227,7 +227,8 @@ static struct ls_model *open_model(const char *name)
         return NULL;
     ls_model_to_keras(file.model, &config);
     switch_dropout_off(config);
-    CHECK_THAT(ls_model_from_keras(&model, config) == LS_OK && ls_model_make_weights(model) == LS_OK,
+    CHECK_THAT(ls_model_from_keras(&model, config) == LS_OK &&
+                   ls_model_make_weights(model) == LS_OK,
                "%s: %s", name, ls_message());
     memcpy(model->weights, file.model->weights, model->floats * sizeof(float));
     model->initialized = true;
