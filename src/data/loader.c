@@ -106,6 +106,15 @@ static void describe_label(char *what, size_t size, const struct ls_loader *load
              fraction ? ": one number for an output of several is a class" : "");
 }
 
+/* The index of the first of n numbers that is no class of the use, nor what it ignores; or n. */
+static size_t find_no_class(const struct ls_column_use *use, const float *number, size_t n)
+{
+    size_t at = ls_find_no_index(number, n, use->classes);
+    while (at < n && number[at] == (float)use->ignored)
+        at += 1 + ls_find_no_index(number + at + 1, n - at - 1, use->classes);
+    return at;
+}
+
 static ls_status check_classes(const struct ls_loader *loader, const struct slot *slot,
                                size_t index)
 {
@@ -113,7 +122,7 @@ static ls_status check_classes(const struct ls_loader *loader, const struct slot
     const struct ls_column *column = ls_data_column(loader->options.data, use->column);
     size_t row = (size_t)ls_shape_count(&column->shape);
     size_t n = (size_t)slot->batch.rows * row;
-    size_t at = ls_find_no_index(slot->column[index], n, use->classes);
+    size_t at = find_no_class(use, slot->column[index], n);
     char what[512];
 
     if (at == n)

@@ -13,6 +13,7 @@ struct ls_column_use {
     size_t column;      /* of the data */
     bool finite;        /* no NaN or infinity */
     int64_t classes;    /* > 0: whole numbers in [0, classes) */
+    int64_t ignored;    /* with classes: a number that may stand beside them (-1, 255) */
     const char *what;   /* "input", "target of output 'kind'": for messages; borrowed */
     const char *reader; /* of the classes: the layer that takes them, by its path; NULL: they are
                            labels; borrowed */

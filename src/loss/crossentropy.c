@@ -3,114 +3,98 @@
 #include "kernel/activation.h"
 #include "kernel/kernels.h"
 #include "layer/portable.h"
-#include "loss/loss.h"
-
-/* In float32, as Keras computes it: the upper bound is 1 - 2^-23. */
-static const float lower = 1e-7F, upper = 1.0F - 1e-7F;
-
-static float clip(float p)
-{
-    return p < lower ? lower : p > upper ? upper : p;
-}
-
-static bool passes(float p)
-{
-    return p >= lower && p <= upper;
-}
-
-#define LS_FROM_LOGITS_OPTION(type_)                                                               \
-    {                                                                                              \
-        .name = "from_logits", .type = LS_OPTION_BOOL, .offset = offsetof(type_, from_logits),     \
-        .initial = "false", .help = "predictions are logits, not probabilities"                    \
-    }
-#define LS_SMOOTHING_OPTIONS(type_)                                                                \
-    {.name = "label_smoothing",                                                                    \
-     .type = LS_OPTION_FLOAT,                                                                      \
-     .offset = offsetof(type_, label_smoothing),                                                   \
-     .initial = "0.0",                                                                             \
-     .min = 0,                                                                                     \
-     .max = 1,                                                                                     \
-     .help = "part of each target that is spread evenly"},                                         \
-    {                                                                                              \
-        .name = "axis", .type = LS_OPTION_INT, .offset = offsetof(type_, axis), .initial = "-1",   \
-        .refused = "is supported for the last axis only: -1", .help = "the last axis"              \
-    }
+#include "loss/probability.h"
 
 /* -- SparseCategoricalCrossentropy */
 
-struct sparse {
-    struct ls_loss_common common;
-    bool from_logits;
-    int64_t ignore_class;
-};
-
 static const struct ls_option sparse_options[] = {
     LS_LOSS_COMMON_OPTIONS,
-    LS_FROM_LOGITS_OPTION(struct sparse),
-    {.name = "ignore_class",
-     .type = LS_OPTION_INT,
-     .offset = offsetof(struct sparse, ignore_class),
-     .initial = "null",
-     .refused = "is not supported yet",
-     .help = "null: not supported yet"},
+    LS_FROM_LOGITS_OPTION(struct ls_sparse, from_logits),
+    LS_IGNORE_CLASS_OPTION(struct ls_sparse, ignore_class),
+    LS_LAST_AXIS_OPTION(struct ls_sparse, axis, true),
     {.name = NULL},
 };
 
+static int64_t sparse_ignored(const void *options)
+{
+    return ((const struct ls_sparse *)options)->ignore_class;
+}
+
 /* Keras takes the logarithms of the clipped probabilities as logits: a sum other than 1 is divided
  * out. */
-static void sparse_of_probabilities(const struct ls_loss_call *call)
+static void sparse_of_probabilities(const struct ls_loss_call *call, const float *classes)
 {
     for (int64_t p = 0; p < call->positions; p++) {
         const float *row = call->prediction + p * call->columns;
-        int64_t class = (int64_t)call->target[p];
+        int64_t class = (int64_t)classes[p];
         double sum = 0;
         for (int64_t c = 0; c < call->columns; c++)
-            sum += clip(row[c]);
-        call->value[p] = (float)(ls_portable_log(sum) - ls_portable_log((double)clip(row[class])));
+            sum += ls_probability_clip(row[c]);
+        call->value[p] = (float)(ls_portable_log(sum) -
+                                 ls_portable_log((double)ls_probability_clip(row[class])));
         for (int64_t c = 0; call->grad && c < call->columns; c++) {
-            double slope = 1 / sum - (c == class ? 1 / (double)clip(row[c]) : 0);
-            call->grad[p * call->columns + c] = passes(row[c]) ? (float)slope : 0;
+            double slope = 1 / sum - (c == class ? 1 / (double)ls_probability_clip(row[c]) : 0);
+            call->grad[p * call->columns + c] = ls_probability_passes(row[c]) ? (float)slope : 0;
         }
+    }
+}
+
+/* The classes, 0 in place of one that is ignored and may be none of them: in work. */
+static const float *known_classes(const struct ls_loss_call *call, float ignored)
+{
+    for (int64_t p = 0; p < call->positions; p++)
+        call->work[p] = call->target[p] == ignored ? 0 : call->target[p];
+    return call->work;
+}
+
+static void clear_ignored(const struct ls_loss_call *call, float ignored)
+{
+    for (int64_t p = 0; p < call->positions; p++) {
+        if (call->target[p] != ignored)
+            continue;
+        call->value[p] = 0;
+        if (call->grad)
+            ls_k->fill(call->grad + p * call->columns, 0, (size_t)call->columns);
     }
 }
 
 static void sparse(const struct ls_loss_call *call)
 {
+    int64_t ignored = sparse_ignored(call->options);
+    bool ignores = ignored != LS_NULL_INT;
+    const float *classes = ignores ? known_classes(call, (float)ignored) : call->target;
     if (call->from_logits)
-        ls_k->softmax_crossentropy(call->value, call->grad, call->prediction, call->target,
+        ls_k->softmax_crossentropy(call->value, call->grad, call->prediction, classes,
                                    (size_t)call->positions, (size_t)call->columns);
     else
-        sparse_of_probabilities(call);
+        sparse_of_probabilities(call, classes);
+    if (ignores)
+        clear_ignored(call, (float)ignored);
 }
 
-static const char *const sparse_examples[] = {"{}", "from_logits: true", "ignore_class: null",
-                                              NULL};
+static const char *const sparse_examples[] = {"{}", "from_logits: true", "ignore_class: 1",
+                                              "ignore_class: 2, from_logits: true, axis: -1", NULL};
 
 const struct ls_loss_kind ls_loss_sparse_categorical_crossentropy = {
     .kind = {.name = "SparseCategoricalCrossentropy",
              .summary = "-log of the probability of the target's class (an integer)",
              .options = sparse_options,
-             .options_size = sizeof(struct sparse)},
+             .options_size = sizeof(struct ls_sparse)},
     .target = LS_TARGET_CLASS,
     .logits_of = LS_ACTIVATION_SOFTMAX,
-    .from_logits_offset = offsetof(struct sparse, from_logits),
+    .from_logits_offset = offsetof(struct ls_sparse, from_logits),
     .compute = sparse,
+    .ignored = sparse_ignored,
     .examples = sparse_examples,
 };
 
 /* -- CategoricalCrossentropy, BinaryCrossentropy: the same options */
 
-struct smoothed {
-    struct ls_loss_common common;
-    bool from_logits;
-    double label_smoothing;
-    int64_t axis;
-};
-
 static const struct ls_option smoothed_options[] = {
     LS_LOSS_COMMON_OPTIONS,
-    LS_FROM_LOGITS_OPTION(struct smoothed),
-    LS_SMOOTHING_OPTIONS(struct smoothed),
+    LS_FROM_LOGITS_OPTION(struct ls_smoothed, from_logits),
+    LS_SMOOTHING_OPTION(struct ls_smoothed, label_smoothing),
+    LS_LAST_AXIS_OPTION(struct ls_smoothed, axis, false),
     {.name = NULL},
 };
 
@@ -118,10 +102,9 @@ static const char *const smoothed_examples[] = {"{}", "from_logits: true, axis: 
                                                 "label_smoothing: 0.2",
                                                 "from_logits: true, label_smoothing: 0.1", NULL};
 
-/* The targets, mixed with `even`: in `room` where there is smoothing. */
-static const float *smooth(const struct ls_loss_call *call, double even, float *room)
+const float *ls_smooth_targets(const struct ls_loss_call *call, double even, float *room)
 {
-    const struct smoothed *o = call->options;
+    const struct ls_smoothed *o = call->options;
     if (o->label_smoothing == 0)
         return call->target;
     ls_k->affine(room, call->target, (float)(1 - o->label_smoothing),
@@ -141,13 +124,13 @@ static void categorical_of_probabilities(const struct ls_loss_call *call, const 
             sum += row[c];
         for (int64_t c = 0; c < call->columns; c++) {
             float q = (float)(row[c] / sum);
-            value -= y[c] * ls_portable_log((double)clip(q));
-            inner -= passes(q) ? y[c] : 0;
+            value -= y[c] * ls_portable_log((double)ls_probability_clip(q));
+            inner -= ls_probability_passes(q) ? y[c] : 0;
         }
         call->value[p] = (float)value;
         for (int64_t c = 0; call->grad && c < call->columns; c++) {
             float q = (float)(row[c] / sum);
-            double h = passes(q) ? -(double)y[c] / q : 0;
+            double h = ls_probability_passes(q) ? -(double)y[c] / q : 0;
             call->grad[p * call->columns + c] = (float)((h - inner) / sum);
         }
     }
@@ -155,7 +138,7 @@ static void categorical_of_probabilities(const struct ls_loss_call *call, const 
 
 static void categorical(const struct ls_loss_call *call)
 {
-    const float *target = smooth(call, 1 / (double)call->columns, call->work);
+    const float *target = ls_smooth_targets(call, 1 / (double)call->columns, call->work);
     if (call->from_logits)
         ls_k->softmax_crossentropy_dense(call->value, call->grad, call->prediction, target,
                                          (size_t)call->positions, (size_t)call->columns);
@@ -167,10 +150,10 @@ const struct ls_loss_kind ls_loss_categorical_crossentropy = {
     .kind = {.name = "CategoricalCrossentropy",
              .summary = "-sum of target log probability over the classes",
              .options = smoothed_options,
-             .options_size = sizeof(struct smoothed)},
+             .options_size = sizeof(struct ls_smoothed)},
     .target = LS_TARGET_SAME,
     .logits_of = LS_ACTIVATION_SOFTMAX,
-    .from_logits_offset = offsetof(struct smoothed, from_logits),
+    .from_logits_offset = offsetof(struct ls_smoothed, from_logits),
     .compute = categorical,
     .examples = smoothed_examples,
 };
@@ -185,13 +168,14 @@ static void binary_of_probabilities(const struct ls_loss_call *call, const float
         const float *y = target + p * call->columns;
         double value = 0;
         for (int64_t c = 0; c < call->columns; c++) {
-            double q = clip(row[c]);
+            double q = ls_probability_clip(row[c]);
             value -= y[c] * ls_portable_log(q) + (1.0 - y[c]) * ls_portable_log(1 - q);
         }
         call->value[p] = (float)(value / columns);
         for (int64_t c = 0; call->grad && c < call->columns; c++) {
-            double q = clip(row[c]), slope = (1.0 - y[c]) / (1 - q) - y[c] / q;
-            call->grad[p * call->columns + c] = passes(row[c]) ? (float)(slope / columns) : 0;
+            double q = ls_probability_clip(row[c]), slope = (1.0 - y[c]) / (1 - q) - y[c] / q;
+            call->grad[p * call->columns + c] =
+                ls_probability_passes(row[c]) ? (float)(slope / columns) : 0;
         }
     }
 }
@@ -200,7 +184,7 @@ static void binary_of_probabilities(const struct ls_loss_call *call, const float
 static void binary_of_logits(const struct ls_loss_call *call)
 {
     size_t columns = (size_t)call->columns, n = (size_t)call->positions * columns;
-    const float *target = smooth(call, 0.5, call->grad ? call->grad : call->work);
+    const float *target = ls_smooth_targets(call, 0.5, call->grad ? call->grad : call->work);
     ls_k->sigmoid_crossentropy(call->work, call->grad, call->prediction, target, n);
     for (int64_t p = 0; p < call->positions; p++)
         call->value[p] =
@@ -214,7 +198,7 @@ static void binary(const struct ls_loss_call *call)
     if (call->from_logits)
         binary_of_logits(call);
     else
-        binary_of_probabilities(call, smooth(call, 0.5, call->work));
+        binary_of_probabilities(call, ls_smooth_targets(call, 0.5, call->work));
 }
 
 static const char *const binary_aliases[] = {"bce", "BCE", NULL};
@@ -224,10 +208,10 @@ const struct ls_loss_kind ls_loss_binary_crossentropy = {
              .aliases = binary_aliases,
              .summary = "mean of -log of the probability of the target, 0 or 1",
              .options = smoothed_options,
-             .options_size = sizeof(struct smoothed)},
+             .options_size = sizeof(struct ls_smoothed)},
     .target = LS_TARGET_SAME,
     .logits_of = LS_ACTIVATION_SIGMOID,
-    .from_logits_offset = offsetof(struct smoothed, from_logits),
+    .from_logits_offset = offsetof(struct ls_smoothed, from_logits),
     .compute = binary,
     .examples = smoothed_examples,
 };

@@ -29,20 +29,24 @@ struct ls_loss_call {
     float *work;             /* [positions][columns] floats to scribble in */
 };
 
-/* How a batch's values become one number. */
+/* How a batch's values become one number. What a mask or ignore_class leaves out counts nowhere.
+ * (Keras' "none" is for training loops of one's own.) */
 enum ls_reduction {
     LS_REDUCTION_MEAN, /* Keras' sum_over_batch_size: their sum / their count, weighted or not */
     LS_REDUCTION_SUM,
+    LS_REDUCTION_ALSO_MEAN,     /* "mean", another name for the first */
+    LS_REDUCTION_WEIGHTED_MEAN, /* mean_with_sample_weight: their sum / the sum of the weights */
 };
 
 /* Every loss's option struct begins with it. */
 struct ls_loss_common {
     char *name; /* or NULL */
-    int reduction;
+    int reduction, dtype;
 };
 
 /* Its rows in the option table of a loss. */
 extern const char *const ls_reduction_names[];
+extern const char *const ls_loss_dtypes[];
 #define LS_LOSS_COMMON_OPTIONS                                                                     \
     {.name = "name",                                                                               \
      .type = LS_OPTION_TEXT,                                                                       \
@@ -50,10 +54,16 @@ extern const char *const ls_reduction_names[];
      .initial = "null",                                                                            \
      .unwritten = true,                                                                            \
      .help = "name, for messages"},                                                                \
+        {.name = "reduction",                                                                      \
+         .type = LS_OPTION_CHOICE,                                                                 \
+         .offset = offsetof(struct ls_loss_common, reduction),                                     \
+         .initial = "sum_over_batch_size",                                                         \
+         .choices = ls_reduction_names,                                                            \
+         .help = "the batch's values as one: their mean, sum, or mean by sample weights"},         \
     {                                                                                              \
-        .name = "reduction", .type = LS_OPTION_CHOICE,                                             \
-        .offset = offsetof(struct ls_loss_common, reduction), .initial = "sum_over_batch_size",    \
-        .choices = ls_reduction_names, .help = "the batch's values as one: mean or sum"            \
+        .name = "dtype", .type = LS_OPTION_CHOICE,                                                 \
+        .offset = offsetof(struct ls_loss_common, dtype), .initial = "float32", .nullable = true,  \
+        .unwritten = true, .choices = ls_loss_dtypes, .help = "float32 (sums are kept in double)"  \
     }
 
 struct ls_loss_kind {
@@ -63,7 +73,13 @@ struct ls_loss_kind {
      * TensorFlow does): LS_ACTIVATION_SOFTMAX, _SIGMOID; LS_ACTIVATION_LINEAR: none. */
     int logits_of;
     size_t from_logits_offset; /* of the bool option from_logits in options, or SIZE_MAX */
+    /* Whether the options fit an output of `columns` numbers a position: LS_BAD_INPUT says what
+     * does not, without the place. NULL: they always do. */
+    ls_status (*check)(const void *options, int64_t columns);
     void (*compute)(const struct ls_loss_call *call);
+    /* The class (of LS_TARGET_CLASS; any integer) whose positions do not count: compute gives them
+     * the value and the gradient 0. LS_NULL_INT: none; NULL: the kind knows of none. */
+    int64_t (*ignored)(const void *options);
     /* Examples of options for the registry-wide tests; ends with NULL. */
     const char *const *examples;
 };

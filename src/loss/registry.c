@@ -10,7 +10,18 @@
     X(ls_loss_mean_squared_error)                                                                  \
     X(ls_loss_mean_absolute_error)                                                                 \
     X(ls_loss_huber)                                                                               \
-    X(ls_loss_log_cosh)
+    X(ls_loss_log_cosh)                                                                            \
+    X(ls_loss_mean_absolute_percentage_error)                                                      \
+    X(ls_loss_mean_squared_logarithmic_error)                                                      \
+    X(ls_loss_cosine_similarity)                                                                   \
+    X(ls_loss_poisson)                                                                             \
+    X(ls_loss_kl_divergence)                                                                       \
+    X(ls_loss_hinge)                                                                               \
+    X(ls_loss_squared_hinge)                                                                       \
+    X(ls_loss_categorical_hinge)                                                                   \
+    X(ls_loss_binary_focal_crossentropy)                                                           \
+    X(ls_loss_categorical_focal_crossentropy)                                                      \
+    X(ls_loss_categorical_generalized_cross_entropy)
 
 #define X(kind) extern const struct ls_loss_kind kind;
 LS_LOSSES(X)
@@ -37,4 +48,8 @@ const struct ls_loss_kind *ls_loss_resolve(const char *name, int64_t columns,
 
 const char *const ls_reduction_names[] = {[LS_REDUCTION_MEAN] = "sum_over_batch_size",
                                           [LS_REDUCTION_SUM] = "sum",
-                                          [LS_REDUCTION_SUM + 1] = NULL};
+                                          [LS_REDUCTION_ALSO_MEAN] = "mean",
+                                          [LS_REDUCTION_WEIGHTED_MEAN] = "mean_with_sample_weight",
+                                          [LS_REDUCTION_WEIGHTED_MEAN + 1] = NULL};
+
+const char *const ls_loss_dtypes[] = {"float32", NULL};

@@ -71,6 +71,7 @@ const struct ls_metric_kind ls_metric_sparse_categorical_accuracy = {
              .options_size = sizeof(struct ls_metric_common)},
     .target = LS_TARGET_CLASS,
     .state_doubles = ls_mean_doubles,
+    .any_class = true,
     .update = update_sparse,
     .result = ls_mean_result,
     .examples = common_examples,

@@ -34,6 +34,8 @@ extern const char *const ls_metric_dtypes[];
      .initial = "null",                                                                            \
      .unwritten = true,                                                                            \
      .help = "the key in logs and histories"},                                                     \
+        LS_METRIC_DTYPE_OPTION
+#define LS_METRIC_DTYPE_OPTION                                                                     \
     {                                                                                              \
         .name = "dtype", .type = LS_OPTION_CHOICE,                                                 \
         .offset = offsetof(struct ls_metric_common, dtype), .initial = "float32",                  \
@@ -49,6 +51,8 @@ struct ls_metric_kind {
     void (*update)(const struct ls_metric_call *call);
     /* The metric of a total state; one number (`values` of a vector metric come with issue D). */
     double (*result)(const struct ls_instance *metric, const double *state, int64_t columns);
+    bool any_class; /* LS_TARGET_CLASS: takes targets that are no class, as a loss may ignore */
+    const struct ls_loss_kind *loss; /* whose mean it is (of_loss.c); else NULL */
     /* Examples of options for the registry-wide tests; ends with NULL. */
     const char *const *examples;
 };

@@ -10,7 +10,20 @@
     X(ls_metric_categorical_accuracy)                                                              \
     X(ls_metric_sparse_categorical_accuracy)                                                       \
     X(ls_metric_mean_squared_error)                                                                \
-    X(ls_metric_mean_absolute_error)
+    X(ls_metric_mean_absolute_error)                                                               \
+    X(ls_metric_root_mean_squared_error)                                                           \
+    X(ls_metric_mean_absolute_percentage_error)                                                    \
+    X(ls_metric_mean_squared_logarithmic_error)                                                    \
+    X(ls_metric_log_cosh_error)                                                                    \
+    X(ls_metric_cosine_similarity)                                                                 \
+    X(ls_metric_poisson)                                                                           \
+    X(ls_metric_kl_divergence)                                                                     \
+    X(ls_metric_hinge)                                                                             \
+    X(ls_metric_squared_hinge)                                                                     \
+    X(ls_metric_categorical_hinge)                                                                 \
+    X(ls_metric_binary_crossentropy)                                                               \
+    X(ls_metric_categorical_crossentropy)                                                          \
+    X(ls_metric_sparse_categorical_crossentropy)
 
 #define X(kind) extern const struct ls_metric_kind kind;
 LS_METRICS(X)

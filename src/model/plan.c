@@ -254,15 +254,7 @@ static void add_items(struct ls_plan *plan, enum ls_plan_action action, size_t c
     }
 }
 
-static bool has_masks(const struct ls_plan *plan)
-{
-    for (size_t o = 0; o < plan->outputs; o++)
-        if (ls_model_mask(plan->model, plan->output[o]))
-            return true;
-    return false;
-}
-
-/* The loss is a mean over the positions of the global batch that count: a point before it. */
+/* The loss is a mean over what counts in the global batch: a point before it. */
 static void add_count(struct ls_plan *plan)
 {
     plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_COUNT, 0, 0};
@@ -296,7 +288,7 @@ static ls_status order_items(struct ls_plan *plan)
     for (size_t c = 0; c < plan->calls; c++)
         if (ls_plan_runs_forward(plan, c))
             add_items(plan, LS_PLAN_FORWARD, c);
-    if (plan->training && has_masks(plan))
+    if (plan->training && plan->count)
         add_count(plan);
     if (plan->training) {
         plan->item[plan->items++] = (struct ls_plan_item){LS_PLAN_LOSS, 0, 0};
@@ -333,6 +325,7 @@ ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *op
     made->training = options->training;
     made->own_points = options->own_points;
     made->loss = options->loss;
+    made->count = options->count;
     LS_TRY_OUT(set_outputs(made, options));
     find_needed(made, !options->outputs);
     mark_calls(made);

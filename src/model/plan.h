@@ -28,6 +28,10 @@ struct ls_plan_options {
     /* Between forward and backward, for the rows of one replica: reads ls_plan_output, writes
      * ls_plan_output_grad. Needed when training. */
     void (*loss)(void *user, struct ls_plan_run *run);
+    /* Before the loss, where that is a mean over what has to be counted first: writes a number for
+     * each output to run->point, whose sums over the global batch the loss finds in
+     * ls_plan_output_valid. NULL: there is nothing to count. */
+    void (*count)(void *user, struct ls_plan_run *run);
 };
 
 ls_status ls_plan_create(struct ls_plan **plan, const struct ls_plan_options *options);
@@ -118,7 +122,7 @@ const float *ls_plan_output(const struct ls_plan_run *run, size_t output);
 float *ls_plan_output_grad(const struct ls_plan_run *run, size_t output);
 
 /* The mask of an output, [rows][positions] (1: counts, 0: does not), or NULL where it has none; and
- * how many positions of the global batch count, known while the loss runs. */
+ * what was counted of the global batch, known while the loss runs. */
 const float *ls_plan_output_mask(const struct ls_plan_run *run, size_t output);
 double ls_plan_output_valid(const struct ls_plan_run *run, size_t output);
 

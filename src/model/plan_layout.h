@@ -15,7 +15,7 @@ struct ls_interval {
  * memory. */
 ls_status ls_intervals_place(struct ls_interval *interval, size_t count, size_t *floats);
 
-/* LS_PLAN_COUNT: of the positions that the outputs' masks let through, for the point after it. */
+/* LS_PLAN_COUNT: of what the losses are means over, for the point after it. */
 enum ls_plan_action { LS_PLAN_FORWARD, LS_PLAN_COUNT, LS_PLAN_LOSS, LS_PLAN_BACKWARD };
 
 struct ls_plan_item {
@@ -50,7 +50,8 @@ struct ls_plan {
     int64_t rows;
     bool training, own_points;
     void (*loss)(void *user, struct ls_plan_run *run);
-    struct ls_plan_call *call; /* as many as the model has calls */
+    void (*count)(void *user, struct ls_plan_run *run); /* NULL: there is nothing to count */
+    struct ls_plan_call *call;                          /* as many as the model has calls */
     size_t calls;
     struct ls_interval *interval;
     size_t intervals, room;

@@ -107,22 +107,6 @@ static void backward(const struct ls_plan_run *run, const struct ls_bound_call *
         add_gradients(run, bound, c);
 }
 
-static size_t mask_floats(const struct ls_plan_run *run, size_t output)
-{
-    const struct ls_model *model = run->plan->model;
-    struct ls_edge mask = model->call[run->plan->output[output].call].mask;
-    return (size_t)(ls_shape_count(&model->call[mask.call].shapes.out[mask.output]) * run->rows);
-}
-
-/* For the point before the loss. */
-static void count_positions(struct ls_plan_run *run)
-{
-    for (size_t o = 0; o < run->plan->outputs; o++) {
-        const float *mask = ls_plan_output_mask(run, o);
-        run->point[o] = mask ? ls_k->sum(mask, mask_floats(run, o)) : 0;
-    }
-}
-
 /* Of outputs that are one tensor. */
 static void add_output_gradients(const struct ls_plan_run *run)
 {
@@ -146,7 +130,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         return;
     }
     if (item->action == LS_PLAN_COUNT) {
-        count_positions(run);
+        run->plan->count(run->user, run);
         return;
     }
     ls_plan_bind(&bound, run, item);

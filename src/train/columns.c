@@ -50,6 +50,7 @@ static void use_target(struct ls_columns *columns, const struct ls_objective *ob
         .column = output->target,
         .finite = true,
         .classes = output->form == LS_TARGET_CLASS ? output->columns : 0,
+        .ignored = output->ignored != LS_NULL_INT ? output->ignored : 0,
         .what = output->what,
     };
 }

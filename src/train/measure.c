@@ -34,6 +34,7 @@ ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_o
     struct extent most = extent_of(objective, rows);
     ls_status status;
     memset(room, 0, sizeof *room);
+    room->counts = ls_objective_counts(objective);
     LS_TRY_OUT(ls_allocate(&room->value, most.positions, sizeof(float)));
     LS_TRY_OUT(ls_allocate(&room->weight, most.positions, sizeof(float)));
     LS_TRY_OUT(ls_allocate(&room->target, most.numbers, sizeof(float)));
@@ -65,7 +66,7 @@ void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *colum
         struct ls_measured *output = &room->output[o];
         *output = (struct ls_measured){.by_position = use->by_position,
                                        .mask = ls_plan_output_mask(run, o)};
-        if (output->mask && run->gradient) /* only gradients need it, only training counts it */
+        if (room->counts && run->gradient) /* only gradients need it, only training counts it */
             output->valid = ls_plan_output_valid(run, o);
         if (use->target != LS_NO_USE)
             output->target = column[use->target] + row * columns->floats[use->target];
@@ -86,8 +87,11 @@ struct view {
 static void encode(float *one_hot, const struct view *view)
 {
     ls_k->fill(one_hot, 0, (size_t)(view->positions * view->columns));
-    for (int64_t p = 0; p < view->positions; p++)
-        one_hot[p * view->columns + (int64_t)view->measured->target[p]] = 1;
+    for (int64_t p = 0; p < view->positions; p++) {
+        int64_t class = (int64_t)view->measured->target[p];
+        if (class >= 0 && class < view->columns) /* an ignored one may be no class */
+            one_hot[p * view->columns + class] = 1;
+    }
 }
 
 static const float *target_for(const struct view *view, enum ls_target_form form)
@@ -120,15 +124,22 @@ static double sum_values(const float *value, const struct view *view)
     return sum;
 }
 
-/* How many positions the loss is a mean over: those that the mask lets through, whatever their
- * weights. */
+/* What the loss is a mean over: the positions that the mask and ignore_class leave, whatever their
+ * weights, or their weights. */
 static double count_positions(const struct view *view)
 {
+    const struct ls_objective_output *output = view->output;
+    bool by_weight = output->reduction == LS_REDUCTION_WEIGHTED_MEAN;
+    bool ignores = output->ignored != LS_NULL_INT;
+    const float *each = by_weight ? view->weight : view->measured->mask,
+                *target = view->measured->target;
+    float ignored = (float)output->ignored;
     double count = 0;
-    if (!view->measured->mask)
+    if (!each && !ignores)
         return (double)view->positions;
     for (int64_t p = 0; p < view->positions; p++)
-        count += view->measured->mask[p];
+        if (!ignores || target[p] != ignored)
+            count += each ? (double)each[p] : 1;
     return count;
 }
 
@@ -136,10 +147,10 @@ static double count_positions(const struct view *view)
 static void scale_gradient(const struct ls_measure *measure, const struct view *view, float *grad)
 {
     const struct ls_objective_output *output = view->output;
-    double count = view->measured->mask ? view->measured->valid
-                                        : (double)(measure->global_rows * output->inner);
-    double divisor = output->sum ? 1 : count;
-    float factor = divisor > 0 ? (float)(output->weight / divisor) : 0;
+    double count = measure->room->counts ? view->measured->valid
+                                         : (double)(measure->global_rows * output->inner);
+    double divisor = output->reduction == LS_REDUCTION_SUM ? 1 : count;
+    float factor = divisor != 0 ? (float)(output->weight / divisor) : 0;
     if (!view->weight) {
         ls_k->scale(grad, grad, factor, (size_t)(view->positions * view->columns));
         return;
@@ -212,23 +223,40 @@ static void measure_metrics(const struct ls_objective *objective, struct ls_meas
     }
 }
 
+static struct view view_of(const struct ls_objective *objective, struct ls_measure_room *room,
+                           int64_t rows, size_t o)
+{
+    const struct ls_objective_output *output = &objective->output[o];
+    struct view view = {.output = output,
+                        .measured = &room->output[o],
+                        .positions = rows * output->inner,
+                        .columns = output->columns};
+    view.weight = weigh(room->weight, &view);
+    return view;
+}
+
 static void measure_output(const struct ls_objective *objective, struct ls_measure *measure,
                            size_t o)
 {
     const struct ls_objective_output *output = &objective->output[o];
-    struct view view = {.output = output,
-                        .measured = &measure->room->output[o],
-                        .positions = measure->run->rows * output->inner,
-                        .columns = output->columns};
+    struct view view = view_of(objective, measure->room, measure->run->rows, o);
     if (output->one_hot) {
         encode(measure->room->target, &view);
         view.one_hot = measure->room->target;
     }
-    view.weight = weigh(measure->room->weight, &view);
     if (ls_output_has_loss(output))
         measure_loss(measure, &view, o);
     if (output->has_target)
         measure_metrics(objective, measure, &view, o);
+}
+
+void ls_objective_count(const struct ls_objective *objective, struct ls_measure_room *room,
+                        int64_t rows, double *counts)
+{
+    for (size_t o = 0; o < objective->model->outputs; o++) {
+        struct view view = view_of(objective, room, rows, o);
+        counts[o] = ls_output_has_loss(view.output) ? count_positions(&view) : 0;
+    }
 }
 
 void ls_objective_measure(const struct ls_objective *objective, struct ls_measure *measure)
@@ -243,9 +271,9 @@ void ls_objective_measure(const struct ls_objective *objective, struct ls_measur
 
 static double loss_of(const struct ls_objective_output *output, const double *sums)
 {
-    if (output->sum)
+    if (output->reduction == LS_REDUCTION_SUM)
         return sums[0];
-    return sums[1] > 0 ? sums[0] / sums[1] : 0;
+    return sums[1] != 0 ? sums[0] / sums[1] : 0;
 }
 
 void ls_objective_loss(const struct ls_objective *objective, const double *sums, int64_t samples,

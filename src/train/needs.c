@@ -99,6 +99,12 @@ static double count_data(const struct ls_stepper_options *options, const struct 
     return validation ? bytes + (double)ls_data_memory(validation, LS_BLOCK_ROWS) : bytes;
 }
 
+/* A loss that counts has a point before it, and so activations for every replica. */
+static void count_nothing(void *user, struct ls_plan_run *run)
+{
+    (void)user, (void)run;
+}
+
 ls_status ls_needs_find(struct ls_needs *needs, const struct ls_stepper_options *options,
                         struct ls_data *validation, bool checkpoints)
 {
@@ -106,7 +112,8 @@ ls_status ls_needs_find(struct ls_needs *needs, const struct ls_stepper_options 
     struct ls_step_layout layout;
     size_t evaluation = 0;
     memset(needs, 0, sizeof *needs);
-    LS_TRY(ls_step_layout_create(&layout, options, NULL));
+    LS_TRY(
+        ls_step_layout_create(&layout, options, &(struct ls_step_calls){.count = count_nothing}));
     ls_status status = count_step(needs, options, &layout);
     ls_step_layout_release(&layout);
     LS_TRY(status);

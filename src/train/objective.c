@@ -89,8 +89,11 @@ static ls_status bind_loss(struct ls_objective *objective, size_t o, const struc
         LS_TRY(ls_instance_parse(&output->loss, &ls_losses, tree));
     objective->losses++;
     LS_TRY(check_form(output, tree));
-    output->sum =
-        ((const struct ls_loss_common *)output->loss.options)->reduction == LS_REDUCTION_SUM;
+    kind = ls_loss_of(output);
+    if (kind->check && kind->check(output->loss.options, output->columns) != LS_OK)
+        return ls_fail_at(tree, LS_BAD_INPUT, "%s: %s", kind->kind.name, ls_message());
+    output->reduction = ((const struct ls_loss_common *)output->loss.options)->reduction;
+    output->ignored = kind->ignored ? kind->ignored(output->loss.options) : LS_NULL_INT;
     output->one_hot |=
         ls_loss_of(output)->target == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
     take_logits(objective, o);
@@ -165,6 +168,7 @@ static ls_status bind_output(struct ls_objective *objective, size_t o,
     output->columns = output->shape->rank ? output->shape->size[output->shape->rank - 1] : 1;
     output->inner = ls_shape_count(output->shape) / output->columns;
     output->weight = 1;
+    output->ignored = LS_NULL_INT;
     objective->no_loss[o] = !parts->loss[o];
     if (parts->weight[o])
         LS_TRY(ls_tree_double(parts->weight[o], &output->weight));
@@ -242,6 +246,19 @@ void ls_objective_free(struct ls_objective *objective)
 const bool *ls_objective_defer(const struct ls_objective *objective)
 {
     return objective->defer;
+}
+
+bool ls_objective_counts(const struct ls_objective *objective)
+{
+    const struct ls_model *model = objective->model;
+    for (size_t o = 0; o < model->outputs; o++) {
+        const struct ls_objective_output *output = &objective->output[o];
+        if (ls_output_has_loss(output) && output->reduction != LS_REDUCTION_SUM &&
+            (ls_model_mask(model, model->output[o]) || output->ignored != LS_NULL_INT ||
+             output->reduction == LS_REDUCTION_WEIGHTED_MEAN))
+            return true;
+    }
+    return false;
 }
 
 const bool *ls_objective_no_loss(const struct ls_objective *objective)

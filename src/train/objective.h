@@ -48,6 +48,10 @@ void ls_objective_free(struct ls_objective *objective);
 const bool *ls_objective_defer(const struct ls_objective *objective);
 const bool *ls_objective_no_loss(const struct ls_objective *objective);
 
+/* Whether a loss is a mean over something that the batch has to be asked for first (positions that
+ * a mask or ignore_class leaves, sample weights): a cross-replica point before the gradients. */
+bool ls_objective_counts(const struct ls_objective *objective);
+
 /* Doubles that a measurement adds to. */
 size_t ls_objective_doubles(const struct ls_objective *objective);
 
@@ -57,12 +61,14 @@ struct ls_measured {
     const float *weight; /* [rows], or [rows][positions] where by_position; NULL: 1 */
     bool by_position;
     const float *mask; /* [rows][positions] of 0 and 1; NULL: all count */
-    double valid;      /* with a mask: positions of the global batch that count; for gradients */
+    double valid;      /* of the global batch, what ls_objective_count says of its parts; for
+                          gradients, where ls_objective_counts */
 };
 
 /* Scratch memory for a measurement of up to `rows` rows. */
 struct ls_measure_room {
     float *value, *target, *prediction, *work, *weight;
+    bool counts;                /* ls_objective_counts */
     struct ls_measured *output; /* by output: to fill, with ls_measure_aim, before a measurement */
 };
 ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,
@@ -74,6 +80,11 @@ void ls_measure_room_release(struct ls_measure_room *room);
  * run's outputs. */
 void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *columns,
                     float *const *column, size_t row, const struct ls_plan_run *run);
+
+/* What the losses of these rows are means over, by output: positions, or their weights. After
+ * ls_measure_aim. */
+void ls_objective_count(const struct ls_objective *objective, struct ls_measure_room *room,
+                        int64_t rows, double *counts);
 
 struct ls_measure {
     const struct ls_plan_run *run; /* after its forward pass */

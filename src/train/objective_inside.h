@@ -10,7 +10,8 @@ struct ls_objective_output {
     struct ls_instance loss; /* kind NULL: none */
     double weight;           /* loss_weights */
     bool from_logits;        /* the loss takes logits: by option, or deferred */
-    bool sum;                /* reduction: sum */
+    int reduction;           /* enum ls_reduction */
+    int64_t ignored;         /* the class that the loss does not count, or LS_NULL_INT */
     const struct ls_shape *shape;
     int64_t inner, columns;          /* positions a sample, numbers a position */
     struct ls_activation activation; /* what was deferred */

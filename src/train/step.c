@@ -46,6 +46,13 @@ static void note_nonfinite(struct ls_stepper *s, int64_t row)
     s->bad_sample = s->batch->samples[(int64_t)first_row(s) + row];
 }
 
+static void count_for_loss(void *user, struct ls_plan_run *run)
+{
+    struct ls_stepper *s = user;
+    ls_measure_aim(&s->room, &s->layout.columns, s->batch->column, first_row(s), run);
+    ls_objective_count(s->layout.objective, &s->room, run->rows, run->point);
+}
+
 static void measure_loss(void *user, struct ls_plan_run *run)
 {
     struct ls_stepper *s = user;
@@ -103,7 +110,8 @@ static ls_status make_own(struct ls_stepper *s)
 {
     const struct ls_stepper_options *options = &s->options;
     const struct ls_tree *compile = options->compile;
-    LS_TRY(ls_step_layout_create(&s->layout, options, measure_loss));
+    LS_TRY(ls_step_layout_create(&s->layout, options,
+                                 &(struct ls_step_calls){measure_loss, count_for_loss}));
     LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer")));
     s->penalized = ls_update_plan_regularized(s->update);
     LS_TRY(ls_measure_room_create(&s->room, s->layout.objective, ls_step_rows(options)));

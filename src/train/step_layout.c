@@ -10,7 +10,7 @@ int64_t ls_step_rows(const struct ls_stepper_options *options)
 
 ls_status ls_step_layout_create(struct ls_step_layout *layout,
                                 const struct ls_stepper_options *options,
-                                void (*loss)(void *user, struct ls_plan_run *run))
+                                const struct ls_step_calls *calls)
 {
     const struct ls_model *model = options->model;
     ls_status status;
@@ -18,13 +18,15 @@ ls_status ls_step_layout_create(struct ls_step_layout *layout,
     LS_TRY_OUT(ls_objective_create(&layout->objective, model, options->compile, options->data));
     LS_TRY_OUT(ls_columns_find(&layout->columns, model, layout->objective, options->data));
     LS_TRY_OUT(ls_plan_create(
-        &layout->plan, &(struct ls_plan_options){.model = model,
-                                                 .rows = ls_step_rows(options),
-                                                 .training = true,
-                                                 .own_points = options->own_statistics,
-                                                 .defer = ls_objective_defer(layout->objective),
-                                                 .no_loss = ls_objective_no_loss(layout->objective),
-                                                 .loss = loss}));
+        &layout->plan, &(struct ls_plan_options){
+                           .model = model,
+                           .rows = ls_step_rows(options),
+                           .training = true,
+                           .own_points = options->own_statistics,
+                           .defer = ls_objective_defer(layout->objective),
+                           .no_loss = ls_objective_no_loss(layout->objective),
+                           .loss = calls->loss,
+                           .count = ls_objective_counts(layout->objective) ? calls->count : NULL}));
 out:
     if (status != LS_OK)
         ls_step_layout_release(layout);

@@ -13,11 +13,15 @@ struct ls_step_layout {
 
 /* The rows of the largest slice. */
 int64_t ls_step_rows(const struct ls_stepper_options *options);
-/* `loss` as struct ls_plan_options has it. Not collective. On failure there is nothing to release.
- */
+/* What the plan calls, as struct ls_plan_options has it; NULL where no step will be done. */
+struct ls_step_calls {
+    void (*loss)(void *user, struct ls_plan_run *run);
+    void (*count)(void *user, struct ls_plan_run *run); /* where a loss asks for it */
+};
+/* Not collective. On failure there is nothing to release. */
 ls_status ls_step_layout_create(struct ls_step_layout *layout,
                                 const struct ls_stepper_options *options,
-                                void (*loss)(void *user, struct ls_plan_run *run));
+                                const struct ls_step_calls *calls);
 void ls_step_layout_release(struct ls_step_layout *layout);
 
 /* Of the rank with these replicas. */

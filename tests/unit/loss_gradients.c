@@ -198,8 +198,9 @@ static void test_options(void **state)
         check_round_trip(&ls_losses, kind->name, *e);
         struct ls_instance instance = make_instance(&ls_losses, kind->name, *e);
         const struct ls_loss_common *common = instance.options;
-        assert_int_equal(common->reduction,
-                         strstr(*e, "reduction: sum") ? LS_REDUCTION_SUM : LS_REDUCTION_MEAN);
+        assert_int_equal(common->reduction, strstr(*e, "reduction: sum")    ? LS_REDUCTION_SUM
+                                            : strstr(*e, "reduction: mean") ? LS_REDUCTION_ALSO_MEAN
+                                                                            : LS_REDUCTION_MEAN);
         ls_instance_release(&instance);
     }
 }
@@ -221,6 +222,24 @@ static void test_names(void **state)
     expect_name("mae", "MeanAbsoluteError");
     expect_name("MAE", "MeanAbsoluteError");
     expect_name("huber", "Huber");
+    expect_name("mape", "MeanAbsolutePercentageError");
+    expect_name("MAPE", "MeanAbsolutePercentageError");
+    expect_name("msle", "MeanSquaredLogarithmicError");
+    expect_name("MSLE", "MeanSquaredLogarithmicError");
+    expect_name("mean_absolute_percentage_error", "MeanAbsolutePercentageError");
+    expect_name("mean_squared_logarithmic_error", "MeanSquaredLogarithmicError");
+    expect_name("cosine_similarity", "CosineSimilarity");
+    expect_name("poisson", "Poisson");
+    expect_name("kld", "KLDivergence");
+    expect_name("KLD", "KLDivergence");
+    expect_name("kl_divergence", "KLDivergence");
+    expect_name("kullback_leibler_divergence", "KLDivergence");
+    expect_name("hinge", "Hinge");
+    expect_name("squared_hinge", "SquaredHinge");
+    expect_name("categorical_hinge", "CategoricalHinge");
+    expect_name("binary_focal_crossentropy", "BinaryFocalCrossentropy");
+    expect_name("categorical_focal_crossentropy", "CategoricalFocalCrossentropy");
+    expect_name("categorical_generalized_cross_entropy", "CategoricalGeneralizedCrossEntropy");
     expect_name("bce", "BinaryCrossentropy");
     expect_name("binary_crossentropy", "BinaryCrossentropy");
     expect_name("categorical_crossentropy", "CategoricalCrossentropy");
@@ -231,16 +250,25 @@ static void test_messages(void **state)
 {
     (void)state;
     refuse_instance(&ls_losses, "mse", "reduction: none",
-                    "reduction: must be one of sum_over_batch_size, sum; found 'none'");
+                    "reduction: must be one of sum_over_batch_size, sum, mean, "
+                    "mean_with_sample_weight; found 'none'");
     refuse_instance(&ls_losses, "mse", "reduction: null", "reduction: must not be null");
     refuse_instance(&ls_losses, "huber", "delta: 0", "delta: must be above 0, found 0");
     refuse_instance(&ls_losses, "bce", "label_smoothing: 2",
                     "label_smoothing: must be at least 0 and at most 1, found 2");
     refuse_instance(&ls_losses, "bce", "axis: 1", "axis: is supported for the last axis only: -1");
-    refuse_instance(&ls_losses, "sparse_categorical_crossentropy", "ignore_class: 0",
-                    "ignore_class: is not supported yet");
+    refuse_instance(&ls_losses, "sparse_categorical_crossentropy", "ignore_class: 0.5",
+                    "ignore_class: expected an integer, found '0.5'");
+    refuse_instance(&ls_losses, "cosine_similarity", "axis: 1",
+                    "axis: is supported for the last axis only: -1");
+    refuse_instance(&ls_losses, "binary_focal_crossentropy", "gamma: -1",
+                    "gamma: must be at least 0, found -1");
+    refuse_instance(&ls_losses, "categorical_generalized_cross_entropy", "q: 1",
+                    "q: must be above 0 and below 1, found 1");
+    refuse_instance(&ls_losses, "mse", "dtype: float64",
+                    "dtype: must be one of float32; found 'float64' (did you mean 'float32'?)");
     refuse_instance(&ls_losses, "mse", "delta: 1",
-                    "unknown option 'delta' (known: name, reduction)");
+                    "unknown option 'delta' (known: name, reduction, dtype)");
 }
 
 int main(void)

@@ -44,7 +44,7 @@ static double result(const struct ls_instance *metric, struct ls_metric_call cal
 
 static void near(double found, double wanted, const char *group, const char *what)
 {
-    if (!(fabs(found - wanted) <= 1e-6))
+    if (!(fabs(found - wanted) <= 1e-6 * fmax(1, fabs(wanted))))
         fail_msg("%s %s: %.9g, Keras %.9g", group, what, found, wanted);
 }
 
@@ -70,7 +70,8 @@ static void check_case(hid_t file, const char *group)
     near(result(&metric, call), wanted_weighted.value[0], group, "weighted result");
     char *key;
     NEED(ls_metric_key(&key, tree, &metric));
-    assert_string_equal(key, group);
+    const struct ls_tree *named = ls_tree_find(ls_tree_find(tree, "config"), "name");
+    assert_string_equal(key, named->text);
     ls_release(key);
     free(target.value), free(prediction.value), free(weight.value);
     free(wanted.value), free(wanted_weighted.value);
@@ -88,6 +89,18 @@ static void test_keras(void **state)
     for (; reference_group(file, cases, group); cases++)
         check_case(file, group);
     assert_true(cases >= 5);
+    H5Fclose(file);
+}
+
+static void test_means_of_losses(void **state)
+{
+    char group[REFERENCE_NAME];
+    size_t cases = 0;
+    hid_t file = reference_open("mean_metrics_ref.h5");
+    (void)state;
+    for (; reference_group(file, cases, group); cases++)
+        check_case(file, group);
+    assert_true(cases >= 18);
     H5Fclose(file);
 }
 
@@ -115,16 +128,41 @@ static void test_by_hand(void **state)
     expect("binary_accuracy", "threshold: 0.15", call, 3 / 6.0);
     expect("mae", "{}", call, (0.1 + 0.3 + 0.2 + 0.5 + 0.25 + 0.75) / 6);
     expect("mse", "{}", call, (0.01 + 0.09 + 0.04 + 0.25 + 0.0625 + 0.5625) / 6);
+    expect("root_mean_squared_error", "{}", call,
+           sqrt((0.01 + 0.09 + 0.04 + 0.25 + 0.0625 + 0.5625) / 6));
     call.weight = weight;
     expect("categorical_accuracy", "{}", call, 0.75);
     expect("mae", "{}", call, (3 * 0.6 + 1.5) / 12);
+    /* Keras: what is ignored counts as 0 where there are no weights, and not at all where there are
+     */
+    call.target = classes;
+    expect("SparseCategoricalCrossentropy", "ignore_class: 2", call, -log(0.7));
+    call.weight = NULL;
+    expect("SparseCategoricalCrossentropy", "ignore_class: 2", call, -log(0.7) / 2);
+    call.target = hot;
     call.positions = 0;
     expect("mae", "{}", call, 0);
+    expect("root_mean_squared_error", "{}", call, 0);
+    expect("cosine_similarity", "{}", call, 0);
     expect("categorical_accuracy", "{}", call, 0);
     /* one column: both classes are 0 */
     call = (struct ls_metric_call){
         .positions = 2, .columns = 1, .prediction = prediction, .target = classes};
     expect("categorical_accuracy", "{}", call, 1);
+}
+
+/* A class that there is not gives NaN, not a number from somewhere else. */
+static void test_unknown_classes(void **state)
+{
+    static const float prediction[] = {0.5F, 0.5F}, targets[] = {-1, 2, 1e9F};
+    struct ls_instance metric = make_instance(&ls_metrics, "sparse_categorical_crossentropy", "{}");
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_true(isnan(result(&metric, (struct ls_metric_call){.positions = 1,
+                                                                  .columns = 2,
+                                                                  .prediction = prediction,
+                                                                  .target = targets + i})));
+    ls_instance_release(&metric);
 }
 
 /* Counts are whole numbers: parts add up exactly in any order. */
@@ -188,6 +226,11 @@ static void test_keys(void **state)
     struct ls_tree *tree;
     struct ls_instance none = {0};
     (void)state;
+    expect_key("log_cosh_error", "log_cosh_error");
+    expect_key("{LogCoshError: {}}", "logcosh");
+    expect_key("{LogCoshError: {name: mine}}", "mine");
+    expect_key("mape", "mape");
+    expect_key("{KLDivergence: {}}", "kl_divergence");
     expect_key("mse", "mse");
     expect_key("MSE", "MSE");
     expect_key("mean_squared_error", "mean_squared_error");
@@ -228,9 +271,14 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keras),    cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_resolve),  cmocka_unit_test(test_counts_are_exact),
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_options),
+        cmocka_unit_test(test_keras),
+        cmocka_unit_test(test_unknown_classes),
+        cmocka_unit_test(test_means_of_losses),
+        cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_counts_are_exact),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_options),
         cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);
