@@ -17,6 +17,7 @@ static float words[SAMPLES * 4];         /* whole numbers below 9 */
 
 enum shape {
     ROW,
+    LOSSES,            /* an output for each of several losses; the same weights */
     SEVERAL,           /* two outputs, with weights by sample and by position */
     MASKED,            /* an output a step, some of them masked */
     STEPS,             /* recurrent layers on them */
@@ -52,6 +53,18 @@ static const struct recipe recipes[] = {
      "optimizer: adam, loss: {kind: ce, pair: {Huber: {delta: 0.5}}}, loss_weights: {pair: 0.3}, "
      "metrics: {kind: accuracy}, weighted_metrics: [[accuracy, mse], mae]",
      "epochs: 2, batch_size: 16, seed: 7", SEVERAL},
+    {"losses",
+     "optimizer: adam, loss: {kind: {SparseCategoricalCrossentropy: {ignore_class: 2}}, "
+     "far: {KLDivergence: {reduction: mean_with_sample_weight}}, sides: binary_focal_crossentropy, "
+     "focal: {CategoricalFocalCrossentropy: {alpha: [0.1, 0.2, 0.3, 0.4, 0.5]}}, "
+     "wrong: {CategoricalGeneralizedCrossEntropy: {q: 0.6}}, margin: categorical_hinge, "
+     "count: poisson, logarithm: msle, pair: {CosineSimilarity: "
+     "{reduction: mean_with_sample_weight}}}, "
+     "metrics: {kind: sparse_categorical_crossentropy, pair: RootMeanSquaredError}",
+     "epochs: 2, batch_size: 10, seed: 7", LOSSES},
+    {"masked, mean by weights",
+     "optimizer: adam, loss: {LogCosh: {reduction: mean_with_sample_weight}}",
+     "epochs: 1, batch_size: 7, seed: 8", MASKED},
     {"masked", "optimizer: adam, loss: mse, metrics: [mae], weighted_metrics: [mse]",
      "epochs: 2, batch_size: 7, seed: 8", MASKED},
     {"recurrent", "optimizer: adam, loss: mse", "epochs: 2, batch_size: 11, seed: 9", STEPS},
@@ -86,6 +99,28 @@ static const char *const descriptions[] = {
                 "    from: shared\n"
                 "  - Reshape: {target_shape: [2, 2], name: pair}\n"
                 "outputs: [kind, pair]\n",
+    [LOSSES] = "inputs: {x: {shape: [12]}}\n"
+               "layers:\n"
+               "  - Dense: {units: 16, activation: tanh, name: shared}\n"
+               "  - Dense: {units: 5, activation: softmax, name: kind}\n"
+               "  - Dense: {units: 5, activation: softmax, name: far}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, activation: sigmoid, name: sides}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, activation: softmax, name: focal}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, activation: softmax, name: wrong}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, name: margin}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, activation: softplus, name: count}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 5, activation: softplus, name: logarithm}\n"
+               "    from: shared\n"
+               "  - Dense: {units: 4}\n"
+               "    from: shared\n"
+               "  - Reshape: {target_shape: [2, 2], name: pair}\n"
+               "outputs: [kind, far, sides, focal, wrong, margin, count, logarithm, pair]\n",
     [MASKED] = "inputs: {x: {shape: [12]}}\n"
                "layers:\n"
                "  - Reshape: {target_shape: [4, 3]}\n"
@@ -217,6 +252,22 @@ static struct ls_data *make_arrays(enum shape shape)
         CHECK_OK(ls_data_from_columns(
             &data, SAMPLES,
             (const struct ls_data_array[]){in, {"y", pair, 4}, {"sample_weight", weight, 1}}, 3));
+        return data;
+    }
+    if (shape == LOSSES) {
+        const struct ls_data_array all[] = {{"x", x, FEATURES},
+                                            {"kind", y, 1},
+                                            {"far", y, 1},
+                                            {"sides", y, 1},
+                                            {"focal", y, 1},
+                                            {"wrong", y, 1},
+                                            {"margin", y, 1},
+                                            {"count", y, 1},
+                                            {"logarithm", y, 1},
+                                            {"pair", pair, 4},
+                                            {"pair_sample_weight", weight, 2},
+                                            {"sample_weight", weight, 1}};
+        CHECK_OK(ls_data_from_columns(&data, SAMPLES, all, sizeof all / sizeof *all));
         return data;
     }
     const struct ls_data_array array[] = {{"x", x, FEATURES},
