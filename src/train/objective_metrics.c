@@ -48,8 +48,11 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
                           kind->kind.name);
     if (kind->target == LS_TARGET_CLASS && !kind->any_class && output->ignored != LS_NULL_INT &&
         (output->ignored < 0 || output->ignored >= output->columns))
-        return ls_fail_at(tree, LS_BAD_INPUT, "%s does not take the class %lld, which %s ignores",
-                          kind->kind.name, (long long)output->ignored, output->loss.kind->name);
+        return ls_fail_at(tree, LS_BAD_INPUT,
+                          "%s does not take the class %lld, which %s ignores: ignore one of the "
+                          "%lld",
+                          kind->kind.name, (long long)output->ignored, output->loss.kind->name,
+                          (long long)output->columns);
     output->one_hot |= kind->target == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
     metric->weighted = weighted;
     metric->offset = objective->doubles;

@@ -85,6 +85,21 @@ static void test_labels_out_of_range(void **state)
     }
 }
 
+/* A loss may ignore one number that is no class; others stay wrong. */
+static void test_ignored_label(void **state)
+{
+    const float labels[] = {-1, 0, 2, -1, -1, 3};
+    const struct ls_column_use use = {.classes = 3, .ignored = -1, .what = "target"};
+    struct ls_data *data;
+
+    (void)state;
+    expect_status(ls_data_from_arrays(&data, &(struct ls_data_arrays){6, labels, 1, labels, 1}),
+                  LS_OK);
+    assert_int_equal(first_failure(data, &use, 1), 5);
+    assert_string_equal(ls_message(), "arrays: sample 5: label 3 is out of range [0, 3)");
+    ls_data_free(data);
+}
+
 static void test_two_targets_are_told_apart(void **state)
 {
     const float values[] = {1, 2, 3, 4};
@@ -270,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels_out_of_range),
+        cmocka_unit_test(test_ignored_label),
         cmocka_unit_test(test_two_targets_are_told_apart),
         cmocka_unit_test(test_integers_of_a_layer),
         cmocka_unit_test(test_not_finite),

@@ -74,6 +74,10 @@ static void check_sums(const struct measured_case *c, const struct ls_objective 
     room.output[0].target = zeros;
     struct ls_measure measure = {
         .run = &fake->run, .global_rows = ROWS, .gradient = true, .sums = sums, .room = &room};
+    double count;
+    ls_objective_count(objective, &room, ROWS, &count);
+    if (room.counts)
+        assert_number("what the loss is a mean over", count, c->given.valid);
     ls_objective_measure(objective, &measure);
     assert_int_equal(measure.bad_row, -1);
     ls_objective_loss(objective, sums, ROWS, &loss);
@@ -165,13 +169,40 @@ static void test_sums_and_loss_weights(void **state)
                                   {0.5F / 3, 0.5F / 3, 0, 0.5F / 3, 0, 0}});
 }
 
+#define WEIGHTED                                                                                   \
+    "loss: {MeanSquaredError: {reduction: mean_with_sample_weight}}\nmetrics: [mse]\n"             \
+    "weighted_metrics: [mse]\n"
+
+/* mean_with_sample_weight: the divisor is the sum of the positions' weights. */
+static void test_mean_by_weights(void **state)
+{
+    static const float none[ROWS];
+    (void)state;
+    check(&(struct measured_case){WEIGHTED,
+                                  {.weight = by_row, .valid = 15},
+                                  {73.0 / 15, 29.0 / 6, 73.0 / 15},
+                                  {2 / 15.F, 2 / 15.F, 2 / 15.F, 3 / 15.F, 3 / 15.F, 3 / 15.F}});
+    check(&(struct measured_case){WEIGHTED,
+                                  {.weight = by_row, .mask = mask, .valid = 7},
+                                  {25.0 / 7, 10.0 / 3, 25.0 / 7},
+                                  {2 / 7.F, 2 / 7.F, 0, 3 / 7.F, 0, 0}});
+    check(&(struct measured_case){WEIGHTED,
+                                  {.mask = mask, .valid = 3},
+                                  {10.0 / 3, 10.0 / 3, 10.0 / 3},
+                                  {1 / 3.F, 1 / 3.F, 0, 1 / 3.F, 0, 0}});
+    check(&(struct measured_case){WEIGHTED,
+                                  {.valid = 6},
+                                  {29.0 / 6, 29.0 / 6, 29.0 / 6},
+                                  {1 / 6.F, 1 / 6.F, 1 / 6.F, 1 / 6.F, 1 / 6.F, 1 / 6.F}});
+    check(&(struct measured_case){WEIGHTED, {.weight = none}, {0, 29.0 / 6, 0}, {0}});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_weights),
-        directory_test(test_masks),
-        directory_test(test_all_masked),
-        directory_test(test_sums_and_loss_weights),
+        directory_test(test_weights),         directory_test(test_masks),
+        directory_test(test_all_masked),      directory_test(test_sums_and_loss_weights),
+        directory_test(test_mean_by_weights),
     };
     return cmocka_run_group_tests_name("measurements", tests, start_alone, end_alone);
 }

@@ -237,6 +237,10 @@ static void test_refused_losses(void **state)
     refuse_compile("units: 4", "[4]", "loss: sparse_categorical_crossentropy\n",
                    "run.yaml:1: loss: SparseCategoricalCrossentropy needs integer classes, but the "
                    "target has rows of 4 numbers (CategoricalCrossentropy takes those)");
+    refuse_compile(
+        "units: 4", "[4]", "loss: {CategoricalFocalCrossentropy: {alpha: [0.2, 0.3, 0.5]}}\n",
+        "run.yaml:1: loss: CategoricalFocalCrossentropy: alpha: has 3 numbers, but there "
+        "are 4 classes");
     refuse_compile("units: 1", "[]", "loss: mse\nloss_weights: [a]\n",
                    "run.yaml:2: loss_weights[0]: expected a number, found 'a'");
 }
@@ -262,6 +266,23 @@ static void test_refused_metrics(void **state)
                    "compile:\n  loss: mse\n  metrics: [{BinaryAccuracy: {treshold: 1}}]\n",
                    "run.yaml:3: metrics[0] BinaryAccuracy: unknown option 'treshold' (did you mean "
                    "'threshold'?)");
+}
+
+/* What a loss ignores may be no class, which not all metrics take. */
+static void test_ignored_class(void **state)
+{
+    static struct ls_metric_kind kind; /* of the process, from then on */
+    static struct ls_added_kind added = {.registry = &ls_metrics, .kind = &kind.kind};
+    static const char ignoring[] =
+        "loss: {SparseCategoricalCrossentropy: {ignore_class: -1}}\nmetrics: [counts_of_classes]\n";
+    (void)state;
+    kind = *(const struct ls_metric_kind *)ls_kind_find(&ls_metrics, "sparse_categorical_accuracy");
+    kind.kind.name = "CountsOfClasses";
+    kind.any_class = false;
+    assert_ok(ls_kinds_add(&added));
+    refuse_compile("units: 4", "[]", ignoring,
+                   "run.yaml:2: metrics[0]: CountsOfClasses does not take the class -1, which "
+                   "SparseCategoricalCrossentropy ignores: ignore one of the 4");
 }
 
 static void check_names(const char *last, const char *y_shape, const char *compile_text,
@@ -393,8 +414,9 @@ int main(void)
         directory_test(test_forms),          directory_test(test_shapes_that_do_not_fit),
         directory_test(test_weights),        directory_test(test_arrays_fit_by_their_size),
         directory_test(test_refused_losses), directory_test(test_refused_metrics),
-        directory_test(test_names),          directory_test(test_accuracy),
-        directory_test(test_crossentropy),   directory_test(test_deferral),
+        directory_test(test_ignored_class),  directory_test(test_names),
+        directory_test(test_accuracy),       directory_test(test_crossentropy),
+        directory_test(test_deferral),
     };
     return cmocka_run_group_tests_name("objectives", tests, start_alone, end_alone);
 }
