@@ -32,11 +32,24 @@ static bool is_ignored(const struct ls_metric_call *call, int64_t p)
     return ignored != LS_NULL_INT && call->target[p] == (float)ignored;
 }
 
+/* Whether the loss takes the logits of the output's activation: as a loss it would, too. */
+static bool takes_logits(const struct ls_metric_call *call)
+{
+    return call->logits && loss_of(call)->logits_of == call->activation;
+}
+
+static bool is_from_logits(const struct ls_metric_call *call)
+{
+    size_t offset = loss_of(call)->from_logits_offset;
+    return takes_logits(call) ||
+           (offset != SIZE_MAX && *(const bool *)((const char *)loss_options(call) + offset));
+}
+
 /* The loss' value of one position; NaN of a class that there is not. */
 static double value_of(const struct ls_metric_call *call, int64_t p)
 {
     const struct ls_loss_kind *loss = loss_of(call);
-    size_t from_logits = loss->from_logits_offset;
+    const float *prediction = takes_logits(call) ? call->logits : call->prediction;
     bool by_class = loss->target == LS_TARGET_CLASS;
     float value = NAN;
     if (by_class && !(call->target[p] >= 0 && call->target[p] < (float)call->columns) &&
@@ -47,10 +60,9 @@ static double value_of(const struct ls_metric_call *call, int64_t p)
         .options = loss_options(call),
         .positions = 1,
         .columns = call->columns,
-        .prediction = call->prediction + p * call->columns,
+        .prediction = prediction + p * call->columns,
         .target = call->target + p * (by_class ? 1 : call->columns),
-        .from_logits = from_logits != SIZE_MAX &&
-                       *(const bool *)((const char *)loss_options(call) + from_logits),
+        .from_logits = is_from_logits(call),
         .value = &value,
         .work = call->work,
     });

@@ -215,6 +215,8 @@ static void measure_metrics(const struct ls_objective *objective, struct ls_meas
             .positions = view->positions,
             .columns = view->columns,
             .prediction = predicted,
+            .logits = objective->defer[o] ? ls_plan_output(measure->run, o) : NULL,
+            .activation = (int)view->output->activation.id,
             .target = target_for(view, ls_metric_of(metric)->target),
             .weight = metric->weighted ? view->weight : view->measured->mask,
             .state = measure->sums + metric->offset,

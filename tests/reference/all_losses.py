@@ -58,6 +58,9 @@ OUTPUTS = {
                 np.array([0, 1, -1, 2, 3, -1, -1, 0, 2, 3, 1, -1], "float32")),
     "ignored_steps": (None, losses.SparseCategoricalCrossentropy(ignore_class=2, from_logits=True),
                       metrics.SparseCategoricalCrossentropy(from_logits=True), classes(STEPS)),
+    # Logits so large that probabilities are 0 and 1: Keras takes the logits of the activation.
+    "sure": ("sigmoid", "binary_crossentropy", metrics.BinaryCrossentropy(), bits()),
+    "sure_class": ("softmax", "categorical_crossentropy", "categorical_crossentropy", one_hot()),
     "logcosh": (None, losses.LogCosh(reduction="mean"), metrics.LogCoshError(), numbers(-2, 2)),
     "root": (None, "mean_squared_error", metrics.RootMeanSquaredError(), numbers(-2, 2)),
 }
@@ -74,6 +77,9 @@ for name, (activation, *_) in OUTPUTS.items():
 model = keras.Model(inputs, outputs, name="all_losses")
 model.set_weights([w + random.normal(scale=0.3, size=w.shape) * (w.ndim == 1)
                    for w in model.get_weights()])
+for name in ("sure", "sure_class"):
+    kernel, bias = model.get_layer(name).get_weights()
+    model.get_layer(name).set_weights([20 * kernel, 20 * bias])
 model.compile(optimizer=keras.optimizers.SGD(0.02),
               loss=[loss for _, loss, _, _ in OUTPUTS.values()],
               metrics=[[metric] for _, _, metric, _ in OUTPUTS.values()])
