@@ -34,7 +34,7 @@ TEXT
 run lockstep list losses --plugin mine.so
 status 0
 silent
-prints 'PriceIsRight                   closest without going over'
+prints 'PriceIsRight                        closest without going over'
 run lockstep list losses price_is_right --plugin mine.so
 status 0
 prints_like '^  over  +number  +10\.0  +at least 0 and at most 1000000  +how much worse'

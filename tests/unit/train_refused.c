@@ -179,12 +179,11 @@ static void test_failed_starts(void **state)
                  "run.yaml:3: model[1]: unknown layer 'Dens' (did you mean 'Dense'?)");
     refuse_start(HEAD "data: {train: none.h5:train}\n", LS_NO_INPUT, missing);
     refuse_start("model:\n  - Input: {shape: 4}\n  - Dense: {units: 5}\n"
-                 "compile: {loss: mse, metrics: [nothing]}\n"
+                 "compile: {loss: mse, metrics: [mean_square_error]}\n"
                  "data: {train: data.h5:train}\n",
                  LS_BAD_INPUT,
-                 "run.yaml:4: metrics[0]: unknown metric 'nothing' (known: BinaryAccuracy, "
-                 "CategoricalAccuracy, SparseCategoricalAccuracy, MeanSquaredError, "
-                 "MeanAbsoluteError; --plugin F.so loads custom ones)");
+                 "run.yaml:4: metrics[0]: unknown metric 'mean_square_error' (did you mean "
+                 "'MeanSquaredError'?)");
     refuse_start("model:\n  - Input: {shape: 5}\n  - Dense: {units: 5}\n"
                  "compile: {loss: mse}\n"
                  "data: {train: data.h5:train}\n",
