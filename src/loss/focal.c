@@ -114,6 +114,7 @@ const struct ls_loss_kind ls_loss_binary_focal_crossentropy = {
     .target = LS_TARGET_SAME,
     .logits_of = LS_ACTIVATION_SIGMOID,
     .from_logits_offset = offsetof(struct ls_smoothed, from_logits),
+    .takes_given = true,
     .compute = binary,
     .examples = binary_examples,
 };

@@ -73,6 +73,9 @@ struct ls_loss_kind {
      * TensorFlow does): LS_ACTIVATION_SOFTMAX, _SIGMOID; LS_ACTIVATION_LINEAR: none. */
     int logits_of;
     size_t from_logits_offset; /* of the bool option from_logits in options, or SIZE_MAX */
+    /* With from_logits on the result of that activation, which is a mistake: Keras takes its logits
+     * all the same, or, where this is set, what is given. */
+    bool takes_given;
     /* Whether the options fit an output of `columns` numbers a position: LS_BAD_INPUT says what
      * does not, without the place. NULL: they always do. */
     ls_status (*check)(const void *options, int64_t columns);

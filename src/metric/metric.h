@@ -13,8 +13,8 @@ struct ls_metric_call {
     const void *options;
     int64_t positions, columns; /* as in struct ls_loss_call */
     const float *prediction;    /* never logits: as the model's output is */
-    const float *logits;        /* what its last activation made them of, where it is known; NULL */
-    int activation;             /* and which that is */
+    int activation;             /* whose direct result that is (enum ls_activation_id) */
+    const float *logits;        /* what it was made of, where it is known; or NULL */
     const float *target;        /* in the metric's form */
     const float *weight;        /* [positions], or NULL: 1 */
     double *state;              /* added to */

@@ -1,5 +1,6 @@
 /* Metrics that are the mean of a loss' values. A metric's option struct is struct ls_metric_common
  * and then the loss' options. */
+#include "kernel/activation.h"
 #include "loss/probability.h"
 #include "metric/mean.h"
 
@@ -32,24 +33,27 @@ static bool is_ignored(const struct ls_metric_call *call, int64_t p)
     return ignored != LS_NULL_INT && call->target[p] == (float)ignored;
 }
 
-/* Whether the loss takes the logits of the output's activation: as a loss it would, too. */
-static bool takes_logits(const struct ls_metric_call *call)
+/* Whether the output is the result of the activation whose logits the loss takes: then Keras takes
+ * them, whatever the option from_logits says. */
+static bool is_activated(const struct ls_metric_call *call)
 {
-    return call->logits && loss_of(call)->logits_of == call->activation;
+    int activation = loss_of(call)->logits_of;
+    return activation != LS_ACTIVATION_LINEAR && activation == call->activation;
 }
 
 static bool is_from_logits(const struct ls_metric_call *call)
 {
     size_t offset = loss_of(call)->from_logits_offset;
-    return takes_logits(call) ||
-           (offset != SIZE_MAX && *(const bool *)((const char *)loss_options(call) + offset));
+    if (is_activated(call))
+        return call->logits != NULL;
+    return offset != SIZE_MAX && *(const bool *)((const char *)loss_options(call) + offset);
 }
 
 /* The loss' value of one position; NaN of a class that there is not. */
 static double value_of(const struct ls_metric_call *call, int64_t p)
 {
     const struct ls_loss_kind *loss = loss_of(call);
-    const float *prediction = takes_logits(call) ? call->logits : call->prediction;
+    const float *prediction = is_activated(call) && call->logits ? call->logits : call->prediction;
     bool by_class = loss->target == LS_TARGET_CLASS;
     float value = NAN;
     if (by_class && !(call->target[p] >= 0 && call->target[p] < (float)call->columns) &&

@@ -62,19 +62,25 @@ static ls_status check_form(const struct ls_objective_output *output, const stru
     return LS_OK;
 }
 
+/* The activation that the output is the direct result of, if there is one. */
+static struct ls_activation activation_of(const struct ls_model *model, size_t o)
+{
+    const struct ls_layer *layer = output_layer(model, o);
+    bool direct = layer->has_activation && ls_model_output_is_last(model, o);
+    return direct ? layer->activation : ls_activation_default(LS_ACTIVATION_LINEAR);
+}
+
 /* Leaves the output's last activation to the loss where that takes its logits. */
 static void take_logits(struct ls_objective *objective, size_t o)
 {
     struct ls_objective_output *output = &objective->output[o];
     const struct ls_loss_kind *kind = ls_loss_of(output);
-    const struct ls_layer *layer = output_layer(objective->model, o);
     output->from_logits = option_bool(output->loss.options, kind->from_logits_offset);
-    if (output->from_logits || !layer->has_activation || layer->activity_regularizer ||
-        kind->logits_of == LS_ACTIVATION_LINEAR || (int)layer->activation.id != kind->logits_of ||
-        !ls_model_output_is_last(objective->model, o))
+    if ((output->from_logits && kind->takes_given) || kind->logits_of == LS_ACTIVATION_LINEAR ||
+        (int)output->activation.id != kind->logits_of ||
+        output_layer(objective->model, o)->activity_regularizer)
         return;
     output->from_logits = objective->defer[o] = true;
-    output->activation = layer->activation;
 }
 
 static ls_status bind_loss(struct ls_objective *objective, size_t o, const struct ls_tree *tree)
@@ -169,6 +175,7 @@ static ls_status bind_output(struct ls_objective *objective, size_t o,
     output->inner = ls_shape_count(output->shape) / output->columns;
     output->weight = 1;
     output->ignored = LS_NULL_INT;
+    output->activation = activation_of(model, o);
     objective->no_loss[o] = !parts->loss[o];
     if (parts->weight[o])
         LS_TRY(ls_tree_double(parts->weight[o], &output->weight));

@@ -14,7 +14,7 @@ struct ls_objective_output {
     int64_t ignored;         /* the class that the loss does not count, or LS_NULL_INT */
     const struct ls_shape *shape;
     int64_t inner, columns;          /* positions a sample, numbers a position */
-    struct ls_activation activation; /* what was deferred */
+    struct ls_activation activation; /* whose result it is; what was deferred */
     bool has_target, one_hot;        /* one_hot: something wants classes as rows of 0 and 1 */
     size_t target;                   /* the data's column */
     enum ls_target_form form;        /* of the data's target */

@@ -61,6 +61,11 @@ OUTPUTS = {
     # Logits so large that probabilities are 0 and 1: Keras takes the logits of the activation.
     "sure": ("sigmoid", "binary_crossentropy", metrics.BinaryCrossentropy(), bits()),
     "sure_class": ("softmax", "categorical_crossentropy", "categorical_crossentropy", one_hot()),
+    # from_logits where there are none: Keras takes the logits all the same, or applies sigmoid again.
+    "mistaken": ("softmax", losses.CategoricalCrossentropy(from_logits=True),
+                 metrics.CategoricalCrossentropy(from_logits=True), one_hot()),
+    "twice": ("sigmoid", losses.BinaryFocalCrossentropy(from_logits=True),
+              metrics.BinaryCrossentropy(from_logits=True), bits()),
     "logcosh": (None, losses.LogCosh(reduction="mean"), metrics.LogCoshError(), numbers(-2, 2)),
     "root": (None, "mean_squared_error", metrics.RootMeanSquaredError(), numbers(-2, 2)),
 }

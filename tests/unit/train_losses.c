@@ -41,7 +41,7 @@ static void check_evaluation(struct ls_model *model, const char *path)
     assert_ok(ls_model_evaluate(model, alone, data, &found));
     ls_data_free(data);
     hid_t file = reference_open("all_losses_ref.h5");
-    assert_int_equal(found.count, 1 + 18 + 18);
+    assert_int_equal(found.count, 1 + 20 + 20);
     for (size_t i = 0; i < found.count; i++)
         assert_number(path, found.names[i], found.values[i],
                       (double)wanted_result(file, found.names[i]));
@@ -68,7 +68,7 @@ static void check_weights(const struct ls_model *model, const char *path)
             }
             free(wanted.value);
         }
-    assert_int_equal(n, 36);
+    assert_int_equal(n, 40);
     H5Fclose(file);
 }
 
