@@ -402,7 +402,12 @@ static void test_deferral(void **state)
     check_deferred("Dense", "units: 4", categorical, false);
     check_deferred("Dense", "units: 4, activation: softmax", "loss: mse", false);
     check_deferred("Dense", "units: 4, activation: softmax",
-                   "loss: {CategoricalCrossentropy: {from_logits: true}}", false);
+                   "loss: {CategoricalCrossentropy: {from_logits: true}}", true);
+    check_deferred("Dense", "units: 4, activation: sigmoid",
+                   "loss: {BinaryFocalCrossentropy: {from_logits: true}}", false);
+    check_deferred("Dense", "units: 4, activation: sigmoid", "loss: BinaryFocalCrossentropy", true);
+    check_deferred("Dense", "units: 4, activation: softmax", "loss: CategoricalFocalCrossentropy",
+                   false);
     /* its penalty is of what the activation gives */
     check_deferred("Dense", "units: 4, activation: softmax, activity_regularizer: l2", categorical,
                    false);
