@@ -312,6 +312,13 @@ struct sparse {
     struct ls_sparse loss;
 };
 
+/* What loss_options relies on. */
+_Static_assert(offsetof(struct plain, loss) == sizeof(struct ls_metric_common) &&
+                   offsetof(struct axial, loss) == sizeof(struct ls_metric_common) &&
+                   offsetof(struct smoothed, loss) == sizeof(struct ls_metric_common) &&
+                   offsetof(struct sparse, loss) == sizeof(struct ls_metric_common),
+               "a loss' options follow the metric's at once");
+
 static const struct ls_option sparse_options[] = {
     LS_METRIC_COMMON_OPTIONS,
     LS_FROM_LOGITS_OPTION(struct sparse, loss.from_logits),
