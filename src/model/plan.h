@@ -89,8 +89,9 @@ struct ls_plan_run {
     bool borrowed;                     /* of another run; else owned */
     void *const *kept;                 /* of that, for `rows`: by call; or NULL */
     struct ls_plan_times *times;       /* not owned; NULL: nobody wants to know */
-    void (*loss)(void *user, struct ls_plan_run *run); /* the plan's, unless set otherwise */
-    void *user;                                        /* for the loss */
+    void (*loss)(void *user, struct ls_plan_run *run);  /* the plan's, unless set otherwise */
+    void (*count)(void *user, struct ls_plan_run *run); /* so too */
+    void *user;                                         /* for both */
 };
 
 ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);

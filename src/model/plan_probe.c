@@ -83,6 +83,14 @@ static void take_outputs(void *user, struct ls_plan_run *run)
     }
 }
 
+/* In place of what a loss counts. */
+static void take_rows(void *user, struct ls_plan_run *run)
+{
+    (void)user;
+    for (size_t o = 0; o < run->plan->outputs; o++)
+        run->point[o] = (double)run->rows;
+}
+
 static void take_gradients(struct probe *probe, const struct ls_plan_run *run)
 {
     const struct ls_model *model = run->plan->model;
@@ -165,6 +173,7 @@ ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash)
     mine.epoch = 0;
     mine.times = NULL;
     mine.loss = take_outputs;
+    mine.count = take_rows;
     mine.user = &probe;
     ls_status status = make(&mine, &weights, input, &samples);
     mine.weights = weights;

@@ -13,6 +13,7 @@ static ls_status create(struct ls_plan_run **run, const struct ls_plan *plan,
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->plan = plan;
     made->loss = plan->loss;
+    made->count = plan->count;
     ls_status status = ls_allocate(&made->block, plan->floats + 1, sizeof(float));
     if (status == LS_OK)
         status = ls_allocate(&made->point, ls_plan_point_doubles_most(plan) + 1, sizeof(double));
@@ -130,7 +131,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         return;
     }
     if (item->action == LS_PLAN_COUNT) {
-        run->plan->count(run->user, run);
+        run->count(run->user, run);
         return;
     }
     ls_plan_bind(&bound, run, item);
