@@ -149,8 +149,10 @@ LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
 struct ls_evaluation {
     int64_t samples;
     size_t count;
-    char **names; /* "loss", then each metric by its Keras name */
+    char **names; /* "loss", then each metric by its Keras name; one whose result is a list (F1Score
+                     of every class) as NAME_0, NAME_1, ... */
     double *values;
+    char **lists; /* by name: the NAME of the list that the number is one of; NULL: of none */
 };
 /* Collective; the result is the same on all ranks, the caller's to release. */
 LS_API ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm,

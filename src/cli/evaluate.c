@@ -43,14 +43,27 @@ static const struct cli_option options[] = {
     {.name = NULL},
 };
 
+/* Whether number i belongs to the list that the one before it is of. */
+static bool goes_on(const struct ls_evaluation *evaluation, size_t i)
+{
+    return i > 0 && i < evaluation->count && evaluation->lists[i] && evaluation->lists[i - 1] &&
+           strcmp(evaluation->lists[i], evaluation->lists[i - 1]) == 0;
+}
+
+/* A metric whose result is a list is an array under its own name. */
 static void print_json(const struct ls_evaluation *evaluation)
 {
     printf("{\"samples\": %" PRId64, evaluation->samples);
     for (size_t i = 0; i < evaluation->count; i++) {
+        const char *list = evaluation->lists[i];
         printf(", ");
-        cli_json_text(stdout, evaluation->names[i]);
-        printf(": ");
+        if (!goes_on(evaluation, i)) {
+            cli_json_text(stdout, list ? list : evaluation->names[i]);
+            printf(list ? ": [" : ": ");
+        }
         cli_json_number(stdout, evaluation->values[i]);
+        if (list && !goes_on(evaluation, i + 1))
+            printf("]");
     }
     printf("}\n");
 }

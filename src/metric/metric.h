@@ -1,5 +1,6 @@
 /* What a kind of metric is: a vector of doubles that is added over samples (so that replicas, ranks
- * and steps add up exactly), and a result computed from the total. One file a family;
+ * and steps add up exactly), and a result computed from the total: one number, or a list of them,
+ * which logs and histories have as NAME_0, NAME_1, .... One file a family;
  * metric/registry.c has one row a kind. metric/accuracy.c is the one to copy. */
 #ifndef METRIC_METRIC_H
 #define METRIC_METRIC_H
@@ -47,12 +48,22 @@ extern const char *const ls_metric_dtypes[];
 
 struct ls_metric_kind {
     struct ls_kind kind;
+    const char *key; /* in logs, where that is not the snake_case of the name; or NULL */
     enum ls_target_form target;
+    /* The same where options decide it; NULL: `target`. */
+    enum ls_target_form (*target_by_options)(const struct ls_instance *metric);
+    /* LS_BAD_INPUT where it cannot be taken of an output of `columns` columns; NULL: of any. */
+    ls_status (*check)(const struct ls_instance *metric, int64_t columns);
     /* Number of doubles of the state, for predictions of `columns` columns. */
     size_t (*state_doubles)(const struct ls_instance *metric, int64_t columns);
     void (*update)(const struct ls_metric_call *call);
-    /* The metric of a total state; one number (`values` of a vector metric come with issue D). */
+    /* The metric of a total state, where it is always one number. */
     double (*result)(const struct ls_instance *metric, const double *state, int64_t columns);
+    /* Else, in place of `result`: how long the list is that the result is, 0 where it is one number
+     * by itself; and the result, in that many doubles, or in one. */
+    size_t (*list)(const struct ls_instance *metric, int64_t columns);
+    void (*results)(const struct ls_instance *metric, const double *state, int64_t columns,
+                    double *values);
     bool any_class; /* LS_TARGET_CLASS: takes targets that are no class, as a loss may ignore */
     const struct ls_loss_kind *loss; /* whose mean it is (of_loss.c); else NULL */
     /* Examples of options for the registry-wide tests; ends with NULL. */
@@ -60,6 +71,16 @@ struct ls_metric_kind {
 };
 
 extern const struct ls_registry ls_metrics;
+
+/* The form in which update takes the targets. */
+enum ls_target_form ls_metric_target(const struct ls_instance *metric);
+
+/* How long the list is that the result is; 0: it is one number. */
+size_t ls_metric_list(const struct ls_instance *metric, int64_t columns);
+
+/* The result: as many numbers as the list has, or one. */
+void ls_metric_results(const struct ls_instance *metric, const double *state, int64_t columns,
+                       double *values);
 
 /* A metric of a plugin as a kind, in new memory, freed with ls_custom_free (base/custom.h). */
 ls_status ls_metric_custom(const struct ls_kind **kind, const struct ls_custom_metric *custom);
@@ -71,7 +92,7 @@ const struct ls_metric_kind *ls_metric_resolve(const char *name, int64_t columns
                                                enum ls_target_form target);
 
 /* The log key of a metric as it stands in a run file or a Keras config, in new memory: a bare name
- * as it was written ("mae", "accuracy"); else the option `name`, or the snake_case of the class. */
+ * as it was written ("mae", "accuracy"); else the option `name`, or the kind's key. */
 ls_status ls_metric_key(char **key, const struct ls_tree *tree, const struct ls_instance *metric);
 
 #endif

@@ -23,7 +23,9 @@
     X(ls_metric_categorical_hinge)                                                                 \
     X(ls_metric_binary_crossentropy)                                                               \
     X(ls_metric_categorical_crossentropy)                                                          \
-    X(ls_metric_sparse_categorical_crossentropy)
+    X(ls_metric_sparse_categorical_crossentropy)                                                   \
+    X(ls_metric_f1_score)                                                                          \
+    X(ls_metric_f_beta_score)
 
 #define X(kind) extern const struct ls_metric_kind kind;
 LS_METRICS(X)
@@ -38,6 +40,11 @@ static const struct ls_kind *const kinds[] = {
 const struct ls_registry ls_metrics = {.noun = "metric", .kinds = kinds, .open = true};
 
 const char *const ls_metric_dtypes[] = {"float32", NULL};
+
+static const struct ls_metric_kind *kind_of(const struct ls_instance *metric)
+{
+    return (const struct ls_metric_kind *)metric->kind;
+}
 
 const struct ls_metric_kind *ls_metric_resolve(const char *name, int64_t columns,
                                                enum ls_target_form target)
@@ -65,6 +72,30 @@ ls_status ls_metric_key(char **key, const struct ls_tree *tree, const struct ls_
         return ls_duplicate(key, without_package(tree->text));
     if (common && common->name)
         return ls_duplicate(key, common->name);
+    if (kind_of(metric)->key)
+        return ls_duplicate(key, kind_of(metric)->key);
     ls_snake_case(snake, sizeof snake, metric->kind->name);
     return ls_duplicate(key, snake);
+}
+
+enum ls_target_form ls_metric_target(const struct ls_instance *metric)
+{
+    const struct ls_metric_kind *kind = kind_of(metric);
+    return kind->target_by_options ? kind->target_by_options(metric) : kind->target;
+}
+
+size_t ls_metric_list(const struct ls_instance *metric, int64_t columns)
+{
+    const struct ls_metric_kind *kind = kind_of(metric);
+    return kind->list ? kind->list(metric, columns) : 0;
+}
+
+void ls_metric_results(const struct ls_instance *metric, const double *state, int64_t columns,
+                       double *values)
+{
+    const struct ls_metric_kind *kind = kind_of(metric);
+    if (kind->results)
+        kind->results(metric, state, columns, values);
+    else
+        values[0] = kind->result(metric, state, columns);
 }

@@ -217,7 +217,7 @@ static void measure_metrics(const struct ls_objective *objective, struct ls_meas
             .prediction = predicted,
             .logits = objective->defer[o] ? ls_plan_output(measure->run, o) : NULL,
             .activation = (int)view->output->activation.id,
-            .target = target_for(view, ls_metric_of(metric)->target),
+            .target = target_for(view, ls_metric_target(&metric->instance)),
             .weight = metric->weighted ? view->weight : view->measured->mask,
             .state = measure->sums + metric->offset,
             .work = measure->room->work,
@@ -297,12 +297,13 @@ void ls_objective_loss(const struct ls_objective *objective, const double *sums,
 void ls_objective_values(const struct ls_objective *objective, const double *sums,
                          const double *losses, double *values)
 {
-    size_t reported = ls_objective_losses(objective);
-    memcpy(values, losses, reported * sizeof *values);
+    size_t next = ls_objective_losses(objective);
+    memcpy(values, losses, next * sizeof *values);
     for (size_t m = 0; m < objective->metrics; m++) {
         const struct ls_objective_metric *metric = &objective->metric[m];
-        values[reported + m] = ls_metric_of(metric)->result(
-            &metric->instance, sums + metric->offset, objective->output[metric->output].columns);
+        ls_metric_results(&metric->instance, sums + metric->offset,
+                          objective->output[metric->output].columns, values + next);
+        next += metric->list ? metric->list : 1;
     }
 }
 

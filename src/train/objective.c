@@ -240,13 +240,16 @@ void ls_objective_free(struct ls_objective *objective)
         ls_release(objective->metric[m].name);
         ls_release(objective->metric[m].key);
     }
-    for (size_t n = 0; n < objective->names; n++)
+    for (size_t n = 0; n < objective->names; n++) {
         ls_release(objective->name[n]);
+        ls_release(objective->list[n]);
+    }
     ls_release(objective->output);
     ls_release(objective->defer);
     ls_release(objective->no_loss);
     ls_release(objective->metric);
     ls_release(objective->name);
+    ls_release(objective->list);
     ls_release(objective);
 }
 
@@ -291,4 +294,9 @@ size_t ls_objective_results(const struct ls_objective *objective)
 const char *const *ls_objective_names(const struct ls_objective *objective)
 {
     return (const char *const *)objective->name;
+}
+
+const char *const *ls_objective_lists(const struct ls_objective *objective)
+{
+    return (const char *const *)objective->list;
 }

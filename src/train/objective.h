@@ -103,10 +103,12 @@ void ls_objective_loss(const struct ls_objective *objective, const double *sums,
                        double *losses);
 
 /* The reported numbers: names (the losses, "loss" and "OUTPUT_loss", then the metrics: "METRIC", or
- * "OUTPUT_METRIC" where there are several outputs) and their values from the means of the losses
- * and total sums. */
+ * "OUTPUT_METRIC" where there are several outputs; of one whose result is a list "METRIC_0",
+ * "METRIC_1", ...) and their values from the means of the losses and total sums. Lists, by name:
+ * "METRIC" where the number is one of its list's, else NULL. */
 size_t ls_objective_results(const struct ls_objective *objective);
 const char *const *ls_objective_names(const struct ls_objective *objective);
+const char *const *ls_objective_lists(const struct ls_objective *objective);
 void ls_objective_values(const struct ls_objective *objective, const double *sums,
                          const double *losses, double *values);
 

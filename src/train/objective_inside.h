@@ -28,6 +28,7 @@ struct ls_objective_metric {
     bool weighted; /* uses the sample weights */
     size_t output;
     size_t offset; /* of its state in the sums */
+    size_t list;   /* numbers of its result, where that is a list; 0: it is one */
 };
 
 /* Sums: by output the loss's weighted values and how many positions they are of, then the
@@ -41,6 +42,7 @@ struct ls_objective {
     size_t metrics;
     size_t doubles;
     char **name; /* of the results */
+    char **list; /* by name: ls_objective_lists */
     size_t names;
 };
 

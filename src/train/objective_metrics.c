@@ -43,19 +43,23 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
     LS_TRY(make_metric(objective, o, tree));
     struct ls_objective_metric *metric = &objective->metric[objective->metrics - 1];
     const struct ls_metric_kind *kind = ls_metric_of(metric);
-    if (kind->target == LS_TARGET_CLASS && output->form != LS_TARGET_CLASS)
+    enum ls_target_form form = ls_metric_target(&metric->instance);
+    if (form == LS_TARGET_CLASS && output->form != LS_TARGET_CLASS)
         return ls_fail_at(tree, LS_BAD_INPUT, "%s needs integer classes as targets",
                           kind->kind.name);
-    if (kind->target == LS_TARGET_CLASS && !kind->any_class && output->ignored != LS_NULL_INT &&
+    if (form == LS_TARGET_CLASS && !kind->any_class && output->ignored != LS_NULL_INT &&
         (output->ignored < 0 || output->ignored >= output->columns))
         return ls_fail_at(tree, LS_BAD_INPUT,
                           "%s does not take the class %lld, which %s ignores: ignore one of the "
                           "%lld",
                           kind->kind.name, (long long)output->ignored, output->loss.kind->name,
                           (long long)output->columns);
-    output->one_hot |= kind->target == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
+    if (kind->check && kind->check(&metric->instance, output->columns) != LS_OK)
+        return ls_fail_at(tree, LS_BAD_INPUT, "%s: %s", kind->kind.name, ls_message());
+    output->one_hot |= form == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
     metric->weighted = weighted;
     metric->offset = objective->doubles;
+    metric->list = ls_metric_list(&metric->instance, output->columns);
     objective->doubles += kind->state_doubles(&metric->instance, output->columns);
     return LS_OK;
 }
@@ -105,7 +109,7 @@ static ls_status make_key(char **key, const struct ls_objective *objective, size
 
 /* As Keras tells metrics of one name apart: mae, mae_1, mae_2; a weighted one that is not the first
  * is weighted_mae, weighted_mae_1. */
-static ls_status name_metric(struct ls_objective *objective, size_t m, char **name)
+static ls_status name_metric(char **name, struct ls_objective *objective, size_t m)
 {
     struct ls_objective_metric *metric = &objective->metric[m];
     LS_TRY(make_key(&metric->key, objective, m, ""));
@@ -117,6 +121,22 @@ static ls_status name_metric(struct ls_objective *objective, size_t m, char **na
     size_t before = keys_before(objective, m, metric->key);
     return before ? ls_format(name, "%s_%zu", metric->key, before)
                   : ls_duplicate(name, metric->key);
+}
+
+/* NAME, or NAME_0, NAME_1, ... */
+static ls_status add_metric_names(struct ls_objective *objective, size_t m)
+{
+    size_t first = objective->names, list = objective->metric[m].list;
+    if (!list)
+        return name_metric(&objective->name[objective->names++], objective, m);
+    objective->names += list;
+    LS_TRY(name_metric(&objective->list[first], objective, m));
+    for (size_t i = 0; i < list; i++) {
+        LS_TRY(ls_format(&objective->name[first + i], "%s_%zu", objective->list[first], i));
+        if (i > 0)
+            LS_TRY(ls_duplicate(&objective->list[first + i], objective->list[first]));
+    }
+    return LS_OK;
 }
 
 static ls_status check_names(const struct ls_objective *objective)
@@ -133,14 +153,17 @@ static ls_status check_names(const struct ls_objective *objective)
 
 ls_status ls_objective_name_results(struct ls_objective *objective)
 {
-    size_t losses = ls_objective_losses(objective);
-    LS_TRY(ls_allocate(&objective->name, losses + objective->metrics, sizeof *objective->name));
+    size_t losses = ls_objective_losses(objective), names = losses;
+    for (size_t m = 0; m < objective->metrics; m++)
+        names += objective->metric[m].list ? objective->metric[m].list : 1;
+    LS_TRY(ls_allocate(&objective->list, names, sizeof *objective->list));
+    LS_TRY(ls_allocate(&objective->name, names, sizeof *objective->name));
     LS_TRY(ls_duplicate(&objective->name[objective->names++], "loss"));
     for (size_t o = 0; losses > 1 && o < objective->model->outputs; o++)
         if (ls_output_has_loss(&objective->output[o]))
             LS_TRY(ls_format(&objective->name[objective->names++], "%s_loss",
                              objective->output[o].name));
     for (size_t m = 0; m < objective->metrics; m++)
-        LS_TRY(name_metric(objective, m, &objective->name[objective->names++]));
+        LS_TRY(add_metric_names(objective, m));
     return check_names(objective);
 }

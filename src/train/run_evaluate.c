@@ -51,10 +51,13 @@ static ls_status fill(struct ls_evaluation *evaluation, const struct ls_evaluato
     size_t count = ls_objective_results(objective);
     LS_TRY(ls_allocate(&evaluation->names, count, sizeof *evaluation->names));
     LS_TRY(ls_allocate(&evaluation->values, count, sizeof *evaluation->values));
-    for (evaluation->count = 0; evaluation->count < count; evaluation->count++) {
-        size_t i = evaluation->count;
+    LS_TRY(ls_allocate(&evaluation->lists, count, sizeof *evaluation->lists));
+    evaluation->count = count;
+    for (size_t i = 0; i < count; i++) {
         LS_TRY(ls_duplicate(&evaluation->names[i], ls_objective_names(objective)[i]));
         evaluation->values[i] = values[i];
+        if (ls_objective_lists(objective)[i])
+            LS_TRY(ls_duplicate(&evaluation->lists[i], ls_objective_lists(objective)[i]));
     }
     return LS_OK;
 }
@@ -158,9 +161,12 @@ out:
 
 void ls_evaluation_release(struct ls_evaluation *evaluation)
 {
-    for (size_t i = 0; i < evaluation->count; i++)
+    for (size_t i = 0; i < evaluation->count; i++) {
         ls_release(evaluation->names[i]);
+        ls_release(evaluation->lists[i]);
+    }
     ls_release(evaluation->names);
     ls_release(evaluation->values);
+    ls_release(evaluation->lists);
     memset(evaluation, 0, sizeof *evaluation);
 }

@@ -257,6 +257,10 @@ static void test_refused_metrics(void **state)
     refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [{MeanAbsoluteError: {name: loss}}]\n",
                    "compile: two results would be named 'loss': give one of the metrics another "
                    "`name`");
+    refuse_compile("units: 2", "[2]",
+                   "loss: mse\nmetrics: [f1_score, F1Score: {name: f1_score_1, average: micro}]\n",
+                   "compile: two results would be named 'f1_score_1': give one of the metrics "
+                   "another `name`");
     refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [null]\n",
                    "run.yaml:2: metrics[0]: expected a metric");
     refuse_compile("units: 4", "[4]", "loss: mse\nmetrics: [sparse_categorical_accuracy]\n",
@@ -317,6 +321,11 @@ static void test_names(void **state)
         "loss: mse\nmetrics: [accuracy, mae, MeanSquaredError: {}, {BinaryAccuracy: {name: "
         "hits}}]\n",
         (const char *const[]){"loss", "accuracy", "mae", "mean_squared_error", "hits", NULL});
+    /* a number of a list is named by its place */
+    check_names("units: 3", "[3]",
+                "loss: mse\nmetrics: [F1Score: {}, f1_score, F1Score: {average: macro, name: f}]\n",
+                (const char *const[]){"loss", "f1_score_0", "f1_score_1", "f1_score_2",
+                                      "f1_score_1_0", "f1_score_1_1", "f1_score_1_2", "f", NULL});
     check_names("units: 4", "[]",
                 "loss: mse\nmetrics: [mae, [mae, mae]]\nweighted_metrics: [mae, mae, mse]\n",
                 (const char *const[]){"loss", "mae", "mae_1", "mae_2", "weighted_mae",
