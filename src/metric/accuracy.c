@@ -6,6 +6,32 @@
 static const struct ls_option common_options[] = {LS_METRIC_COMMON_OPTIONS, {.name = NULL}};
 static const char *const common_examples[] = {"{}", "name: mine, dtype: float32", NULL};
 
+/* -- Accuracy */
+
+static void update_equal(const struct ls_metric_call *call)
+{
+    for (int64_t p = 0; p < call->positions; p++) {
+        const float *row = call->prediction + p * call->columns;
+        const float *target = call->target + p * call->columns;
+        int64_t right = 0;
+        for (int64_t c = 0; c < call->columns; c++)
+            right += row[c] == target[c];
+        ls_mean_add(call, p, (double)right, (double)call->columns);
+    }
+}
+
+const struct ls_metric_kind ls_metric_accuracy = {
+    .kind = {.name = "Accuracy",
+             .summary = "part of the predictions that are equal to the target",
+             .options = common_options,
+             .options_size = sizeof(struct ls_metric_common)},
+    .target = LS_TARGET_SAME,
+    .state_doubles = ls_mean_doubles,
+    .update = update_equal,
+    .result = ls_mean_result,
+    .examples = common_examples,
+};
+
 /* -- BinaryAccuracy */
 
 struct binary {

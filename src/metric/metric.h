@@ -30,14 +30,12 @@ struct ls_metric_common {
 
 /* Its rows in the option table of a metric. */
 extern const char *const ls_metric_dtypes[];
-#define LS_METRIC_COMMON_OPTIONS                                                                   \
-    {.name = "name",                                                                               \
-     .type = LS_OPTION_TEXT,                                                                       \
-     .offset = offsetof(struct ls_metric_common, name),                                            \
-     .initial = "null",                                                                            \
-     .unwritten = true,                                                                            \
-     .help = "the key in logs and histories"},                                                     \
-        LS_METRIC_DTYPE_OPTION
+#define LS_METRIC_NAME_OPTION                                                                      \
+    {                                                                                              \
+        .name = "name", .type = LS_OPTION_TEXT, .offset = offsetof(struct ls_metric_common, name), \
+        .initial = "null", .unwritten = true, .help = "the key in logs and histories"              \
+    }
+#define LS_METRIC_COMMON_OPTIONS LS_METRIC_NAME_OPTION, LS_METRIC_DTYPE_OPTION
 #define LS_METRIC_DTYPE_OPTION                                                                     \
     {                                                                                              \
         .name = "dtype", .type = LS_OPTION_CHOICE,                                                 \
@@ -52,8 +50,10 @@ struct ls_metric_kind {
     enum ls_target_form target;
     /* The same where options decide it; NULL: `target`. */
     enum ls_target_form (*target_by_options)(const struct ls_instance *metric);
-    /* LS_BAD_INPUT where it cannot be taken of an output of `columns` columns; NULL: of any. */
-    ls_status (*check)(const struct ls_instance *metric, int64_t columns);
+    /* LS_BAD_INPUT where it cannot be taken of an output of `columns` columns and such targets of
+     * the data; NULL: of any. */
+    ls_status (*check)(const struct ls_instance *metric, int64_t columns,
+                       enum ls_target_form given);
     /* Number of doubles of the state, for predictions of `columns` columns. */
     size_t (*state_doubles)(const struct ls_instance *metric, int64_t columns);
     void (*update)(const struct ls_metric_call *call);

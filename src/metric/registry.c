@@ -25,7 +25,31 @@
     X(ls_metric_categorical_crossentropy)                                                          \
     X(ls_metric_sparse_categorical_crossentropy)                                                   \
     X(ls_metric_f1_score)                                                                          \
-    X(ls_metric_f_beta_score)
+    X(ls_metric_f_beta_score)                                                                      \
+    X(ls_metric_accuracy)                                                                          \
+    X(ls_metric_true_positives)                                                                    \
+    X(ls_metric_true_negatives)                                                                    \
+    X(ls_metric_false_positives)                                                                   \
+    X(ls_metric_false_negatives)                                                                   \
+    X(ls_metric_precision)                                                                         \
+    X(ls_metric_recall)                                                                            \
+    X(ls_metric_auc)                                                                               \
+    X(ls_metric_sensitivity_at_specificity)                                                        \
+    X(ls_metric_specificity_at_sensitivity)                                                        \
+    X(ls_metric_precision_at_recall)                                                               \
+    X(ls_metric_recall_at_precision)                                                               \
+    X(ls_metric_top_k_categorical_accuracy)                                                        \
+    X(ls_metric_sparse_top_k_categorical_accuracy)                                                 \
+    X(ls_metric_r2_score)                                                                          \
+    X(ls_metric_iou)                                                                               \
+    X(ls_metric_mean_iou)                                                                          \
+    X(ls_metric_binary_iou)                                                                        \
+    X(ls_metric_one_hot_iou)                                                                       \
+    X(ls_metric_one_hot_mean_iou)                                                                  \
+    X(ls_metric_pearson_correlation)                                                               \
+    X(ls_metric_concordance_correlation)                                                           \
+    X(ls_metric_matthews_correlation)                                                              \
+    X(ls_metric_cohen_kappa)
 
 #define X(kind) extern const struct ls_metric_kind kind;
 LS_METRICS(X)

@@ -54,7 +54,7 @@ static ls_status bind_metric(struct ls_objective *objective, size_t o, const str
                           "%lld",
                           kind->kind.name, (long long)output->ignored, output->loss.kind->name,
                           (long long)output->columns);
-    if (kind->check && kind->check(&metric->instance, output->columns) != LS_OK)
+    if (kind->check && kind->check(&metric->instance, output->columns, output->form) != LS_OK)
         return ls_fail_at(tree, LS_BAD_INPUT, "%s: %s", kind->kind.name, ls_message());
     output->one_hot |= form == LS_TARGET_SAME && output->form == LS_TARGET_CLASS;
     metric->weighted = weighted;
