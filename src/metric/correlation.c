@@ -36,13 +36,12 @@ static double pearson(const float *target, const float *predicted, int64_t colum
             sqrt(moment(predicted, p, predicted, p, columns)));
 }
 
-/* Keras takes the predictions' mean from the targets too. */
 static double concordance(const float *target, const float *predicted, int64_t columns)
 {
     double t = mean_of(target, columns), p = mean_of(predicted, columns);
     double spread = moment(target, t, target, t, columns) +
                     moment(predicted, p, predicted, p, columns) + (t - p) * (t - p);
-    return 2 * moment(target, p, predicted, p, columns) / (spread + epsilon);
+    return 2 * moment(target, t, predicted, p, columns) / (spread + epsilon);
 }
 
 static void update(const struct ls_metric_call *call,

@@ -286,6 +286,24 @@ static void test_options(void **state)
 static void test_messages(void **state)
 {
     (void)state;
+    refuse_instance(&ls_metrics, "precision", "thresholds: [0.5, 1.5]",
+                    "thresholds[1]: must be at least 0 and at most 1, found 1.5");
+    refuse_instance(&ls_metrics, "recall", "top_k: 0", "top_k: must be at least 1, found 0");
+    refuse_instance(&ls_metrics, "f1_score", "threshold: 0",
+                    "threshold: must be above 0 and at most 1, found 0");
+    refuse_instance(&ls_metrics, "FBetaScore", "beta: 0", "beta: must be above 0, found 0");
+    refuse_instance(&ls_metrics, "AUC", "num_thresholds: 1",
+                    "num_thresholds: must be at least 2 and at most 1000000, found 1");
+    refuse_instance(&ls_metrics, "AUC", "curve: ROK",
+                    "curve: must be one of ROC, PR, PRGAIN, roc, pr, prgain; found 'ROK' (did you "
+                    "mean 'ROC'?)");
+    refuse_instance(&ls_metrics, "PrecisionAtRecall", "{}", "option 'recall' is missing");
+    refuse_instance(&ls_metrics, "MeanIoU", "num_classes: 0",
+                    "num_classes: must be at least 1 and at most 16384, found 0");
+    refuse_instance(&ls_metrics, "MeanIoU", "num_classes: 3, axis: 1",
+                    "axis: must be at least -1 and at most -1, found 1");
+    refuse_instance(&ls_metrics, "R2Score", "num_regressors: -1",
+                    "num_regressors: must be at least 0, found -1");
     refuse_instance(&ls_metrics, "binary_accuracy", "threshold: 1",
                     "threshold: must be above 0 and below 1, found 1");
     refuse_instance(&ls_metrics, "mae", "dtype: float64",
