@@ -95,7 +95,7 @@ static void regularized_leaky(void **state)
     ls_checkpoint_release(&back);
 }
 
-/* Metrics that are not ours yet stay in the compile state, and go back to Keras. */
+/* Metrics go back to Keras. */
 static void seq_classifier(void **state)
 {
     (void)state;
@@ -106,8 +106,8 @@ static void seq_classifier(void **state)
     assert_compile(&back, "metrics.3.F1Score.average", "macro");
     assert_ok(ls_compile_to_keras(&config, back.compile, back.model));
     assert_json(ls_tree_find_path(config, "metrics.3"),
-                "{\"class_name\": \"F1Score\", \"config\": {\"name\": \"f1\", \"dtype\": "
-                "\"float32\", \"average\": \"macro\"}}");
+                "{\"class_name\": \"F1Score\", \"config\": {\"name\": \"f1\", \"average\": "
+                "\"macro\", \"threshold\": null}}");
     ls_tree_free(config);
     ls_checkpoint_release(&back);
 }
@@ -153,6 +153,13 @@ static void compile_is_written_as_keras_reads_it(void **state)
                     expected);
     snprintf(expected, sizeof expected, SGD, "0.01", "\"package>mine\"", "null", "null");
     assert_to_keras("{optimizer: sgd, loss: 'package>mine'}", expected);
+    /* kinds that are not ours as they are; those that Keras has not under a registered name */
+    snprintf(expected, sizeof expected, SGD, "0.01", MSE, "null",
+             "[{\"class_name\": \"Mystery\", \"config\": {\"a\": 1}}, {\"class_name\": "
+             "\"lockstep>CohenKappa\", \"config\": {\"name\": \"cohen_kappa\", \"threshold\": "
+             "0.5, \"weights\": null}}]");
+    assert_to_keras("{optimizer: sgd, loss: mse, metrics: [Mystery: {a: 1}, cohen_kappa]}",
+                    expected);
     assert_to_keras("{loss: mse}", NULL);
 }
 
