@@ -39,7 +39,7 @@ static const struct cli_option options[] = {
     {.name = "json",
      .type = CLI_FLAG,
      .offset = AT(json),
-     .help = "print one JSON object: samples, loss, each metric"},
+     .help = "print one JSON object: samples, loss, each metric; an array where it is a list"},
     {.name = NULL},
 };
 

@@ -11,10 +11,12 @@ struct top_k {
 };
 
 /* As TensorFlow's in_top_k: whether fewer than k are larger, so that all equal ones are among the k
- * or none is; false where a prediction is not finite. */
-static bool in_top_k(const float *row, int64_t columns, int64_t class, int64_t k)
+ * or none is; false where a prediction is not finite, and for what is no class. */
+static bool in_top_k(const float *row, int64_t columns, float target, int64_t k)
 {
-    int64_t larger = 0;
+    int64_t larger = 0, class = target >= 0 && target < (float)columns ? (int64_t)target : -1;
+    if (class < 0)
+        return false;
     for (int64_t c = 0; c < columns; c++) {
         if (!isfinite(row[c]))
             return false;
@@ -28,10 +30,9 @@ static void update_categorical(const struct ls_metric_call *call)
     const struct top_k *o = call->options;
     ls_k->argmax_rows(call->work, call->target, (size_t)call->positions, (size_t)call->columns);
     for (int64_t p = 0; p < call->positions; p++)
-        ls_mean_add(call, p,
-                    in_top_k(call->prediction + p * call->columns, call->columns,
-                             (int64_t)call->work[p], o->k),
-                    1);
+        ls_mean_add(
+            call, p,
+            in_top_k(call->prediction + p * call->columns, call->columns, call->work[p], o->k), 1);
 }
 
 /* Predictions that are the classes themselves, the most likely one first. */

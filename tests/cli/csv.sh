@@ -30,7 +30,7 @@ model:
 compile:
   optimizer: {Adam: {learning_rate: 0.02}}
   loss: {SparseCategoricalCrossentropy: {from_logits: true}}
-  metrics: [accuracy]
+  metrics: [accuracy, f1_score, FBetaScore: {average: micro}, TrueNegatives: {thresholds: [0.4, 0.6]}]
 data: {train: "pets.h5:train"}
 fit: {batch_size: 16, epochs: 4, seed: 1}
 TEXT
@@ -72,6 +72,10 @@ same "" "$(tail -n +2 layer.csv | grep -v '^[0-7]$')"
 # -- evaluate: with the target, which is in the file
 run lockstep evaluate pets --data pets.h5:train --json
 expected=$(cat out)
+# a metric that is a list is an array under its name
+n='[0-9.]+'
+[[ $expected =~ ^\{\"samples\":\ 120,\ \"loss\":\ $n,\ \"accuracy\":\ $n,\ \"f1_score\":\ \[$n,\ $n\],\ \"fbeta_score\":\ $n,\ \"true_negatives\":\ \[$n,\ $n\]\}$ ]] ||
+    fail "not the arrays that were expected: $expected"
 run lockstep evaluate pets --data pets.csv --json
 status 0
 silent

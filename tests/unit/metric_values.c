@@ -168,7 +168,18 @@ static void test_by_hand(void **state)
     call.weight = NULL;
     expect("SparseCategoricalCrossentropy", "ignore_class: 2", call, -log(0.7) / 2);
     call.target = hot;
+    call.target = (const float[]){-1, 3}; /* no classes: not among the k */
+    expect("SparseTopKCategoricalAccuracy", "{}", call, 0);
+    call.target = hot;
+    expect("TopKCategoricalAccuracy", "k: 3", call, 1);
+    expect("true_positives", "{}", call, 3);
+    expect("matthews_correlation", "{}", call, 0.5);
     call.positions = 0;
+    expect("auc", "{}", call, 0);
+    expect("precision", "{}", call, 0);
+    expect("f1_score", "average: macro", call, 0);
+    expect("OneHotMeanIoU", "num_classes: 3", call, 0);
+    expect("matthews_correlation", "{}", call, 0);
     expect("mae", "{}", call, 0);
     expect("root_mean_squared_error", "{}", call, 0);
     expect("cosine_similarity", "{}", call, 0);
