@@ -273,6 +273,16 @@ static void test_keys(void **state)
     expect_key("mean_squared_error", "mean_squared_error");
     expect_key("{MeanSquaredError: {}}", "mean_squared_error");
     expect_key("{BinaryAccuracy: {threshold: 0.7, name: right}}", "right");
+    expect_key("AUC", "AUC");
+    expect_key("{AUC: {}}", "auc");
+    expect_key("{F1Score: {}}", "f1_score");
+    expect_key("{FBetaScore: {}}", "fbeta_score");
+    expect_key("{R2Score: {}}", "r2_score");
+    expect_key("{MeanIoU: {num_classes: 2}}", "mean_io_u");
+    expect_key("{OneHotIoU: {num_classes: 2, target_class_ids: 0}}", "one_hot_io_u");
+    expect_key("{IoU: {num_classes: 2, target_class_ids: [0]}}", "io_u");
+    expect_key("{SparseTopKCategoricalAccuracy: {}}", "sparse_top_k_categorical_accuracy");
+    expect_key("{'lockstep>CohenKappa': {}}", "cohen_kappa");
     expect_key("{class_name: SparseCategoricalAccuracy, config: {name: top, dtype: float32}}",
                "top");
     NEED(ls_tree_parse_yaml(&tree, "accuracy", 8, NULL)); /* resolved: there is no instance */
