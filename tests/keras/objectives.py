@@ -59,8 +59,10 @@ class Output:
         known = {
             "regression": ["mae", "mse", metrics.MeanAbsoluteError(name="away")],
             "binary": ["accuracy", metrics.BinaryAccuracy(threshold=0.4)],
-            "categorical": ["accuracy", metrics.CategoricalAccuracy(), "mse"],
-            "sparse": ["accuracy", metrics.SparseCategoricalAccuracy(name="right")],
+            "categorical": ["accuracy", metrics.CategoricalAccuracy(), "mse",
+                            metrics.TopKCategoricalAccuracy(k=2)],
+            "sparse": ["accuracy", metrics.SparseCategoricalAccuracy(name="right"),
+                       metrics.SparseTopKCategoricalAccuracy(k=2)],
         }[self.kind]
         return maker.random.sample(known, maker.some(0, 2))
 
