@@ -1,5 +1,8 @@
 /* Metrics in runs: lists in logs, in evaluations and in files; a run that is interrupted in the
  * middle of an epoch; what is refused. */
+#include <math.h>
+
+#include "reference.h"
 #include "unit/train_run_test.h"
 
 /* All kinds that can be taken of three classes, by their examples in part. */
@@ -88,6 +91,71 @@ static void test_lists(void **state)
     H5Fclose(file);
 }
 
+/* -- a model of Keras' */
+
+/* A number, or the list's: result/NAME of the reference file. */
+static double keras_value(hid_t file, const struct ls_evaluation *evaluation, size_t i)
+{
+    const char *list = evaluation->lists[i];
+    struct reference found = reference_read(file, "result", list ? list : evaluation->names[i]);
+    size_t at = list ? (size_t)atoi(evaluation->names[i] + strlen(list) + 1) : 0;
+    assert_true(at < found.count);
+    double value = found.value[at];
+    free(found.value);
+    return value;
+}
+
+static void check_evaluation(const char *path, hid_t file)
+{
+    struct ls_evaluation evaluation;
+    assert_ok(ls_run_evaluate(
+        alone, &(struct ls_run_evaluate){.model = path, .data = "model-data.h5:train"},
+        &evaluation));
+    assert_int_equal(evaluation.count, 1 + 2 * (22 + 1 + 1 + 2 + 2));
+    for (size_t i = 0; i < evaluation.count; i++) {
+        double wanted = keras_value(file, &evaluation, i);
+        if (!(fabs(evaluation.values[i] - wanted) <= 1e-6 * fmax(1, fabs(wanted))))
+            fail_msg("%s: %s %.9g, Keras %.9g", path, evaluation.names[i], evaluation.values[i],
+                     wanted);
+    }
+    ls_evaluation_release(&evaluation);
+}
+
+static void write_model_data(hid_t reference)
+{
+    static const char *const names[] = {"x", "y", "sample_weight"};
+    hid_t file = make_file("model-data.h5");
+    for (size_t i = 0; i < 3; i++) {
+        char path[64];
+        struct reference read = reference_read(reference, "data", names[i]);
+        snprintf(path, sizeof path, "/train/%s", names[i]);
+        add_floats(file, path, read.value,
+                   (const hsize_t[]){read.size[0], i < 2 ? read.size[1] : 0, 0});
+        free(read.value);
+    }
+    H5Fclose(file);
+}
+
+/* Keras' file, and ours made from it. */
+static void test_keras(void **state)
+{
+    static const char *const ends[] = {"h5", "keras"};
+    hid_t file = reference_open("metrics_model_ref.h5");
+    (void)state;
+    write_model_data(file);
+    for (size_t i = 0; i < 2; i++) {
+        char theirs[1024], ours[32];
+        snprintf(theirs, sizeof theirs, TEST_DIRECTORY "/reference/metrics_model.%s", ends[i]);
+        snprintf(ours, sizeof ours, "ours.%s", ends[i]);
+        check_evaluation(theirs, file);
+        assert_ok(ls_run_export(&(struct ls_run_export){.model = theirs, .out = ours}));
+        check_evaluation(ours, file);
+    }
+    H5Fclose(file);
+}
+
+/* -- what is refused */
+
 static void refuse(const char *metrics, const char *wanted)
 {
     char set[512];
@@ -124,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         trained_test(test_resume),
         trained_test(test_lists),
+        trained_test(test_keras),
         trained_test(test_refused),
     };
     return cmocka_run_group_tests_name("metrics in runs", tests, start_alone, end_alone);
