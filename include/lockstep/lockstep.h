@@ -4,6 +4,7 @@
 
 #include "lockstep/comm.h"
 #include "lockstep/data.h"
+#include "lockstep/evaluation.h"
 #include "lockstep/model.h"
 #include "lockstep/plugin.h"
 #include "lockstep/report.h"

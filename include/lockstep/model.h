@@ -8,6 +8,7 @@
 
 #include "lockstep/comm.h"
 #include "lockstep/data.h"
+#include "lockstep/evaluation.h"
 #include "lockstep/status.h"
 
 #ifdef __cplusplus
@@ -145,19 +146,10 @@ struct ls_fit {
 LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
                               const struct ls_fit *fit);
 
-/* Loss and metrics over all samples. */
-struct ls_evaluation {
-    int64_t samples;
-    size_t count;
-    char **names; /* "loss", then each metric by its Keras name; one whose result is a list (F1Score
-                     of every class) as NAME_0, NAME_1, ... */
-    double *values;
-    char **lists; /* by name: the NAME of the list that the number is one of; NULL: of none */
-};
-/* Collective; the result is the same on all ranks, the caller's to release. */
+/* Loss and metrics over all samples (evaluation.h). Collective; the result is the same on all
+ * ranks, the caller's to release. */
 LS_API ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm,
                                    struct ls_data *data, struct ls_evaluation *evaluation);
-LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
 
 /* Predicts `samples` rows: x is [samples][input shape], out [samples][output shape], float32,
  * row-major; for models of one input and one output. Re-entrant, not collective. */

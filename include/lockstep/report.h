@@ -1,4 +1,4 @@
-/* report.h: a run told to people: the progress bar. Writes only to the stream that it is given. */
+/* report.h: a run told to people: the progress bar, tables. Writes only to the stream that it is given. */
 #ifndef LOCKSTEP_REPORT_H
 #define LOCKSTEP_REPORT_H
 
@@ -48,6 +48,10 @@ LS_API void ls_progress_import(void *progress, int64_t done, int64_t total);
 /* A profile as a table for people, its parts that took no time left out; freed with ls_text_free
  * (model.h). */
 LS_API ls_status ls_profile_format(const struct ls_run_profile *profile, char **text);
+
+/* An evaluation as a table for people, with scikit-learn's classification report and the confusion
+ * matrix of classes, the residuals' statistics of numbers; freed with ls_text_free. */
+LS_API ls_status ls_evaluation_format(const struct ls_evaluation *evaluation, char **text);
 
 /* Takes a line that is being drawn off the terminal, so that something else can be printed; it is
  * drawn again with the next progress. May be called from any thread. NULL is allowed. */

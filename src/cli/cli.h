@@ -157,7 +157,11 @@ const volatile sig_atomic_t *cli_stop(void);
 
 /* A text as a JSON string; bytes that are not UTF-8 become U+FFFD. */
 void cli_json_text(FILE *out, const char *text);
+/* The key `prefix` and `name` make together, with what parts it from its value. */
+void cli_json_key(FILE *out, const char *prefix, const char *name);
 /* The shortest number that reads back as the same; null when it is not finite. */
 void cli_json_number(FILE *out, double value);
+/* An evaluation as one object, on a line. */
+void cli_json_evaluation(FILE *out, const struct ls_evaluation *evaluation);
 
 #endif

@@ -24,7 +24,7 @@ static const struct cli_option options[] = {
      .type = CLI_TEXT,
      .offset = AT(out),
      .argument = "F.h5",
-     .help = "also write loss and metrics to this file"},
+     .help = "write all of it, with the points of ROC and precision-recall curves, to this file"},
     {.name = "threads",
      .type = CLI_COUNT,
      .offset = AT(threads),
@@ -39,44 +39,19 @@ static const struct cli_option options[] = {
     {.name = "json",
      .type = CLI_FLAG,
      .offset = AT(json),
-     .help = "print one JSON object: samples, loss, each metric; an array where it is a list"},
+     .help =
+         "print one JSON object: samples, loss, each metric (an array where it is a list), reports"},
     {.name = NULL},
 };
 
-/* Whether number i belongs to the list that the one before it is of. */
-static bool goes_on(const struct ls_evaluation *evaluation, size_t i)
+static ls_status print_text(const struct ls_evaluation *evaluation)
 {
-    return i > 0 && i < evaluation->count && evaluation->lists[i] && evaluation->lists[i - 1] &&
-           strcmp(evaluation->lists[i], evaluation->lists[i - 1]) == 0;
-}
-
-/* A metric whose result is a list is an array under its own name. */
-static void print_json(const struct ls_evaluation *evaluation)
-{
-    printf("{\"samples\": %" PRId64, evaluation->samples);
-    for (size_t i = 0; i < evaluation->count; i++) {
-        const char *list = evaluation->lists[i];
-        printf(", ");
-        if (!goes_on(evaluation, i)) {
-            cli_json_text(stdout, list ? list : evaluation->names[i]);
-            printf(list ? ": [" : ": ");
-        }
-        cli_json_number(stdout, evaluation->values[i]);
-        if (list && !goes_on(evaluation, i + 1))
-            printf("]");
-    }
-    printf("}\n");
-}
-
-static void print_table(const struct ls_evaluation *evaluation)
-{
-    int width = (int)strlen("samples");
-    for (size_t i = 0; i < evaluation->count; i++)
-        if ((int)strlen(evaluation->names[i]) > width)
-            width = (int)strlen(evaluation->names[i]);
-    printf("%-*s  %" PRId64 "\n", width, "samples", evaluation->samples);
-    for (size_t i = 0; i < evaluation->count; i++)
-        printf("%-*s  %.6g\n", width, evaluation->names[i], evaluation->values[i]);
+    char *text = NULL;
+    ls_status status = ls_evaluation_format(evaluation, &text);
+    if (status == LS_OK)
+        fputs(text, stdout);
+    ls_text_free(text);
+    return status;
 }
 
 static ls_status run(const struct cli_call *call)
@@ -96,10 +71,13 @@ static ls_status run(const struct cli_call *call)
         cli_fail_library(status);
     } else if (ls_comm_rank(comm) == 0) {
         if (given->json)
-            print_json(&evaluation);
+            cli_json_evaluation(stdout, &evaluation);
         else
-            print_table(&evaluation);
-        status = cli_finish_output();
+            status = print_text(&evaluation);
+        if (status == LS_OK)
+            status = cli_finish_output();
+        else
+            cli_fail_library(status);
     }
     ls_evaluation_release(&evaluation);
     ls_comm_free(comm);
@@ -109,7 +87,7 @@ static ls_status run(const struct cli_call *call)
 const struct cli_command cli_evaluate = {
     .name = "evaluate",
     .operands = "MODEL",
-    .summary = "tells a model's loss and metrics on a data set",
+    .summary = "tells a model's loss and metrics on a data set, and how it does by class",
     .options = options,
     .least = 1,
     .most = 1,

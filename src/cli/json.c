@@ -23,10 +23,9 @@ static size_t sequence_length(const unsigned char *text)
     return length;
 }
 
-void cli_json_text(FILE *out, const char *text)
+static void put_escaped(FILE *out, const char *text)
 {
     const unsigned char *next = (const unsigned char *)text;
-    fputc('"', out);
     while (*next != '\0') {
         size_t length = sequence_length(next);
         if (length == 0) {
@@ -42,7 +41,21 @@ void cli_json_text(FILE *out, const char *text)
             fwrite(next, 1, length, out);
         next += length;
     }
+}
+
+void cli_json_text(FILE *out, const char *text)
+{
     fputc('"', out);
+    put_escaped(out, text);
+    fputc('"', out);
+}
+
+void cli_json_key(FILE *out, const char *prefix, const char *name)
+{
+    fputc('"', out);
+    put_escaped(out, prefix);
+    put_escaped(out, name);
+    fputs("\": ", out);
 }
 
 void cli_json_number(FILE *out, double value)

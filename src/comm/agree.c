@@ -9,6 +9,8 @@
 /* MPI counts in int: longer pieces go in several. */
 #define CHUNK ((size_t)1 << 30)
 
+enum { PIECE_TAG = 77 }; /* of messages that no other part of this room expects */
+
 static void keep(struct ls_comm *comm, ls_status status)
 {
     if (status != LS_OK && !comm->broken[0])
@@ -105,6 +107,38 @@ void ls_comm_allgather_pieces(struct ls_comm *comm, void *all, const void *mine,
     keep(comm, allgather_pieces(comm, all, mine, lengths));
 }
 
+/* One rank after the other: any length, and it is done once. */
+static ls_status gather_pieces(struct ls_comm *comm, void *all, const void *mine,
+                               const size_t *lengths)
+{
+    char *at = all;
+    const char *own = mine;
+
+    if (comm->place.rank != 0) {
+        for (size_t left = lengths[comm->place.rank], piece; left > 0; left -= piece, own += piece) {
+            piece = left < CHUNK ? left : CHUNK;
+            LS_TRY(LS_MPI(MPI_Send, own, (int)piece, MPI_BYTE, 0, PIECE_TAG, comm->world));
+        }
+        return LS_OK;
+    }
+    if (lengths[0] > 0)
+        memmove(at, own, lengths[0]);
+    at += lengths[0];
+    for (int rank = 1; rank < comm->place.size; rank++)
+        for (size_t left = lengths[rank], piece; left > 0; left -= piece, at += piece) {
+            piece = left < CHUNK ? left : CHUNK;
+            LS_TRY(LS_MPI(MPI_Recv, at, (int)piece, MPI_BYTE, rank, PIECE_TAG, comm->world,
+                          MPI_STATUS_IGNORE));
+        }
+    return LS_OK;
+}
+
+void ls_comm_gather_pieces(struct ls_comm *comm, void *all, const void *mine,
+                           const size_t *lengths)
+{
+    keep(comm, gather_pieces(comm, all, mine, lengths));
+}
+
 static ls_status allgather(struct ls_comm *comm, void *all, const void *mine, size_t length)
 {
     if (ls_comm_alone(comm)) {
@@ -146,6 +180,15 @@ int64_t ls_comm_max(struct ls_comm *comm, int64_t value)
 int64_t ls_comm_sum(struct ls_comm *comm, int64_t value)
 {
     return reduce(comm, value, MPI_SUM);
+}
+
+void ls_comm_sum_counts(struct ls_comm *comm, int64_t *counts, size_t count)
+{
+    for (size_t piece; !ls_comm_alone(comm) && count > 0; counts += piece, count -= piece) {
+        piece = count < CHUNK ? count : CHUNK;
+        keep(comm, LS_MPI(MPI_Allreduce, MPI_IN_PLACE, counts, (int)piece, MPI_INT64_T, MPI_SUM,
+                          comm->world));
+    }
 }
 
 ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double *mine,

@@ -53,9 +53,14 @@ void ls_comm_allgather(struct ls_comm *comm, void *all, const void *mine, size_t
  */
 void ls_comm_allgather_pieces(struct ls_comm *comm, void *all, const void *mine,
                               const size_t *lengths);
+/* The same to rank 0 alone: `all` is not looked at elsewhere. */
+void ls_comm_gather_pieces(struct ls_comm *comm, void *all, const void *mine,
+                           const size_t *lengths);
 void ls_comm_barrier(struct ls_comm *comm);
 int64_t ls_comm_max(struct ls_comm *comm, int64_t value);
 int64_t ls_comm_sum(struct ls_comm *comm, int64_t value);
+/* Sums of whole numbers over all ranks, in place. */
+void ls_comm_sum_counts(struct ls_comm *comm, int64_t *counts, size_t count);
 
 /* "Open MPI v4.1.4", for `lockstep version`. MPI need not be initialized. */
 const char *ls_comm_library(void);

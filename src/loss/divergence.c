@@ -116,6 +116,7 @@ const struct ls_loss_kind ls_loss_categorical_generalized_cross_entropy = {
              .options_size = sizeof(struct generalized)},
     .target = LS_TARGET_CLASS,
     .logits_of = LS_ACTIVATION_LINEAR,
+    .answer = LS_ANSWER_CLASSES,
     .from_logits_offset = SIZE_MAX,
     .compute = generalized,
     .examples = generalized_examples,

@@ -14,6 +14,14 @@ enum ls_target_form {
     LS_TARGET_CLASS, /* an integer class instead of the prediction's last axis */
 };
 
+/* What a prediction says, for reports. */
+enum ls_answer_form {
+    LS_ANSWER_NUMBERS,
+    LS_ANSWER_CLASSES, /* the largest of the last axis */
+    LS_ANSWER_LABELS,  /* each number yes or no: probabilities, or logits */
+    LS_ANSWER_SIGNS,   /* the same: above or below 0 */
+};
+
 /* One evaluation on rows of one replica. Positions are the elements of all axes but the last
  * (rows * inner), each with `columns` numbers. */
 struct ls_loss_call {
@@ -72,6 +80,7 @@ struct ls_loss_kind {
     /* The activation whose logits the loss takes when the output is its direct result (Keras with
      * TensorFlow does): LS_ACTIVATION_SOFTMAX, _SIGMOID; LS_ACTIVATION_LINEAR: none. */
     int logits_of;
+    enum ls_answer_form answer;
     size_t from_logits_offset; /* of the bool option from_logits in options, or SIZE_MAX */
     /* With from_logits on the result of that activation, which is a mistake: Keras takes its logits
      * all the same, or, where this is set, what is given. */

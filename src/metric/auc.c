@@ -11,6 +11,8 @@ static const char *const methods[] = {"interpolation", "minoring", "majoring", "
                                       "Minoring",      "Majoring", NULL};
 enum { INTERPOLATION, MINORING, MAJORING, METHODS };
 
+enum { COMMON_THRESHOLDS = 200 }; /* where nothing is said */
+
 struct auc {
     struct ls_metric_common common;
     int64_t num_thresholds;
@@ -138,35 +140,111 @@ static double interpolated(const struct ls_confusion *low, const struct ls_confu
                     high->true_positive + high->false_negative);
 }
 
+static double between(const struct auc *o, const struct ls_confusion *low,
+                      const struct ls_confusion *high)
+{
+    bool by_counts = o->curve % CURVES == PR && o->summation_method % METHODS == INTERPOLATION;
+    return by_counts ? interpolated(low, high) : rectangle(o, low, high);
+}
+
 static double area(const struct auc *o, const struct ls_confusion_rule *rule, const double *state)
 {
     struct ls_confusion_walk walk;
     double sum = 0;
-    bool by_counts = o->curve % CURVES == PR && o->summation_method % METHODS == INTERPOLATION;
     size_t thresholds = rule->thresholds + (rule->list ? 2 : 0);
     ls_confusion_begin(&walk, rule, state);
     ls_confusion_next(&walk);
     for (size_t i = 1; i < thresholds; i++) {
         struct ls_confusion high = walk.counts;
         ls_confusion_next(&walk);
-        sum += by_counts ? interpolated(&walk.counts, &high) : rectangle(o, &walk.counts, &high);
+        sum += between(o, &walk.counts, &high);
     }
     return sum;
+}
+
+static double label_weight(const struct auc *o, size_t label)
+{
+    return o->multi_label && o->label_weights.count ? o->label_weights.value[label] : 1;
 }
 
 static double result(const struct ls_instance *metric, const double *state, int64_t columns)
 {
     const struct auc *o = metric->options;
     struct ls_confusion_rule rule = rule_of(o);
-    bool weighted = o->multi_label && o->label_weights.count;
     double sum = 0, weights = 0;
     for (size_t l = 0; l < labels(o, columns); l++) {
-        double weight = weighted ? o->label_weights.value[l] : 1;
-        sum += weight * area(o, &rule, state + l * ls_confusion_doubles(&rule));
-        weights += weight;
+        sum += label_weight(o, l) * area(o, &rule, state + l * ls_confusion_doubles(&rule));
+        weights += label_weight(o, l);
     }
     return ls_ratio(sum, weights);
 }
+
+/* -- the area of all scores: a threshold at each */
+
+static bool wants_all(const struct ls_instance *metric)
+{
+    const struct auc *o = metric->options;
+    return !o->thresholds.count && o->num_thresholds == COMMON_THRESHOLDS;
+}
+
+static size_t parts(const struct ls_instance *metric, int64_t columns)
+{
+    return labels(metric->options, columns);
+}
+
+static void score(const struct ls_metric_call *call, size_t part, struct ls_score *score)
+{
+    const struct auc *o = call->options;
+    int64_t first = o->multi_label ? (int64_t)part : 0;
+    int64_t end = o->multi_label ? first + 1 : call->columns;
+    for (int64_t p = 0; p < call->positions; p++)
+        for (int64_t c = first; c < end; c++, score++) {
+            double weight = call->weight ? call->weight[p] : 1;
+            if (!o->multi_label && o->label_weights.count)
+                weight *= o->label_weights.value[c];
+            *score = (struct ls_score){.value = call->prediction[p * call->columns + c],
+                                       .weight = (float)weight,
+                                       .positive = call->target[p * call->columns + c] != 0};
+        }
+}
+
+static double area_of_all(const struct ls_instance *metric, const struct ls_score *sorted,
+                          size_t count)
+{
+    struct ls_scores_walk walk = {.score = sorted, .count = count};
+    while (ls_scores_next(&walk))
+        ;
+    struct ls_confusion high = {.true_negative = walk.false_positive,
+                                .false_negative = walk.true_positive};
+    double positives = walk.true_positive, negatives = walk.false_positive, sum = 0;
+    walk = (struct ls_scores_walk){.score = sorted, .count = count};
+    while (ls_scores_next(&walk)) {
+        struct ls_confusion low = {walk.true_positive, walk.false_positive,
+                                   negatives - walk.false_positive,
+                                   positives - walk.true_positive};
+        sum += between(metric->options, &low, &high);
+        high = low;
+    }
+    return sum;
+}
+
+static double mean_area(const struct ls_instance *metric, const double *part, size_t count)
+{
+    double sum = 0, weights = 0;
+    for (size_t l = 0; l < count; l++) {
+        sum += label_weight(metric->options, l) * part[l];
+        weights += label_weight(metric->options, l);
+    }
+    return ls_ratio(sum, weights);
+}
+
+static const struct ls_metric_exact exact = {
+    .wanted = wants_all,
+    .parts = parts,
+    .score = score,
+    .part = area_of_all,
+    .result = mean_area,
+};
 
 static const struct ls_option options[] = {
     LS_METRIC_COMMON_OPTIONS,
@@ -238,5 +316,6 @@ const struct ls_metric_kind ls_metric_auc = {
     .state_doubles = state_doubles,
     .update = update,
     .result = result,
+    .exact = &exact,
     .examples = examples,
 };

@@ -8,6 +8,7 @@
 #include "base/kind.h"
 #include "base/shape.h"
 #include "loss/loss.h"
+#include "metric/curve.h"
 
 struct ls_metric_call {
     const struct ls_kind *kind; /* and its options */
@@ -44,6 +45,17 @@ extern const char *const ls_metric_dtypes[];
         .help = "float32 (sums are kept in double)"                                                \
     }
 
+/* How a metric with a fixed number of thresholds has an exact result, where all scores can be kept:
+ * in parts (columns by themselves, or one part), each sorted as metric/curve.h has it. */
+struct ls_metric_exact {
+    bool (*wanted)(const struct ls_instance *metric); /* its options do not ask for thresholds */
+    size_t (*parts)(const struct ls_instance *metric, int64_t columns);
+    /* The scores of a part: [positions] of a column, or [positions][columns]. */
+    void (*score)(const struct ls_metric_call *call, size_t part, struct ls_score *score);
+    double (*part)(const struct ls_instance *metric, const struct ls_score *sorted, size_t count);
+    double (*result)(const struct ls_instance *metric, const double *part, size_t parts);
+};
+
 struct ls_metric_kind {
     struct ls_kind kind;
     const char *key; /* in logs, where that is not the snake_case of the name; or NULL */
@@ -66,6 +78,7 @@ struct ls_metric_kind {
                     double *values);
     bool any_class; /* LS_TARGET_CLASS: takes targets that are no class, as a loss may ignore */
     const struct ls_loss_kind *loss; /* whose mean it is (of_loss.c); else NULL */
+    const struct ls_metric_exact *exact; /* or NULL */
     /* Examples of options for the registry-wide tests; ends with NULL. */
     const char *const *examples;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/exact.h"
 #include "train/scan.h"
 
 struct ls_evaluator {
@@ -15,6 +16,8 @@ struct ls_evaluator {
     double *block_sums; /* [block of this rank][doubles] */
     double *sums;       /* of all */
     double *losses;
+    struct ls_answers *answers; /* NULL, as exact: nobody asked to keep them */
+    struct ls_exact *exact;
 };
 
 static ls_status make(struct ls_evaluator *e, const struct ls_tree *compile)
@@ -74,6 +77,8 @@ void ls_evaluator_free(struct ls_evaluator *evaluator)
 {
     if (!evaluator)
         return;
+    ls_answers_free(evaluator->answers);
+    ls_exact_free(evaluator->exact);
     ls_scan_free(evaluator->scan);
     ls_objective_free(evaluator->objective);
     ls_measure_room_release(&evaluator->room);
@@ -86,6 +91,36 @@ void ls_evaluator_free(struct ls_evaluator *evaluator)
 const struct ls_objective *ls_evaluator_objective(const struct ls_evaluator *evaluator)
 {
     return evaluator->objective;
+}
+
+static ls_status make_keepers(struct ls_evaluator *e, bool curves)
+{
+    struct ls_range mine = ls_scan_mine(e->scan);
+    LS_TRY(ls_answers_create(&e->answers,
+                             &(struct ls_answers_options){.comm = e->comm,
+                                                          .objective = e->objective,
+                                                          .blocks = ls_scan_blocks(e->scan),
+                                                          .mine = mine,
+                                                          .curves = curves}));
+    return ls_exact_create(&e->exact, e->objective, (mine.end - mine.begin) * LS_BLOCK_ROWS);
+}
+
+ls_status ls_evaluator_keep(struct ls_evaluator *evaluator, bool curves)
+{
+    return ls_comm_agree(evaluator->comm, make_keepers(evaluator, curves));
+}
+
+ls_status ls_evaluator_report(struct ls_evaluator *evaluator, const struct ls_answers_names *names,
+                              struct ls_evaluation *evaluation)
+{
+    return ls_answers_report(evaluator->answers, names, evaluation);
+}
+
+static void see(void *user, const struct ls_seen *seen)
+{
+    struct ls_evaluator *e = user;
+    ls_answers_see(e->answers, seen);
+    ls_exact_see(e->exact, seen);
 }
 
 static ls_status measure_block(void *user, const struct ls_plan_run *run,
@@ -101,9 +136,13 @@ static ls_status measure_block(void *user, const struct ls_plan_run *run,
         .global_rows = batch->rows,
         .sums = sums,
         .room = &e->room,
+        .see = e->answers ? see : NULL,
+        .user = e,
     };
     ls_measure_aim(&e->room, columns, batch->column, 0, run);
     ls_objective_measure(e->objective, &measure);
+    if (e->answers)
+        ls_answers_end_block(e->answers);
     return LS_OK;
 }
 
@@ -115,5 +154,5 @@ ls_status ls_evaluator_run(struct ls_evaluator *e, double *values)
     ls_objective_loss(e->objective, e->sums, ls_data_samples(e->data), e->losses);
     e->losses[0] += ls_model_penalty(e->model);
     ls_objective_values(e->objective, e->sums, e->losses, values);
-    return LS_OK;
+    return e->exact ? ls_exact_values(e->exact, e->comm, values) : LS_OK;
 }

@@ -4,6 +4,7 @@
 #define TRAIN_EVALUATOR_H
 
 #include "comm/combine.h"
+#include "train/answers.h"
 #include "train/objective.h"
 
 struct ls_evaluator;
@@ -18,6 +19,13 @@ ls_status ls_evaluator_bytes(size_t *bytes, struct ls_comm *comm, struct ls_mode
 void ls_evaluator_free(struct ls_evaluator *evaluator);
 
 const struct ls_objective *ls_evaluator_objective(const struct ls_evaluator *evaluator);
+
+/* Keeps all answers of the runs that follow (one), for exact values of metrics that have thresholds
+ * while training, and for reports. Collective. */
+ls_status ls_evaluator_keep(struct ls_evaluator *evaluator, bool curves);
+/* The reports of what was kept, on rank 0 (train/answers.h). Collective. */
+ls_status ls_evaluator_report(struct ls_evaluator *evaluator, const struct ls_answers_names *names,
+                              struct ls_evaluation *evaluation);
 
 /* Loss and metrics with the weights as they are, in the order of ls_objective_names. Collective. */
 ls_status ls_evaluator_run(struct ls_evaluator *evaluator, double *values);

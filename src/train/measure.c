@@ -198,30 +198,48 @@ static const float *prediction(const struct ls_objective *objective,
     return measure->room->prediction;
 }
 
+static bool has_metrics(const struct ls_objective *objective, size_t o)
+{
+    bool some = false;
+    for (size_t m = 0; m < objective->metrics; m++)
+        some |= objective->metric[m].output == o;
+    return some;
+}
+
+static void show(const struct ls_measure *measure, const struct ls_seen *seen)
+{
+    if (measure->see)
+        measure->see(measure->user, seen);
+}
+
 /* All metrics heed the mask, the weighted ones the sample weights too. */
 static void measure_metrics(const struct ls_objective *objective, struct ls_measure *measure,
                             const struct view *view, size_t o)
 {
-    const float *predicted = NULL;
+    if (!measure->see && !has_metrics(objective, o))
+        return;
+    struct ls_metric_call call = {
+        .positions = view->positions,
+        .columns = view->columns,
+        .prediction = prediction(objective, measure, view, o),
+        .logits = objective->defer[o] ? ls_plan_output(measure->run, o) : NULL,
+        .activation = (int)view->output->activation.id,
+        .target = view->measured->target,
+        .weight = view->measured->mask,
+        .work = measure->room->work,
+    };
+    show(measure, &(struct ls_seen){.output = o, .call = &call});
     for (size_t m = 0; m < objective->metrics; m++) {
         const struct ls_objective_metric *metric = &objective->metric[m];
         if (metric->output != o)
             continue;
-        if (!predicted)
-            predicted = prediction(objective, measure, view, o);
-        ls_metric_of(metric)->update(&(struct ls_metric_call){
-            .kind = metric->instance.kind,
-            .options = metric->instance.options,
-            .positions = view->positions,
-            .columns = view->columns,
-            .prediction = predicted,
-            .logits = objective->defer[o] ? ls_plan_output(measure->run, o) : NULL,
-            .activation = (int)view->output->activation.id,
-            .target = target_for(view, ls_metric_target(&metric->instance)),
-            .weight = metric->weighted ? view->weight : view->measured->mask,
-            .state = measure->sums + metric->offset,
-            .work = measure->room->work,
-        });
+        call.kind = metric->instance.kind;
+        call.options = metric->instance.options;
+        call.target = target_for(view, ls_metric_target(&metric->instance));
+        call.weight = metric->weighted ? view->weight : view->measured->mask;
+        call.state = measure->sums + metric->offset;
+        ls_metric_of(metric)->update(&call);
+        show(measure, &(struct ls_seen){.output = o, .metric = metric, .call = &call});
     }
 }
 

@@ -86,12 +86,24 @@ void ls_measure_aim(struct ls_measure_room *room, const struct ls_columns *colum
 void ls_objective_count(const struct ls_objective *objective, struct ls_measure_room *room,
                         int64_t rows, double *counts);
 
+/* One output's rows, shown to who keeps them: predictions as the model's output is (logits only
+ * where they are that), targets as the data has them, in `weight` the
+ * mask; then once more a metric, as that takes them. */
+struct ls_objective_metric;
+struct ls_seen {
+    size_t output;
+    const struct ls_objective_metric *metric; /* seen as this metric sees it; NULL: by itself */
+    const struct ls_metric_call *call;
+};
+
 struct ls_measure {
     const struct ls_plan_run *run; /* after its forward pass */
     int64_t global_rows;           /* of the batch: what means are over */
     bool gradient;                 /* write the plan's output gradients too */
     double *sums;                  /* added to */
     struct ls_measure_room *room;
+    void (*see)(void *user, const struct ls_seen *seen); /* or NULL */
+    void *user;
     int64_t bad_row; /* out: the first row whose loss is not finite, or -1 */
 };
 void ls_objective_measure(const struct ls_objective *objective, struct ls_measure *measure);

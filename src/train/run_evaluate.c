@@ -8,7 +8,8 @@
 #include "kernel/kernels.h"
 #include "lockstep/model.h"
 #include "lockstep/run.h"
-#include "store/numbers.h"
+#include "metric/classification.h"
+#include "store/evaluation.h"
 #include "train/evaluator.h"
 #include "train/learnt.h"
 #include "train/open_model.h"
@@ -77,28 +78,22 @@ static void warn_of_nonfinite(const struct ls_evaluation *evaluation)
     ls_text_release(&names);
 }
 
-static ls_status write_out(const struct ls_evaluation *evaluation, const char *path)
+/* What is asked beside loss and metrics; NULL: nothing, as Keras' evaluate. */
+struct reports {
+    bool curves;
+    struct ls_answers_names names;
+};
+
+static ls_status run(struct ls_comm *comm, struct ls_evaluator *evaluator,
+                     const struct reports *reports, double *values)
 {
-    struct ls_numbers *numbers = NULL;
-    char **name = NULL;
-    ls_status status = ls_allocate(&numbers, evaluation->count, sizeof *numbers);
-    if (status == LS_OK)
-        status = ls_allocate(&name, evaluation->count, sizeof *name);
-    for (size_t i = 0; i < evaluation->count && status == LS_OK; i++) {
-        status = ls_format(&name[i], "/evaluation/%s", evaluation->names[i]);
-        numbers[i] = (struct ls_numbers){.name = name[i], .doubles = &evaluation->values[i]};
-    }
-    if (status == LS_OK)
-        status = ls_numbers_write(path, numbers, evaluation->count);
-    for (size_t i = 0; name && i < evaluation->count; i++)
-        ls_release(name[i]);
-    ls_release(name);
-    ls_release(numbers);
-    return status;
+    if (reports)
+        LS_TRY(ls_evaluator_keep(evaluator, reports->curves));
+    return ls_comm_agree(comm, ls_evaluator_run(evaluator, values));
 }
 
 static ls_status evaluate(struct ls_comm *comm, struct ls_model *model, struct ls_data *data,
-                          struct ls_evaluation *evaluation)
+                          const struct reports *reports, struct ls_evaluation *evaluation)
 {
     struct ls_evaluator *evaluator = NULL;
     double *values = NULL;
@@ -107,9 +102,11 @@ static ls_status evaluate(struct ls_comm *comm, struct ls_model *model, struct l
     status = ls_allocate(&values, ls_objective_results(ls_evaluator_objective(evaluator)),
                          sizeof *values);
     LS_TRY_OUT(ls_comm_agree(comm, status));
-    LS_TRY_OUT(ls_evaluator_run(evaluator, values));
+    LS_TRY_OUT(run(comm, evaluator, reports, values));
     evaluation->samples = ls_data_samples(data);
-    status = ls_comm_agree(comm, fill(evaluation, evaluator, values));
+    LS_TRY_OUT(ls_comm_agree(comm, fill(evaluation, evaluator, values)));
+    if (reports)
+        status = ls_evaluator_report(evaluator, &reports->names, evaluation);
 out:
     ls_evaluator_free(evaluator);
     ls_release(values);
@@ -126,7 +123,7 @@ ls_status ls_model_evaluate(struct ls_model *model, struct ls_comm *comm, struct
     if (status == LS_OK && !model->initialized)
         status = ls_fail(LS_USAGE, "the model has no weights yet: train it, or set them");
     LS_TRY(ls_comm_agree(comm, status));
-    status = evaluate(comm, model, data, evaluation);
+    status = evaluate(comm, model, data, NULL, evaluation);
     if (status != LS_OK)
         ls_evaluation_release(evaluation);
     return status;
@@ -143,13 +140,13 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
     LS_TRY(ls_model_open_all(&opened, comm, options->model, LS_OPEN_TO_USE));
     LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, opened.state)));
-    LS_TRY_OUT(
-        evaluate(comm, opened.model, data.validation ? data.validation : data.train, evaluation));
-    status = LS_OK;
+    struct ls_data *used = data.validation ? data.validation : data.train;
+    struct reports reports = {.curves = options->out, .names = {used, opened.state}};
+    LS_TRY_OUT(evaluate(comm, opened.model, used, &reports, evaluation));
     if (ls_comm_rank(comm) == 0)
         warn_of_nonfinite(evaluation);
     if (options->out && ls_comm_rank(comm) == 0)
-        status = write_out(evaluation, options->out);
+        status = ls_evaluation_write(options->out, evaluation);
     status = ls_comm_agree(comm, status);
 out:
     if (status != LS_OK)
@@ -168,5 +165,12 @@ void ls_evaluation_release(struct ls_evaluation *evaluation)
     ls_release(evaluation->names);
     ls_release(evaluation->values);
     ls_release(evaluation->lists);
+    for (size_t r = 0; r < evaluation->reports; r++) {
+        ls_release(evaluation->report[r].output);
+        ls_release(evaluation->report[r].prefix);
+        ls_classification_free(evaluation->report[r].classification);
+        ls_release(evaluation->report[r].residuals);
+    }
+    ls_release(evaluation->report);
     memset(evaluation, 0, sizeof *evaluation);
 }
