@@ -27,9 +27,10 @@ struct ls_class_row {
 struct ls_curve {
     size_t points;
     double *threshold; /* positives are those whose score is at least this */
-    double *false_positive_rate, *true_positive_rate; /* NAN where there are no negatives, positives */
-    double *precision;                                /* over the true positive rate, the recall */
-    double roc_auc, average_precision;                /* NAN where it has no meaning */
+    double *false_positive_rate,
+        *true_positive_rate;           /* NAN where there are no negatives, positives */
+    double *precision;                 /* over the true positive rate, the recall */
+    double roc_auc, average_precision; /* NAN where it has no meaning */
 };
 
 /* What answers of classes are worth. Samples that a mask leaves out are not in it; sample weights
@@ -38,7 +39,8 @@ struct ls_classification {
     bool multi_label; /* each class is a question of its own: yes above the threshold, 0.5 */
     size_t classes;
     char **name; /* [classes] */
-    /* The classes, then macro and weighted avg; with multi_label micro, macro, weighted, samples. */
+    /* The classes, then macro and weighted avg; with multi_label micro, macro, weighted, samples.
+     */
     size_t rows;
     struct ls_class_row *row;
     double accuracy; /* with multi_label: samples whose labels are all right */
@@ -75,6 +77,7 @@ struct ls_residuals {
     int64_t count;
     double value[LS_RESIDUALS_COUNT];
 };
+/* "mean", ...: the key in files. Constant. */
 LS_API const char *ls_residual_name(enum ls_residual residual);
 
 /* One output that has targets: one of the two is there. */
@@ -97,6 +100,7 @@ struct ls_evaluation {
     size_t reports;
 };
 
+/* Releases what it holds. One that is all 0 is allowed. */
 LS_API void ls_evaluation_release(struct ls_evaluation *evaluation);
 
 #ifdef __cplusplus

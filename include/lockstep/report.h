@@ -1,4 +1,5 @@
-/* report.h: a run told to people: the progress bar, tables. Writes only to the stream that it is given. */
+/* report.h: a run told to people: the progress bar, tables. Writes only to the stream that it is
+ * given. */
 #ifndef LOCKSTEP_REPORT_H
 #define LOCKSTEP_REPORT_H
 

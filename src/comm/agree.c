@@ -115,7 +115,8 @@ static ls_status gather_pieces(struct ls_comm *comm, void *all, const void *mine
     const char *own = mine;
 
     if (comm->place.rank != 0) {
-        for (size_t left = lengths[comm->place.rank], piece; left > 0; left -= piece, own += piece) {
+        for (size_t left = lengths[comm->place.rank], piece; left > 0;
+             left -= piece, own += piece) {
             piece = left < CHUNK ? left : CHUNK;
             LS_TRY(LS_MPI(MPI_Send, own, (int)piece, MPI_BYTE, 0, PIECE_TAG, comm->world));
         }
@@ -133,8 +134,7 @@ static ls_status gather_pieces(struct ls_comm *comm, void *all, const void *mine
     return LS_OK;
 }
 
-void ls_comm_gather_pieces(struct ls_comm *comm, void *all, const void *mine,
-                           const size_t *lengths)
+void ls_comm_gather_pieces(struct ls_comm *comm, void *all, const void *mine, const size_t *lengths)
 {
     keep(comm, gather_pieces(comm, all, mine, lengths));
 }

@@ -220,8 +220,7 @@ static double area_of_all(const struct ls_instance *metric, const struct ls_scor
     walk = (struct ls_scores_walk){.score = sorted, .count = count};
     while (ls_scores_next(&walk)) {
         struct ls_confusion low = {walk.true_positive, walk.false_positive,
-                                   negatives - walk.false_positive,
-                                   positives - walk.true_positive};
+                                   negatives - walk.false_positive, positives - walk.true_positive};
         sum += between(metric->options, &low, &high);
         high = low;
     }

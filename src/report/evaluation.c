@@ -89,8 +89,8 @@ static void append_labels(struct ls_text *text, const struct ls_classification *
     int names = 0;
     for (size_t i = 0; i < c->classes; i++)
         names = wider(names, c->name[i]);
-    ls_text_append(text, "%*s  %13s %14s %14s %13s\n", names, "", "true negative",
-                   "false positive", "false negative", "true positive");
+    ls_text_append(text, "%*s  %13s %14s %14s %13s\n", names, "", "true negative", "false positive",
+                   "false negative", "true positive");
     for (size_t i = 0; i < c->classes; i++) {
         const int64_t *pair = &c->confusion[4 * i];
         ls_text_append(text, "%*s  %13" PRId64 " %14" PRId64 " %14" PRId64 " %13" PRId64 "\n",

@@ -47,8 +47,7 @@ static ls_status put_confusion(struct ls_h5_image *image, const char *prefix,
     if (c->multi_label)
         shape = (struct ls_shape){.rank = CONFUSION_RANK_MOST, .size = {classes, PAIR, PAIR}};
     return put(image, prefix, "confusion_matrix",
-               (struct ls_h5_values){
-                   .type = LS_H5_INT64, .shape = shape, .values = c->confusion});
+               (struct ls_h5_values){.type = LS_H5_INT64, .shape = shape, .values = c->confusion});
 }
 
 static ls_status put_names(struct ls_h5_image *image, const char *prefix,
@@ -119,8 +118,8 @@ static ls_status put_curve(struct ls_h5_image *image, const char *prefix,
     LS_TRY_OUT(ls_format(&roc, "%sroc_curve/%zu/", prefix, class));
     LS_TRY_OUT(ls_format(&pr, "%sprecision_recall_curve/%zu/", prefix, class));
     LS_TRY_OUT(put_doubles(image, roc, "threshold", curve->threshold, curve->points));
-    LS_TRY_OUT(put_doubles(image, roc, "false_positive_rate", curve->false_positive_rate,
-                           curve->points));
+    LS_TRY_OUT(
+        put_doubles(image, roc, "false_positive_rate", curve->false_positive_rate, curve->points));
     LS_TRY_OUT(
         put_doubles(image, roc, "true_positive_rate", curve->true_positive_rate, curve->points));
     LS_TRY_OUT(put_number(image, roc, "auc", &curve->roc_auc));
@@ -156,8 +155,8 @@ static ls_status put_residuals(struct ls_h5_image *image, const char *prefix,
         status = put(image, group, "count",
                      (struct ls_h5_values){.type = LS_H5_INT64, .values = &residuals->count});
     for (int i = 0; i < LS_RESIDUALS_COUNT && status == LS_OK; i++)
-        status = put_number(image, group, ls_residual_name((enum ls_residual)i),
-                            &residuals->value[i]);
+        status =
+            put_number(image, group, ls_residual_name((enum ls_residual)i), &residuals->value[i]);
     ls_release(group);
     return status;
 }

@@ -8,8 +8,8 @@ ls_status ls_pieces_gather(struct ls_pieces *pieces, struct ls_comm *comm, const
                            size_t length)
 {
     memset(pieces, 0, sizeof *pieces);
-    LS_TRY(ls_comm_agree(comm, ls_allocate(&pieces->length, (size_t)ls_comm_size(comm),
-                                           sizeof *pieces->length)));
+    LS_TRY(ls_comm_agree(
+        comm, ls_allocate(&pieces->length, (size_t)ls_comm_size(comm), sizeof *pieces->length)));
     ls_comm_allgather(comm, pieces->length, &length, sizeof length);
     for (int rank = 0; rank < ls_comm_size(comm); rank++)
         pieces->total += pieces->length[rank];

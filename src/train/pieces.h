@@ -6,9 +6,9 @@
 #include "metric/curve.h"
 
 struct ls_pieces {
-    void *all;       /* on rank 0 */
-    size_t *length;  /* by rank, in bytes */
-    size_t total;    /* of them */
+    void *all;      /* on rank 0 */
+    size_t *length; /* by rank, in bytes */
+    size_t total;   /* of them */
 };
 
 /* Collective; ls_pieces_release also after a failure. */

@@ -15,7 +15,7 @@ prints_like "^accuracy  [01](\.[0-9]+)?$"
 run lockstep evaluate points --json
 status 0
 same 1 "$(wc -l <out)"
-prints_like '^\{"samples": 40, "loss": 0\.[0-9]+, "accuracy": [01](\.[0-9]+)?\}$'
+prints_like '^\{"samples": 40, "loss": 0\.[0-9]+, "accuracy": [01](\.[0-9]+)?, "confusion_matrix": .*\}$'
 expected=$(cat out)
 for model in points/model.h5 points/checkpoints/step-00000030.h5; do
     run lockstep evaluate $model --data points.h5:test --json
