@@ -250,7 +250,7 @@ static void append_type(struct ls_text *text, const struct ls_option *option)
         [LS_OPTION_BOOL] = "true or false", [LS_OPTION_INT] = "integer",
         [LS_OPTION_FLOAT] = "number",       [LS_OPTION_TEXT] = "text",
         [LS_OPTION_CHOICE] = "choice",      [LS_OPTION_INTS] = "integers",
-        [LS_OPTION_FLOATS] = "numbers",
+        [LS_OPTION_FLOATS] = "numbers",     [LS_OPTION_TEXTS] = "texts",
     };
     bool kind = option->type >= LS_OPTION_KIND;
     ls_text_append(text, "%s%s%s", kind ? option->registry->noun : names[option->type],

@@ -24,6 +24,7 @@ enum ls_option_type {
     LS_OPTION_INTS,   /* struct ls_ints: one integer or a list; null: count 0 */
     LS_OPTION_FLOATS, /* struct ls_floats: one number or a (nested) list, flattened; null: count 0
                        */
+    LS_OPTION_TEXTS,  /* struct ls_option_texts: one text or a list; null: count 0 */
     LS_OPTION_KIND,   /* struct ls_instance of `registry`; null: kind NULL */
     LS_OPTION_KINDS,  /* struct ls_instances of `registry`: one or a list; null: count 0 */
     LS_OPTION_INNER,  /* struct ls_inner of `registry`: a layer in a layer; null: kind NULL */
@@ -43,6 +44,11 @@ struct ls_floats {
     double *value; /* owned */
     size_t count;
     bool scalar;
+};
+
+struct ls_option_texts {
+    char **text; /* owned, each of them too */
+    size_t count;
 };
 
 /* A kind with its options' values. {0} is none. */

@@ -211,6 +211,21 @@ static ls_status parse_floats(struct ls_floats *floats, const struct ls_option *
     return fill_floats(floats, option, tree);
 }
 
+static ls_status parse_texts(struct ls_option_texts *texts, const struct ls_tree *tree)
+{
+    tree = unwrap(tree);
+    bool one = tree->type != LS_TREE_LIST;
+    LS_TRY(ls_allocate(&texts->text, one ? 1 : tree->count + 1, sizeof *texts->text));
+    for (const struct ls_tree *entry = one ? tree : tree->child; entry;
+         entry = one ? NULL : entry->next) {
+        const char *text;
+        LS_TRY(ls_tree_text(entry, &text));
+        LS_TRY(ls_duplicate(&texts->text[texts->count], text));
+        texts->count++;
+    }
+    return LS_OK;
+}
+
 static ls_status parse_kinds(struct ls_instances *list, const struct ls_option *option,
                              const struct ls_tree *tree)
 {
@@ -261,6 +276,8 @@ ls_status ls_option_parse(void *field, const struct ls_option *option, const str
         return parse_ints(field, option, value);
     case LS_OPTION_FLOATS:
         return parse_floats(field, option, value);
+    case LS_OPTION_TEXTS:
+        return parse_texts(field, value);
     case LS_OPTION_KIND:
         return ls_instance_parse(field, option->registry, value);
     case LS_OPTION_KINDS:

@@ -14,11 +14,27 @@ static size_t field_bytes(enum ls_option_type type)
         [LS_OPTION_CHOICE] = sizeof(int),
         [LS_OPTION_INTS] = sizeof(struct ls_ints),
         [LS_OPTION_FLOATS] = sizeof(struct ls_floats),
+        [LS_OPTION_TEXTS] = sizeof(struct ls_option_texts),
         [LS_OPTION_KIND] = sizeof(struct ls_instance),
         [LS_OPTION_KINDS] = sizeof(struct ls_instances),
         [LS_OPTION_INNER] = sizeof(struct ls_inner),
     };
     return bytes[type];
+}
+
+static ls_status copy_texts(struct ls_option_texts *to, const struct ls_option_texts *from)
+{
+    LS_TRY(ls_allocate(&to->text, from->count + 1, sizeof *to->text));
+    for (; to->count < from->count; to->count++)
+        LS_TRY(ls_duplicate(&to->text[to->count], from->text[to->count]));
+    return LS_OK;
+}
+
+static void release_texts(struct ls_option_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        ls_release(texts->text[i]);
+    ls_release(texts->text);
 }
 
 static ls_status copy_kinds(struct ls_instances *to, const struct ls_instances *from)
@@ -53,6 +69,8 @@ ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *
         to->scalar = from->scalar;
         return LS_OK;
     }
+    if (option->type == LS_OPTION_TEXTS)
+        return copy_texts(copy, field);
     if (option->type == LS_OPTION_KIND)
         return ls_instance_copy(copy, field);
     if (option->type == LS_OPTION_KINDS)
@@ -69,6 +87,8 @@ void ls_option_release(void *field, const struct ls_option *option)
         ls_release(*(char **)field);
     else if (option->type == LS_OPTION_FLOATS)
         ls_release(((struct ls_floats *)field)->value);
+    else if (option->type == LS_OPTION_TEXTS)
+        release_texts(field);
     else if (option->type == LS_OPTION_KIND)
         ls_instance_release(field);
     else if (option->type == LS_OPTION_KINDS)
@@ -128,6 +148,16 @@ static ls_status write_floats(const struct ls_floats *floats, const struct ls_op
     return LS_OK;
 }
 
+static ls_status write_texts(const struct ls_option_texts *texts, const struct ls_option *option,
+                             struct ls_tree *map)
+{
+    struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
+    LS_TRY(made(list));
+    for (size_t i = 0; i < texts->count; i++)
+        LS_TRY(made(ls_tree_add_text(list, NULL, texts->text[i])));
+    return LS_OK;
+}
+
 /* key: of a map; NULL in a list. */
 static ls_status write_kind(const struct ls_instance *instance, struct ls_tree *parent,
                             const char *key)
@@ -178,6 +208,8 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
         return write_ints(field, option, map);
     case LS_OPTION_FLOATS:
         return write_floats(field, option, map);
+    case LS_OPTION_TEXTS:
+        return write_texts(field, option, map);
     case LS_OPTION_KIND:
         return write_kind(field, map, option->name);
     case LS_OPTION_KINDS:

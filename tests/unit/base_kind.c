@@ -71,7 +71,7 @@ static void test_defaults(void **state)
     assert_written(&instance,
                    "{\"units\": 3, \"every\": null, \"rate\": 0.5, \"clip\": null, "
                    "\"use_bias\": true, \"name\": null, \"mode\": true, \"axis\": -1, "
-                   "\"mean\": null, \"filler\": {\"class_name\": \"Zeros\", \"config\": {}}, "
+                   "\"mean\": null, \"skip\": [], \"filler\": {\"class_name\": \"Zeros\", \"config\": {}}, "
                    "\"other\": null, \"negative_slope\": 0.2}");
     ls_instance_release(&instance);
     assert_null(instance.kind);
@@ -80,11 +80,11 @@ static void test_defaults(void **state)
 
 static const char all_options[] =
     "{leaky_sample: {units: 1e3, every: 5, rate: 0, clip: 1e-7, use_bias: False, name: 7, mode: chunk, "
-    "axis: [1, 2], mean: [[1, 2.5], [3, -4]], filler: {Constant: {value: 2}}, other: constant, alpha: 0.3, "
+    "axis: [1, 2], mean: [[1, 2.5], [3, -4]], skip: [a, 7], filler: {Constant: {value: 2}}, other: constant, alpha: 0.3, "
     "secret: true}}";
 static const char all_written[] =
     "{\"units\": 1000, \"every\": 5, \"rate\": 0.0, \"clip\": 1e-07, \"use_bias\": false, \"name\": \"7\", "
-    "\"mode\": \"chunk\", \"axis\": [1, 2], \"mean\": [1.0, 2.5, 3.0, -4.0], \"filler\": {\"class_name\": "
+    "\"mode\": \"chunk\", \"axis\": [1, 2], \"mean\": [1.0, 2.5, 3.0, -4.0], \"skip\": [\"a\", \"7\"], \"filler\": {\"class_name\": "
     "\"Constant\", \"config\": {\"value\": 2.0}}, \"other\": {\"class_name\": \"Constant\", \"config\": "
     "{\"value\": 0.05}}, \"negative_slope\": 0.3, \"secret\": true}";
 
@@ -126,6 +126,12 @@ static void test_values(void **state)
     assert_false(options->axis.scalar);
     assert_int_equal(options->mean.count, 1);
     assert_true(options->mean.scalar);
+    ls_instance_release(&instance);
+
+    instance = parse("smp: {units: 1, skip: one}");
+    options = instance.options;
+    assert_int_equal(options->skip.count, 1);
+    assert_string_equal(options->skip.text[0], "one");
     ls_instance_release(&instance);
 
     instance =
@@ -301,7 +307,7 @@ static void test_ignored_keys(void **state)
     assert_fails(
         ls_instance_create(&instance, &sample, tree, ignore + 1), LS_BAD_INPUT,
         "run.yaml:1: unknown option 'dtype' (known: units, every, rate, clip, use_bias, name, mode, "
-        "axis, mean, filler, other, negative_slope, secret)");
+        "axis, mean, skip, filler, other, negative_slope, secret)");
     ls_tree_free(tree);
 }
 
@@ -362,6 +368,7 @@ static void test_help(void **state)
         "  mode                   choice or null   true      false, true, chunk               of shuffling\n"
         "  axis                   integers         -1        at least -1 and at most 7\n"
         "  mean                   numbers or null  null      at least -1000 and at most 1000\n"
+        "  skip                   texts            []\n"
         "  filler                 filler           zeros                                      first values\n"
         "  other                  filler or null   null\n"
         "  negative_slope, alpha  number           0.2\n"

@@ -33,6 +33,7 @@ struct sample {
     int mode;
     struct ls_ints axis;
     struct ls_floats mean;
+    struct ls_option_texts skip;
     struct ls_instance filler, other;
     double slope;
     bool secret;
@@ -88,6 +89,7 @@ static const struct ls_option sample_options[] = {
      .initial = "null",
      .min = -1000,
      .max = 1000},
+    {.name = "skip", .type = LS_OPTION_TEXTS, .offset = SAMPLE(skip), .initial = "[]"},
     {.name = "filler",
      .type = LS_OPTION_KIND,
      .offset = SAMPLE(filler),
