@@ -21,12 +21,15 @@ struct ls_update {
     double learning_rate;
     double momentum;       /* SGD, RMSprop */
     bool nesterov;         /* SGD */
-    double rho;            /* RMSprop */
+    double rho;            /* RMSprop, Adadelta */
     bool centered;         /* RMSprop */
-    double beta_1, beta_2; /* Adam */
+    double beta_1, beta_2; /* Adam and its kin, Lion */
     double epsilon;
-    bool amsgrad;      /* Adam */
-    double correction; /* Adam: sqrt(1 - beta_2^t) / (1 - beta_1^t) */
+    bool amsgrad;                       /* Adam */
+    double correction;                  /* Adam: sqrt(1 - beta_2^t) / (1 - beta_1^t) */
+    double rest_1, rest_2;              /* Adamax, Nadam, LAMB: 1 - beta_1^t, 1 - beta_2^t */
+    double of_momentum, of_gradient;    /* Nadam: the factors of both in the step */
+    double power, l1, l2, l2_shrinkage; /* Ftrl: of the accumulator; of the penalties */
 };
 
 /* What numbers a batch's rows are read from. */
@@ -242,6 +245,32 @@ struct ls_kernels {
      * momentum > 0: m = mu m + inc, w -= m, else w -= inc. Slots that are not used are NULL. */
     void (*rmsprop)(float *w, float *v, float *m, float *a, const float *g,
                     const struct ls_update *u, size_t n);
+    /* m as Adam's; norm = max(b2 norm, |g|); w -= lr m / (rest_1 (norm + eps)) */
+    void (*adamax)(float *w, float *m, float *norm, const float *g, const struct ls_update *u,
+                   size_t n);
+    /* m and v as Adam's; w -= (m of_momentum + g of_gradient) lr / (sqrt(v / rest_2) + eps) */
+    void (*nadam)(float *w, float *m, float *v, const float *g, const struct ls_update *u,
+                  size_t n);
+    /* s += g^2; w -= lr g / sqrt(s + eps) */
+    void (*adagrad)(float *w, float *s, const float *g, const struct ls_update *u, size_t n);
+    /* s = rho s + (1-rho) g^2; step = sqrt(d + eps) g / sqrt(s + eps);
+     * d = rho d + (1-rho) step^2; w -= lr step */
+    void (*adadelta)(float *w, float *s, float *d, const float *g, const struct ls_update *u,
+                     size_t n);
+    /* s' = s + g^2; z += g + 2 l2_shrinkage w - (s'^power - s^power) / lr w;
+     * w = (clip(z, -l1, l1) - z) / (s'^power / lr + 2 l2); s = s' */
+    void (*ftrl)(float *w, float *s, float *z, const float *g, const struct ls_update *u, size_t n);
+    /* w -= lr sign(m b1 + g (1-b1)); m = m b2 + g (1-b2) */
+    void (*lion)(float *w, float *m, const float *g, const struct ls_update *u, size_t n);
+    /* m and v as Adam's; step = m / rest_1 / (sqrt(v / rest_2) + eps). w stays. */
+    void (*lamb)(float *step, float *m, float *v, const float *g, const struct ls_update *u,
+                 size_t n);
+    /* w -= w decay learning_rate */
+    void (*decay_weights)(float *w, double decay, double learning_rate, size_t n);
+    /* out = a, at least -most and at most most; NaN where a is. */
+    void (*clip)(float *out, const float *a, float most, size_t n);
+    /* mean = momentum mean + (1 - momentum) a */
+    void (*moving_mean)(float *mean, const float *a, float momentum, size_t n);
 
     /* -- measuring: so many rounds of multiplications and additions in independent chains, fused
      * where the set can; returns how many operations that was. out: 16 floats that depend on all.

@@ -1,6 +1,6 @@
 /* Adam (Kingma, Ba, ICLR 2015) as Keras computes it: epsilon is added to the root of the velocity
  * as it stands, the corrections of both moments are one factor. amsgrad: Reddi et al., ICLR 2018.
- */
+ * AdamW (Loshchilov, Hutter, ICLR 2019) is Adam with weight decay. */
 #include "kernel/kernels.h"
 #include "layer/portable.h"
 #include "optimizer/optimizer.h"
@@ -11,39 +11,17 @@ struct adam {
     bool amsgrad;
 };
 
+#define ADAM_OPTIONS                                                                               \
+    LS_OPTIMIZER_MOMENT_OPTIONS(struct adam),                                                      \
+    {                                                                                              \
+        .name = "amsgrad", .type = LS_OPTION_BOOL, .offset = offsetof(struct adam, amsgrad),       \
+        .initial = "false", .help = "divide by the largest velocity so far"                        \
+    }
+
 static const struct ls_option options[] = {
-    LS_OPTIMIZER_COMMON_OPTIONS("0.001"),
-    {.name = "beta_1",
-     .type = LS_OPTION_FLOAT,
-     .offset = offsetof(struct adam, beta_1),
-     .initial = "0.9",
-     .min = 0,
-     .max = 1,
-     .open_max = true,
-     .help = "decay of the gradient's mean"},
-    {.name = "beta_2",
-     .type = LS_OPTION_FLOAT,
-     .offset = offsetof(struct adam, beta_2),
-     .initial = "0.999",
-     .min = 0,
-     .max = 1,
-     .open_max = true,
-     .help = "decay of the mean of the gradient's square"},
-    {.name = "epsilon",
-     .type = LS_OPTION_FLOAT,
-     .offset = offsetof(struct adam, epsilon),
-     .initial = "1e-07",
-     .min = 0,
-     .max = INFINITY,
-     .open_max = true,
-     .help = "added to the divisor"},
-    {.name = "amsgrad",
-     .type = LS_OPTION_BOOL,
-     .offset = offsetof(struct adam, amsgrad),
-     .initial = "false",
-     .help = "divide by the largest velocity so far"},
-    {.name = NULL},
-};
+    LS_OPTIMIZER_COMMON_OPTIONS("0.001"), ADAM_OPTIONS, {.name = NULL}};
+static const struct ls_option decayed_options[] = {
+    LS_OPTIMIZER_DECAY_OPTIONS("0.001", "0.004", false), ADAM_OPTIONS, {.name = NULL}};
 
 static size_t slots(const void *options_, const char *names[LS_SLOTS_MAX])
 {
@@ -84,4 +62,21 @@ const struct ls_optimizer_kind ls_optimizer_adam = {
     .step = step,
     .learning_rate_offset = offsetof(struct adam, common.learning_rate),
     .examples = examples,
+};
+
+static const char *const decayed_aliases[] = {"adamw", NULL};
+static const char *const decayed_examples[] = {"{}", "learning_rate: 0.01, weight_decay: 0.1",
+                                               "amsgrad: true, weight_decay: 0.0", NULL};
+
+const struct ls_optimizer_kind ls_optimizer_adamw = {
+    .kind = {.name = "AdamW",
+             .aliases = decayed_aliases,
+             .summary = "Adam with weight decay",
+             .options = decayed_options,
+             .options_size = sizeof(struct adam)},
+    .slots = slots,
+    .paired = 2,
+    .step = step,
+    .learning_rate_offset = offsetof(struct adam, common.learning_rate),
+    .examples = decayed_examples,
 };

@@ -264,17 +264,29 @@ out:
     return status;
 }
 
+/* Whether null says something: where it is not the option's default. */
+static bool null_counts(const struct ls_kind *kind, const char *key)
+{
+    for (const struct ls_option *o = kind ? kind->options : NULL; o && o->name; o++)
+        if (strcmp(o->name, key) == 0)
+            return strcmp(o->initial, "null") != 0;
+    return false;
+}
+
 /* Options that are not in use go: optimizers of Keras 2 do not know all of them. */
 static void trim_optimizer(struct ls_tree *optimizer)
 {
+    const char *name = optimizer ? named_kind(optimizer) : NULL;
+    const struct ls_kind *kind = name ? ls_kind_find(&ls_optimizers, name) : NULL;
     struct ls_tree *options = (struct ls_tree *)find(optimizer, "config");
     const struct ls_tree *average = find(options, "use_ema");
     bool unused = average && average->type == LS_TREE_SCALAR && strcmp(average->text, "false") == 0;
     for (struct ls_tree *entry = is_map(options) ? options->child : NULL, *next; entry;
          entry = next) {
         next = entry->next;
-        if (ls_tree_is_null(entry) || (unused && (strcmp(entry->key, "use_ema") == 0 ||
-                                                  strcmp(entry->key, "ema_momentum") == 0)))
+        bool null = ls_tree_is_null(entry) && !null_counts(kind, entry->key);
+        if (null || (unused && (strcmp(entry->key, "use_ema") == 0 ||
+                                strcmp(entry->key, "ema_momentum") == 0)))
             ls_tree_remove(entry);
     }
 }

@@ -52,9 +52,9 @@ static ls_status take_learning_rate(struct ls_checkpoint *checkpoint, double rat
 
 static ls_status add_slots(struct ls_checkpoint *checkpoint, const struct ls_slots_layout *layout)
 {
-    for (size_t s = 0; s < layout->slots; s++) {
+    for (size_t s = 0; s < layout->slots.count; s++) {
         char *name = NULL;
-        LS_TRY(ls_duplicate(&name, layout->slot[s]));
+        LS_TRY(ls_duplicate(&name, layout->slots.name[s]));
         checkpoint->slot_name[s] = name;
         checkpoint->slots = s + 1;
         LS_TRY(ls_allocate(&checkpoint->slot[s],
@@ -67,7 +67,7 @@ static ls_status add_slots(struct ls_checkpoint *checkpoint, const struct ls_slo
 static ls_status read_slots(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint,
                             const struct ls_slots_layout *layout, const struct listed *listed)
 {
-    size_t wanted = layout->slots * layout->variables;
+    size_t wanted = layout->spots + layout->scalar;
     size_t count = listed->object.count - listed->head;
     if (count == 0 && listed->iteration == 0)
         return LS_OK; /* compiled and not yet trained */
@@ -77,8 +77,8 @@ static ls_status read_slots(const struct ls_h5 *h5, struct ls_checkpoint *checkp
                        "%zu",
                        count, listed->iteration, layout->optimizer.kind->name, wanted);
     LS_TRY(add_slots(checkpoint, layout));
-    for (size_t n = 0; n < count; n++) {
-        struct ls_slots_spot spot = ls_slots_spot(layout, n);
+    for (size_t n = 0; n < layout->spots; n++) { /* a number behind them goes by the steps */
+        struct ls_slots_spot spot = layout->spot[n];
         struct ls_variable_at at = ls_model_variable(checkpoint->model, spot.variable);
         LS_TRY(ls_h5_read_floats(h5, listed->object.text[listed->head + n],
                                  checkpoint->slot[spot.slot] + at.variable->offset,
@@ -92,15 +92,13 @@ static ls_status read_all(const struct ls_h5 *h5, struct ls_checkpoint *checkpoi
 {
     struct ls_slots_layout layout;
     LS_TRY(read_head(h5, listed));
-    LS_TRY(ls_slots_layout_make(&layout, checkpoint));
-    if (listed->by_slot)
-        layout.paired = 0;
+    LS_TRY(ls_slots_layout_make(&layout, checkpoint, listed->by_slot));
     ls_status status = read_slots(h5, checkpoint, &layout, listed);
     if (status == LS_OK)
         checkpoint->iteration = (int64_t)listed->iteration;
     if (status == LS_OK)
         status = take_learning_rate(checkpoint, listed->learning_rate);
-    ls_instance_release(&layout.optimizer);
+    ls_slots_layout_release(&layout);
     return status;
 }
 

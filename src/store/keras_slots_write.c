@@ -22,13 +22,21 @@ static ls_status put_number(struct ls_h5_image *image, const char *object, enum 
 static ls_status put_slot(struct ls_h5_image *image, const char *object,
                           const struct ls_variable *variable, const float *slot)
 {
+    struct ls_h5_values values = {
+        .type = LS_H5_FLOAT, .shape = variable->shape, .values = slot + variable->offset};
+    return ls_h5_put_values(image, object, &values);
+}
+
+/* A slot that is not there, as it is before the first step. */
+static ls_status put_initial(struct ls_h5_image *image, const char *object,
+                             const struct ls_variable *variable, double initial)
+{
     struct ls_h5_values values = {.type = LS_H5_FLOAT, .shape = variable->shape};
-    if (slot)
-        values.values = slot + variable->offset;
-    else
-        LS_TRY(ls_allocate(&values.owned, ls_variable_count(variable), sizeof(float)));
-    if (!slot)
-        values.values = values.owned;
+    size_t count = ls_variable_count(variable);
+    LS_TRY(ls_allocate(&values.owned, count, sizeof(float)));
+    for (size_t i = 0; i < count; i++)
+        ((float *)values.owned)[i] = (float)initial;
+    values.values = values.owned;
     return ls_h5_put_values(image, object, &values);
 }
 
@@ -45,18 +53,24 @@ static const float *slot_of(const struct ls_checkpoint *checkpoint, const char *
 static ls_status put_all(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint,
                          const struct ls_slots_layout *layout, const struct ls_texts *objects)
 {
-    const double rate = *(const double *)((const char *)layout->optimizer.options +
-                                          ((const struct ls_optimizer_kind *)layout->optimizer.kind)
-                                              ->learning_rate_offset);
+    const struct ls_optimizer_kind *kind = ls_optimizer_kind(&layout->optimizer);
+    const void *options = layout->optimizer.options;
+    const double rate = *(const double *)((const char *)options + kind->learning_rate_offset);
+    const int64_t updates = ls_optimizer_updates(&layout->optimizer, checkpoint->iteration);
     LS_TRY(put_number(image, objects->text[0], LS_H5_INT64, (double)checkpoint->iteration));
     LS_TRY(put_number(image, objects->text[1], LS_H5_FLOAT, rate));
-    for (size_t n = 0; n + 2 < objects->count; n++) {
-        struct ls_slots_spot spot = ls_slots_spot(layout, n);
+    for (size_t n = 0; n < layout->spots; n++) {
+        struct ls_slots_spot spot = layout->spot[n];
         struct ls_variable_at at = ls_model_variable(checkpoint->model, spot.variable);
-        LS_TRY(put_slot(image, objects->text[2 + n], at.variable,
-                        slot_of(checkpoint, layout->slot[spot.slot])));
+        const char *object = objects->text[2 + n];
+        const float *slot = slot_of(checkpoint, layout->slots.name[spot.slot]);
+        double initial = layout->slots.initial[spot.slot];
+        LS_TRY(slot ? put_slot(image, object, at.variable, slot)
+                    : put_initial(image, object, at.variable, initial));
     }
-    return LS_OK;
+    return layout->scalar ? put_number(image, objects->text[2 + layout->spots], LS_H5_FLOAT,
+                                       kind->scalar(options, updates))
+                          : LS_OK;
 }
 
 /* adam/sequential_dense_kernel_momentum; with a number behind it where that is taken. */
@@ -92,23 +106,28 @@ static ls_status name_all(struct ls_texts *names, const struct ls_checkpoint *ch
         ls_release(head);
         LS_TRY(status);
     }
-    for (size_t n = 0; n < layout->slots * layout->variables; n++) {
-        struct ls_slots_spot spot = ls_slots_spot(layout, n);
+    for (size_t n = 0; n < layout->spots; n++) {
+        struct ls_slots_spot spot = layout->spot[n];
         struct ls_variable_at at = ls_model_variable(checkpoint->model, spot.variable);
         char *path = NULL;
         LS_TRY(ls_keras_variable_path(&path, checkpoint->model, at.layer, at.variable));
         for (char *slash = path; (slash = strchr(slash, '/')) != NULL;)
             *slash = '_';
-        ls_status status = add_slot_name(names, optimizer, path, layout->slot[spot.slot]);
+        ls_status status = add_slot_name(names, optimizer, path, layout->slots.name[spot.slot]);
         ls_release(path);
         LS_TRY(status);
     }
-    return LS_OK;
+    if (!layout->scalar)
+        return LS_OK;
+    LS_TRY(ls_format(&head, "%s/variable", optimizer));
+    ls_status status = ls_texts_add(names, head);
+    ls_release(head);
+    return status;
 }
 
 static ls_status number_all(struct ls_texts *names, const struct ls_slots_layout *layout)
 {
-    for (size_t i = 0; i < 2 + layout->slots * layout->variables; i++) {
+    for (size_t i = 0; i < 2 + layout->spots + layout->scalar; i++) {
         char *name = NULL;
         LS_TRY(ls_format(&name, "%zu", i));
         ls_status status = ls_texts_add(names, name);
@@ -122,9 +141,10 @@ static ls_status number_all(struct ls_texts *names, const struct ls_slots_layout
 static bool is_known(const struct ls_checkpoint *checkpoint)
 {
     struct ls_slots_layout layout;
-    if (!ls_slots_optimizer(checkpoint) || ls_slots_layout_make(&layout, checkpoint) != LS_OK)
+    if (!ls_slots_optimizer(checkpoint) ||
+        ls_slots_layout_make(&layout, checkpoint, false) != LS_OK)
         return false;
-    ls_instance_release(&layout.optimizer);
+    ls_slots_layout_release(&layout);
     return true;
 }
 
@@ -136,7 +156,7 @@ static ls_status write_all(struct ls_h5_image *image, const struct ls_checkpoint
     ls_status status = LS_OK;
     if (!is_known(checkpoint))
         return LS_OK;
-    LS_TRY(ls_slots_layout_make(&layout, checkpoint));
+    LS_TRY(ls_slots_layout_make(&layout, checkpoint, false));
     LS_TRY_OUT(numbered ? number_all(&names, &layout) : name_all(&names, checkpoint, &layout));
     LS_TRY_OUT(ls_slots_objects(&objects, group, &names));
     LS_TRY_OUT(ls_h5_put_group(image, group));
@@ -146,7 +166,7 @@ static ls_status write_all(struct ls_h5_image *image, const struct ls_checkpoint
 out:
     ls_texts_release(&names);
     ls_texts_release(&objects);
-    ls_instance_release(&layout.optimizer);
+    ls_slots_layout_release(&layout);
     return status;
 }
 

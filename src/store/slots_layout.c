@@ -1,6 +1,7 @@
 #include "store/slots_layout.h"
 
 #include "base/memory.h"
+#include "store/variable_way.h"
 
 const struct ls_tree *ls_slots_optimizer(const struct ls_checkpoint *checkpoint)
 {
@@ -11,28 +12,70 @@ const struct ls_tree *ls_slots_optimizer(const struct ls_checkpoint *checkpoint)
     return optimizer && !ls_tree_is_null(optimizer) ? optimizer : NULL;
 }
 
-ls_status ls_slots_layout_make(struct ls_slots_layout *layout,
-                               const struct ls_checkpoint *checkpoint)
+/* Slots `first` to `end` of the variables from `variable` on, up to the next: those that are. */
+static void add_spots(struct ls_slots_layout *layout, size_t first, size_t end, size_t variable,
+                      int way)
 {
-    const struct ls_model *model = checkpoint->model;
-    *layout = (struct ls_slots_layout){0};
-    LS_TRY(ls_instance_parse(&layout->optimizer, &ls_optimizers, ls_slots_optimizer(checkpoint)));
-    const struct ls_optimizer_kind *kind = (const struct ls_optimizer_kind *)layout->optimizer.kind;
-    layout->slots = kind->slots(layout->optimizer.options, layout->slot);
-    layout->paired = kind->paired < layout->slots ? kind->paired : layout->slots;
-    while (layout->variables < ls_model_variables(model) &&
-           ls_model_variable(model, layout->variables).trainable)
-        layout->variables++;
-    return LS_OK;
+    const struct ls_optimizer_kind *kind = ls_optimizer_kind(&layout->optimizer);
+    for (size_t s = first; s < end; s++)
+        if (s < layout->slots.own || !kind->lacks || !kind->lacks(way, s - layout->slots.own))
+            layout->spot[layout->spots++] = (struct ls_slots_spot){s, variable};
 }
 
-struct ls_slots_spot ls_slots_spot(const struct ls_slots_layout *layout, size_t n)
+/* Averages and accumulated gradients stand before the kind's own. */
+static void add_all(struct ls_slots_layout *layout, const int *way, size_t variables, size_t paired)
 {
-    size_t pairs = layout->paired * layout->variables;
-    if (n < pairs)
-        return (struct ls_slots_spot){n % layout->paired, n / layout->paired};
-    n -= pairs;
-    return (struct ls_slots_spot){layout->paired + n / layout->variables, n % layout->variables};
+    size_t own = layout->slots.own, count = layout->slots.count;
+    size_t pairs = own + (paired < count - own ? paired : count - own);
+    for (size_t s = 0; s < own; s++)
+        for (size_t v = 0; v < variables; v++)
+            add_spots(layout, s, s + 1, v, way[v]);
+    for (size_t v = 0; v < variables; v++)
+        add_spots(layout, own, pairs, v, way[v]);
+    for (size_t s = pairs; s < count; s++)
+        for (size_t v = 0; v < variables; v++)
+            add_spots(layout, s, s + 1, v, way[v]);
+}
+
+static ls_status lay_out(struct ls_slots_layout *layout, const struct ls_model *model, bool by_slot)
+{
+    const struct ls_optimizer_kind *kind = ls_optimizer_kind(&layout->optimizer);
+    size_t count = ls_model_variables(model), variables = 0;
+    int *way = NULL;
+    ls_status status;
+    LS_TRY_OUT(ls_allocate(&way, count + 1, sizeof *way));
+    for (; variables < count; variables++) {
+        struct ls_variable_at at = ls_model_variable(model, variables);
+        if (!at.trainable)
+            break;
+        LS_TRY_OUT(ls_variable_way(&way[variables], &layout->optimizer, model, &at));
+    }
+    ls_optimizer_slots(&layout->slots, &layout->optimizer);
+    layout->scalar = kind->scalar != NULL;
+    LS_TRY_OUT(
+        ls_allocate(&layout->spot, layout->slots.count * variables + 1, sizeof *layout->spot));
+    add_all(layout, way, variables, by_slot ? 0 : kind->paired);
+out:
+    ls_release(way);
+    return status;
+}
+
+ls_status ls_slots_layout_make(struct ls_slots_layout *layout,
+                               const struct ls_checkpoint *checkpoint, bool by_slot)
+{
+    *layout = (struct ls_slots_layout){0};
+    LS_TRY(ls_optimizer_parse(&layout->optimizer, ls_slots_optimizer(checkpoint)));
+    ls_status status = lay_out(layout, checkpoint->model, by_slot);
+    if (status != LS_OK)
+        ls_slots_layout_release(layout);
+    return status;
+}
+
+void ls_slots_layout_release(struct ls_slots_layout *layout)
+{
+    ls_instance_release(&layout->optimizer);
+    ls_release(layout->spot);
+    *layout = (struct ls_slots_layout){0};
 }
 
 ls_status ls_slots_objects(struct ls_texts *objects, const char *group,

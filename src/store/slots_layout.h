@@ -9,26 +9,27 @@
 #define LS_SLOTS_NAMED    "/optimizer_weights"
 #define LS_SLOTS_NUMBERED "/optimizer/vars"
 
+/* Which slot of which variable. */
+struct ls_slots_spot {
+    size_t slot, variable;
+};
+
 struct ls_slots_layout {
     struct ls_instance optimizer;
-    const char *slot[LS_SLOTS_MAX];
-    size_t slots;
-    size_t paired;    /* of those, how many stand variable by variable */
-    size_t variables; /* that are trained */
+    struct ls_optimizer_slots slots;
+    struct ls_slots_spot *spot; /* in the file's order */
+    size_t spots;
+    bool scalar; /* a number of the optimizer's stands behind them */
 };
 
 /* `optimizer` of the checkpoint's or its model's compile; NULL: there is none. */
 const struct ls_tree *ls_slots_optimizer(const struct ls_checkpoint *checkpoint);
 
-/* LS_BAD_INPUT for an optimizer that is not known here. Its instance is to be released. */
+/* by_slot: of an optimizer of old, which pairs no slots. LS_BAD_INPUT for an optimizer that is not
+ * known here. To be released. */
 ls_status ls_slots_layout_make(struct ls_slots_layout *layout,
-                               const struct ls_checkpoint *checkpoint);
-
-/* Which slot of which variable is the n-th. */
-struct ls_slots_spot {
-    size_t slot, variable;
-};
-struct ls_slots_spot ls_slots_spot(const struct ls_slots_layout *layout, size_t n);
+                               const struct ls_checkpoint *checkpoint, bool by_slot);
+void ls_slots_layout_release(struct ls_slots_layout *layout);
 
 /* Adds GROUP/NAME for each of the names. */
 ls_status ls_slots_objects(struct ls_texts *objects, const char *group,

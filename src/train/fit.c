@@ -214,8 +214,12 @@ static ls_status check_weights(const struct ls_fit_run *run)
     return LS_OK;
 }
 
+/* What the end of a training makes of the weights is what is saved last. */
 static ls_status save(struct ls_fit_run *run)
 {
+    const struct ls_position *position = &run->state.position;
+    if (is_over(run))
+        ls_update_plan_finish(run->state.update, position->before + position->iteration);
     if (run->saved == run->state.position.iteration)
         return LS_OK;
     LS_TRY(check_weights(run));

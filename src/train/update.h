@@ -9,7 +9,7 @@
 struct ls_update_plan;
 
 /* `optimizer` of the compile tree (NULL: Keras' default, rmsprop). The model is built and outlives
- * it. Slots are zero. */
+ * it. Slots are as before the first step. */
 ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *model,
                                 const struct ls_tree *optimizer);
 /* The bytes that it would take. */
@@ -20,6 +20,9 @@ void ls_update_plan_free(struct ls_update_plan *plan);
 /* One step: gradient is the arena's sum over replicas, read only; iteration counts the steps before
  * this one. */
 void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int64_t iteration);
+/* The end of a training after so many steps: with use_ema the averages become the weights. Doing it
+ * again changes nothing. */
+void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration);
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration);
 
 /* Whether some trainable variable has a regularizer. */

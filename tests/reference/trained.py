@@ -78,6 +78,8 @@ def write(name, optimizer, endings, make=sequential):
         ref.create_dataset("train/y", data=y)
         ref.create_dataset("predictions", data=model.predict(x, verbose=0))
         train(model, 3)
+        if version > 2:  # as fit does
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         for i, weight in enumerate(model.get_weights()):
             ref.create_dataset("after/%d" % i, data=weight)
 
@@ -93,6 +95,28 @@ if version > 2:
     )
     write("trained_nadam", optimizers.Nadam(0.05), [".keras"])
     write("trained_nested", optimizers.Adam(0.05), [".keras", ".h5", ".weights.h5"], nested)
+    write("trained_adafactor", optimizers.Adafactor(0.05), [".keras"])
+    write("trained_adamw", optimizers.AdamW(0.05, weight_decay=0.1), [".keras", ".h5"])
+    write("trained_adamax", optimizers.Adamax(0.05), [".keras"])
+    write("trained_adagrad", optimizers.Adagrad(0.05), [".keras"])
+    write("trained_adadelta", optimizers.Adadelta(1.0), [".keras"])
+    write("trained_ftrl", optimizers.Ftrl(0.05, l1_regularization_strength=0.1), [".keras", ".h5"])
+    write("trained_lion", optimizers.Lion(0.05), [".keras"])
+    write("trained_lamb", optimizers.Lamb(0.05), [".keras"])
+    write("trained_muon", optimizers.Muon(0.05, exclude_layers=["dense_[0-9]+"]), [".keras", ".h5"])
+    write(
+        "trained_common",
+        optimizers.Nadam(
+            0.05,
+            weight_decay=0.1,
+            global_clipnorm=0.5,
+            use_ema=True,
+            ema_momentum=0.75,
+            ema_overwrite_frequency=2,
+            gradient_accumulation_steps=3,
+        ),
+        [".keras", ".h5"],
+    )
 else:
     legacy = optimizers.legacy
     write("keras2_adam", optimizers.Adam(0.05, amsgrad=True), [".h5", "_weights.h5"])

@@ -10,6 +10,14 @@ static const struct ls_update update = {
     .beta_2 = 0.999,
     .epsilon = 1e-7,
     .correction = 0.3,
+    .rest_1 = 0.3,
+    .rest_2 = 0.2,
+    .of_momentum = 1.5,
+    .of_gradient = 0.25,
+    .power = 0.5,
+    .l1 = 0.5,
+    .l2 = 0.25,
+    .l2_shrinkage = 0.125,
 };
 static struct ls_update with(bool nesterov, double momentum, bool centered)
 {
@@ -125,6 +133,138 @@ RMSPROP(rmsprop_momentum, true, false)
 RMSPROP(rmsprop_centered, false, true)
 RMSPROP(rmsprop_both, true, true)
 
+#define REST_1 ((float)(1 - 0.9))
+#define REST_2 ((float)(1 - 0.999))
+
+static void run_adamax(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->adamax(x[0], x[2], x[3], x[1], &update, n);
+}
+static void expect_adamax(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[2][i] = x[2][i] + (x[1][i] - x[2][i]) * REST_1;
+        float before = 0.999f * x[3][i], now = fabsf(x[1][i]);
+        x[3][i] = before < now ? now : before;
+        x[0][i] = x[0][i] - 0.01f * x[2][i] / (0.3f * (x[3][i] + 1e-7f));
+    }
+}
+
+static void move_moments(float **x, size_t i)
+{
+    x[2][i] = x[2][i] + (x[1][i] - x[2][i]) * REST_1;
+    x[3][i] = x[3][i] + (x[1][i] * x[1][i] - x[3][i]) * REST_2;
+}
+static void run_nadam(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->nadam(x[0], x[2], x[3], x[1], &update, n);
+}
+static void expect_nadam(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        move_moments(x, i);
+        float m = x[2][i] * 1.5f + x[1][i] * 0.25f;
+        x[0][i] = x[0][i] - m * 0.01f / (sqrtf(x[3][i] / 0.2f) + 1e-7f);
+    }
+}
+static void run_lamb(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->lamb(x[0], x[2], x[3], x[1], &update, n);
+}
+static void expect_lamb(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        move_moments(x, i);
+        x[0][i] = x[2][i] / 0.3f / (sqrtf(x[3][i] / 0.2f) + 1e-7f);
+    }
+}
+
+static void run_adagrad(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->adagrad(x[0], x[2], x[1], &update, n);
+}
+static void expect_adagrad(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[2][i] = x[2][i] + x[1][i] * x[1][i];
+        x[0][i] = x[0][i] - 0.01f * x[1][i] / sqrtf(x[2][i] + 1e-7f);
+    }
+}
+
+static void run_adadelta(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->adadelta(x[0], x[2], x[3], x[1], &update, n);
+}
+static void expect_adadelta(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[2][i] = 0.9f * x[2][i] + REST_1 * (x[1][i] * x[1][i]);
+        float step = sqrtf(x[3][i] + 1e-7f) * x[1][i] / sqrtf(x[2][i] + 1e-7f);
+        x[3][i] = 0.9f * x[3][i] + REST_1 * (step * step);
+        x[0][i] = x[0][i] - 0.01f * step;
+    }
+}
+
+static void run_ftrl(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->ftrl(x[0], x[2], x[3], x[1], &update, n);
+}
+static void expect_ftrl(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float after = x[2][i] + x[1][i] * x[1][i], high = sqrtf(after);
+        float shrunk = x[1][i] + 0.25f * x[0][i];
+        float z = x[3][i] + (shrunk - (high - sqrtf(x[2][i])) / 0.01f * x[0][i]);
+        float clipped = z < -0.5f ? -0.5f : z > 0.5f ? 0.5f : z;
+        x[0][i] = (clipped - z) / (high / 0.01f + 0.5f);
+        x[2][i] = after;
+        x[3][i] = z;
+    }
+}
+
+static void run_lion(const struct ls_kernels *k, float **x, size_t n)
+{
+    struct ls_update u = update;
+    u.beta_2 = 0.75;
+    k->lion(x[0], x[2], x[1], &u, n);
+}
+static void expect_lion(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float way = x[2][i] * 0.9f + x[1][i] * (1 - 0.9f);
+        x[2][i] = x[2][i] * 0.75f + x[1][i] * 0.25f;
+        x[0][i] = x[0][i] - 0.01f * (way > 0 ? 1.0f : way < 0 ? -1.0f : way);
+    }
+}
+
+static void run_decay(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->decay_weights(x[0], 0.1, 0.3, n);
+}
+static void expect_decay(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[0][i] = x[0][i] - x[0][i] * 0.1f * 0.3f;
+}
+static void run_clip(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->clip(x[0], x[1], 0.5f, n);
+}
+static void expect_clip(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[0][i] = x[1][i] < -0.5f ? -0.5f : x[1][i] > 0.5f ? 0.5f : x[1][i];
+}
+static void run_moving_mean(const struct ls_kernels *k, float **x, size_t n)
+{
+    k->moving_mean(x[0], x[1], 0.9f, n);
+}
+static void expect_moving_mean(float **x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[0][i] = 0.9f * x[0][i] + (1 - 0.9f) * x[1][i];
+}
+
 static void test_bits(void **state)
 {
     (void)state;
@@ -139,6 +279,16 @@ static void test_bits(void **state)
     CASE(rmsprop_momentum, 5, 1 << 2);
     CASE(rmsprop_centered, 5, 1 << 2);
     CASE(rmsprop_both, 5, 1 << 2);
+    CASE(adamax, 4, 1 << 3);
+    CASE(nadam, 4, 1 << 3);
+    CASE(lamb, 4, 1 << 3);
+    CASE(adagrad, 3, 1 << 2);
+    CASE(adadelta, 4, 1 << 2 | 1 << 3);
+    CASE(ftrl, 4, 1 << 2);
+    CASE(lion, 3, 0);
+    CASE(decay, 1, 0);
+    CASE(clip, 2, 0);
+    CASE(moving_mean, 2, 0);
 }
 
 /* Adam's first step goes by the learning rate whatever the gradient: m = 0.1 g, v = 0.001 g^2,
@@ -169,11 +319,46 @@ static void test_by_hand(void **state)
     }
 }
 
+/* A power other than 1/2 has the same bits in every set; NaN goes through clipping. */
+static void test_powers_and_nan(void **state)
+{
+    enum { N = 21 };
+    float first[N] = {0};
+    bool found = false;
+    (void)state;
+    for (size_t set = 0; set < LS_KERNEL_SET_COUNT; set++) {
+        if (!set_runs(set))
+            continue;
+        assert_int_equal(ls_kernels_choose(set_names[set]), LS_OK);
+        struct ls_update u = update;
+        float *w = make_array(0, N), *s = make_array(2, N), *z = make_array(3, N);
+        float *g = make_array(1, N);
+        u.power = 0.7;
+        for (size_t i = 0; i < N; i++)
+            s[i] = fabsf(s[i]);
+        double power = pow((double)(s[3] + g[3] * g[3]), 0.7), before = pow((double)s[3], 0.7);
+        double linear = (double)z[3] + (double)g[3] + 0.25 * (double)w[3] -
+                        (power - before) / 0.01 * (double)w[3];
+        double wanted = (fmax(-0.5, fmin(0.5, linear)) - linear) / (power / 0.01 + 0.5);
+        ls_k->ftrl(w, s, z, g, &u, N);
+        assert_float_equal(w[3], (float)wanted, 2e-5f);
+        if (found)
+            assert_same_bits(w, first, N, "power", set_names[set]);
+        memcpy(first, w, sizeof first);
+        found = true;
+        g[1] = NAN;
+        ls_k->clip(w, g, 0.5f, N);
+        assert_true(isnan(w[1]) && !isnan(w[0]));
+        free_array(w), free_array(s), free_array(z), free_array(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_powers_and_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
