@@ -47,6 +47,25 @@ static const struct recipe recipes[] = {
     {"rmsprop",
      "optimizer: {RMSprop: {momentum: 0.5, centered: true}}, loss: categorical_crossentropy",
      "epochs: 2, batch_size: 50, shuffle: false", ROW},
+    {"clipped by variable, decayed, accumulated",
+     "optimizer: {AdamW: {clipnorm: 0.1, gradient_accumulation_steps: 3}}, "
+     "loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 10, seed: 3", ROW},
+    {"clipped as a whole, averaged",
+     "optimizer: {Nadam: {global_clipnorm: 0.3, use_ema: true, ema_overwrite_frequency: 4}}, "
+     "loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 10, seed: 3", ROW},
+    {"all around the step",
+     "optimizer: {Ftrl: {learning_rate: 0.1, learning_rate_power: -0.6, clipvalue: 0.1, "
+     "weight_decay: 0.1, use_ema: true, ema_momentum: 0.75, gradient_accumulation_steps: 4}}, "
+     "loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 16, seed: 3", ROW},
+    {"lamb", "optimizer: lamb, loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 16, seed: 5", ROW},
+    {"lars", "optimizer: {LARS: {weight_decay: 0.01}}, loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 16, seed: 5", ROW},
+    {"muon", "optimizer: {Muon: {exclude_layers: [dense_2]}}, loss: categorical_crossentropy",
+     "epochs: 2, batch_size: 16, seed: 5", ROW},
     {"tiny batch", "optimizer: adam, loss: categorical_crossentropy",
      "epochs: 1, batch_size: 3, seed: 6", ROW},
     {"two outputs",

@@ -15,7 +15,9 @@ optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
 weights = model._compile_config.config.get("loss_weights")
 model.compile(optimizer=optimizer, loss=model.loss, loss_weights=weights)
 with h5py.File(sys.argv[2], "r+") as f:
-    x, y = ([values[()] for values in f[group].values()] for group in "xy")  # all in the order of their names
+    x, y = ([values[()] for values in f[group].values()] for group in "xy")  # in the order of their names
+    if len(x) > 1:
+        x = [f["x"][given.name][()] for given in model.inputs]
     for step in range(6):
         loss = model.train_on_batch(x, y, return_dict=True)["loss"]
         f["loss"][step] = float(loss)

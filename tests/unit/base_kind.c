@@ -198,7 +198,7 @@ static void test_errors(void **state)
         {"LeakySample: {alhpa: 1}", AT ": unknown option 'alhpa' (did you mean 'alpha'?)"},
         {"LeakySample: {activation: 1}", AT
          ": unknown option 'activation' (known: units, every, rate, clip, use_bias, name, mode, axis, "
-         "mean, filler, other, negative_slope, secret)"},
+         "mean, skip, filler, other, negative_slope, secret)"},
         {"Zeros: {value: 1}", "run.yaml:1: Zeros: unknown option 'value' (there are none)"},
         {"LeakySample: {rate: 0.1}", AT ": option 'units' is missing"},
         {"LeakySample: ", AT ": option 'units' is missing"},
