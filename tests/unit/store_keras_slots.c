@@ -116,10 +116,10 @@ static void an_optimizer_that_is_not_known_leaves_the_weights(void **state)
     assert_int_equal(file.slots, 0);
     assert_int_equal(file.iteration, 0);
     assert_string_equal(
-        file.slots_refused,
-        REFERENCE "trained_adafactor.keras: model.weights.h5: the optimizer's state in it cannot be "
-                  "taken: optimizer: unknown optimizer 'Adafactor' (known: SGD, Adam, RMSprop, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, LARS, Muon) (with a "
-                  "`compile` of its own a run takes the weights alone)");
+        file.slots_refused, REFERENCE
+        "trained_adafactor.keras: model.weights.h5: the optimizer's state in it cannot be "
+        "taken: optimizer: unknown optimizer 'Adafactor' (known: SGD, Adam, RMSprop, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, LARS, Muon) (with a "
+        "`compile` of its own a run takes the weights alone)");
     assert_fails(ls_export(&file, "a.keras", false), LS_BAD_INPUT, file.slots_refused);
     assert_fails(ls_export(&file, "a.h5", true), LS_BAD_INPUT, file.slots_refused);
     assert_ok(ls_export(&file, "a.h5", false));
