@@ -68,11 +68,12 @@ static void test_defaults(void **state)
     assert_null(options->filler.options);
     assert_null(options->other.kind);
     assert_true(options->slope == 0.2);
-    assert_written(&instance,
-                   "{\"units\": 3, \"every\": null, \"rate\": 0.5, \"clip\": null, "
-                   "\"use_bias\": true, \"name\": null, \"mode\": true, \"axis\": -1, "
-                   "\"mean\": null, \"skip\": [], \"filler\": {\"class_name\": \"Zeros\", \"config\": {}}, "
-                   "\"other\": null, \"negative_slope\": 0.2}");
+    assert_written(
+        &instance,
+        "{\"units\": 3, \"every\": null, \"rate\": 0.5, \"clip\": null, "
+        "\"use_bias\": true, \"name\": null, \"mode\": true, \"axis\": -1, "
+        "\"mean\": null, \"skip\": [], \"filler\": {\"class_name\": \"Zeros\", \"config\": {}}, "
+        "\"other\": null, \"negative_slope\": 0.2}");
     ls_instance_release(&instance);
     assert_null(instance.kind);
     ls_instance_release(&instance);

@@ -163,7 +163,16 @@ static inline double lion(const struct scalars *s, struct memory *k, double w, d
     return w - s->learning_rate * ((way > 0) - (way < 0));
 }
 
-/* -- by variable: the step of each of n elements */
+/* -- by variable: the step of each of n elements, in their memory */
+
+struct stepping {
+    const struct scalars *s;
+    struct memory *k;
+    double *w; /* becomes what it is after the step */
+    const float *g;
+    size_t n;
+    int t; /* from 1 */
+};
 
 static inline double norm_of(const struct memory *k, size_t n)
 {
@@ -173,47 +182,51 @@ static inline double norm_of(const struct memory *k, size_t n)
     return sqrt(sum);
 }
 
-static inline void lamb(const struct scalars *s, struct memory *k, const double *w, const float *g,
-                        size_t n, int t)
+static inline void lamb(const struct stepping *v)
 {
+    const struct scalars *s = v->s;
+    struct memory *k = v->k;
+    const size_t n = v->n;
     double weights = 0;
     for (size_t i = 0; i < n; i++) {
-        move_moments(s, &k[i], (double)g[i]);
-        double v = k[i].v / (1 - pow(s->beta_2, t));
-        k[i].step = k[i].m / (1 - pow(s->beta_1, t)) / (sqrt(v) + s->epsilon);
-        weights += w[i] * w[i];
+        move_moments(s, &k[i], (double)v->g[i]);
+        double square = k[i].v / (1 - pow(s->beta_2, v->t));
+        k[i].step = k[i].m / (1 - pow(s->beta_1, v->t)) / (sqrt(square) + s->epsilon);
+        weights += v->w[i] * v->w[i];
     }
     double ratio = sqrt(weights) / norm_of(k, n);
     for (size_t i = 0; i < n; i++)
         k[i].step *= ratio * s->learning_rate;
 }
 
-static inline void lars(const struct scalars *s, struct memory *k, const double *w, const float *g,
-                        size_t n, int t)
+static inline void lars(const struct stepping *v)
 {
+    const struct scalars *s = v->s;
+    struct memory *k = v->k;
+    const size_t n = v->n;
     double weights = 0, gradient = 0;
-    (void)t;
     for (size_t i = 0; i < n; i++) {
-        weights += w[i] * w[i];
-        gradient += (double)g[i] * (double)g[i];
+        weights += v->w[i] * v->w[i];
+        gradient += (double)v->g[i] * (double)v->g[i];
     }
     double rate = s->learning_rate * s->trust_coefficient * sqrt(weights) /
                   (sqrt(gradient) + s->weight_decay * sqrt(weights) + s->epsilon);
     for (size_t i = 0; i < n; i++) {
-        double change = rate * ((double)g[i] + s->weight_decay * w[i]);
+        double change = rate * ((double)v->g[i] + s->weight_decay * v->w[i]);
         k[i].m = s->momentum * k[i].m - change;
         k[i].step = s->nesterov ? change - s->momentum * k[i].m : -k[i].m;
     }
 }
 
 /* A matrix of one row: the iteration changes its length alone. */
-static inline void muon(const struct scalars *s, struct memory *k, const double *w, const float *g,
-                        size_t n, int t)
+static inline void muon(const struct stepping *v)
 {
-    (void)w, (void)t;
+    const struct scalars *s = v->s;
+    struct memory *k = v->k;
+    const size_t n = v->n;
     for (size_t i = 0; i < n; i++) {
-        k[i].m = s->momentum * k[i].m + (double)g[i];
-        k[i].step = s->nesterov ? (double)g[i] + s->momentum * k[i].m : k[i].m;
+        k[i].m = s->momentum * k[i].m + (double)v->g[i];
+        k[i].step = s->nesterov ? (double)v->g[i] + s->momentum * k[i].m : k[i].m;
     }
     double norm = norm_of(k, n) + 1e-7, length = norm_of(k, n) / norm;
     for (int step = 0; step < (int)s->ns_steps; step++) {
@@ -229,8 +242,7 @@ static inline void muon(const struct scalars *s, struct memory *k, const double 
 static const struct {
     const char *name;
     double (*element)(const struct scalars *, struct memory *, double, double, int);
-    void (*variable)(const struct scalars *, struct memory *, const double *, const float *, size_t,
-                     int);
+    void (*variable)(const struct stepping *);
 } formulas[] = {
     {"SGD", sgd, NULL},         {"Adam", adam, NULL},         {"AdamW", adam, NULL},
     {"RMSprop", rmsprop, NULL}, {"Adamax", adamax, NULL},     {"Nadam", nadam, NULL},
@@ -239,8 +251,7 @@ static const struct {
     {"Muon", NULL, muon},
 };
 
-static inline void formula_step(const char *name, const struct scalars *s, struct memory *k,
-                                double *w, const float *g, size_t n, int t)
+static inline void formula_step(const char *name, const struct stepping *v)
 {
     size_t f = 0;
     while (f < sizeof formulas / sizeof *formulas && strcmp(formulas[f].name, name) != 0)
@@ -248,10 +259,11 @@ static inline void formula_step(const char *name, const struct scalars *s, struc
     if (f == sizeof formulas / sizeof *formulas)
         fail_msg("there is no formula for %s here", name);
     if (formulas[f].variable)
-        formulas[f].variable(s, k, w, g, n, t);
-    for (size_t i = 0; i < n; i++)
-        w[i] = formulas[f].element ? formulas[f].element(s, &k[i], w[i], (double)g[i], t)
-                                   : w[i] - k[i].step;
+        formulas[f].variable(v);
+    for (size_t i = 0; i < v->n; i++)
+        v->w[i] = formulas[f].element
+                      ? formulas[f].element(v->s, &v->k[i], v->w[i], (double)v->g[i], v->t)
+                      : v->w[i] - v->k[i].step;
 }
 
 #endif

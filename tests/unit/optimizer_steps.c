@@ -86,7 +86,7 @@ static void test_formulas(void **state)
             for (int t = 1; t <= STEPS; t++) {
                 for (size_t i = 0; i < N; i++)
                     gradient[i] = 2 * test_random((uint32_t)(10 + t), i);
-                formula_step(kind->name, &s, memory, wanted, gradient, N, t);
+                formula_step(kind->name, &(struct stepping){&s, memory, wanted, gradient, N, t});
                 step(&b, gradient);
                 for (size_t i = 0; i < N; i++)
                     near(b.call.weights[i], wanted[i], kind->name, *e, i);

@@ -61,27 +61,13 @@ static void assert_after(const struct ls_model *model, const char *name, const c
     H5Fclose(file);
 }
 
-static const char *const names[] = {"trained_adam",
-                                    "trained_nadam",
-                                    "trained_adamw",
-                                    "trained_adamax",
-                                    "trained_adagrad",
-                                    "trained_adadelta",
-                                    "trained_ftrl",
-                                    "trained_lion",
-                                    "trained_lamb",
-                                    "trained_muon",
-                                    "trained_common",
-                                    "trained_sgd",
-                                    "trained_rmsprop",
-                                    "trained_nested",
-                                    "keras2_adam",
-                                    "keras2_sgd",
-                                    "keras2_rmsprop",
-                                    "keras2_old_adam",
-                                    "keras2_old_sgd",
-                                    "keras2_old_rmsprop",
-                                    NULL};
+static const char *const names[] = {"trained_adam",    "trained_nadam",      "trained_adamw",
+                                    "trained_adamax",  "trained_adagrad",    "trained_adadelta",
+                                    "trained_ftrl",    "trained_lion",       "trained_lamb",
+                                    "trained_muon",    "trained_common",     "trained_sgd",
+                                    "trained_rmsprop", "trained_nested",     "keras2_adam",
+                                    "keras2_sgd",      "keras2_rmsprop",     "keras2_old_adam",
+                                    "keras2_old_sgd",  "keras2_old_rmsprop", NULL};
 
 static void test_goes_on_where_keras_stopped(void **state)
 {
@@ -137,8 +123,9 @@ static void test_compiling_begins_anew(void **state)
     struct ls_data *data = samples_of("trained_adafactor");
     struct ls_model *model;
     assert_ok(ls_model_read(&model, REFERENCE "trained_adafactor.keras"));
-    assert_fails(three_steps(model, data), LS_BAD_INPUT,
-                 "optimizer: unknown optimizer 'Adafactor' (known: SGD, Adam, RMSprop, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, LARS, Muon)");
+    assert_fails(
+        three_steps(model, data), LS_BAD_INPUT,
+        "optimizer: unknown optimizer 'Adafactor' (known: SGD, Adam, RMSprop, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, LARS, Muon)");
     assert_ok(ls_model_compile(model, "optimizer: adam, loss: mse"));
     assert_ok(three_steps(model, data));
     assert_int_equal(model->trained->iteration, 3);
