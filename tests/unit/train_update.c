@@ -228,6 +228,9 @@ static void test_options_that_do_not_go_together(void **state)
     refuse("{Muon: {exclude_layers: ['a(b']}}",
            "run.yaml:1: Muon: exclude_layers: 'a(b' is no pattern that is known here: use part of "
            "the layer's name");
+    refuse("{Muon: {exclude_layers: [out, '(a{1,99}){1,99}']}}",
+           "run.yaml:1: Muon: exclude_layers: '(a{1,99}){1,99}' is no pattern that is known here: "
+           "use part of the layer's name");
     refuse("{Muon: {exclude_layers: ['\\d']}}",
            "run.yaml:1: Muon: exclude_layers: '\\d' is no pattern that is known here: use part of "
            "the layer's name");
