@@ -81,7 +81,8 @@ static const char *const examples[] = {
 const struct ls_optimizer_kind ls_optimizer_lars = {
     .kind = {.name = "LARS",
              .registered = "lockstep>LARS",
-             .summary = "momentum's steps by the length of each variable: for large batches",
+             .summary =
+                 "momentum's steps by the length of each variable; weight_decay is in the gradient",
              .options = options,
              .options_size = sizeof(struct lars)},
     .slots = slots,
