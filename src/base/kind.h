@@ -44,6 +44,7 @@ struct ls_floats {
     double *value; /* owned */
     size_t count;
     bool scalar;
+    bool keyed; /* of a map {INTEGER: number, ...}: value has each key and its number in turn */
 };
 
 struct ls_option_texts {
@@ -84,6 +85,8 @@ struct ls_option {
     bool null_entries;       /* LS_OPTION_INTS: and as an entry of a list: LS_NULL_INT */
     bool pairs; /* LS_OPTION_INTS: each entry of a list is a list of two, or one integer for both;
                    value has both of each */
+    bool keys;  /* LS_OPTION_FLOATS: a map {INTEGER: number} is read too, its keys (from 0) in
+                   rising order */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
     const struct ls_registry *registry; /* LS_OPTION_KIND, _KINDS, _INNER */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */

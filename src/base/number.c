@@ -107,6 +107,14 @@ void ls_double_format(char out[LS_DOUBLE_TEXT], double value)
         snprintf(out, LS_DOUBLE_TEXT, "%s%.*s.%s", sign, d.point, d.digits, d.digits + d.point);
 }
 
+void ls_double_format_python(char out[LS_DOUBLE_TEXT], double value)
+{
+    if (isfinite(value))
+        ls_double_format(out, value);
+    else
+        snprintf(out, LS_DOUBLE_TEXT, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
 static const char *skip_digits(const char *c)
 {
     while (isdigit((unsigned char)*c))

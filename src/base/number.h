@@ -8,6 +8,8 @@
  * 1e-07, 1e+16; NaN, Infinity and -Infinity as its json.dumps does. */
 enum { LS_DOUBLE_TEXT = 48 };
 void ls_double_format(char out[LS_DOUBLE_TEXT], double value);
+/* The same, but nan, inf and -inf, as Python's repr and str have it. */
+void ls_double_format_python(char out[LS_DOUBLE_TEXT], double value);
 
 enum ls_number_form {
     LS_NUMBER_NONE, /* no number */

@@ -200,10 +200,34 @@ static ls_status fill_floats(struct ls_floats *floats, const struct ls_option *o
     return LS_OK;
 }
 
+static ls_status parse_keyed(struct ls_floats *floats, const struct ls_option *option,
+                             const struct ls_tree *tree)
+{
+    double before = -1;
+    LS_TRY(ls_allocate(&floats->value, 2 * tree->count, sizeof *floats->value));
+    floats->keyed = true;
+    for (const struct ls_tree *entry = tree->child; entry; entry = entry->next) {
+        double key;
+        bool whole = ls_number_form(entry->key) == LS_NUMBER_REAL &&
+                     ls_double_parse(entry->key, &key) && key == floor(key) && key < INT32_MAX;
+        if (!whole || key <= before)
+            return ls_fail_at_line(tree, entry->line, LS_BAD_INPUT,
+                                   "expected whole numbers from 0 as keys, in rising order, found "
+                                   "'%.60s'",
+                                   entry->key);
+        before = key;
+        floats->value[floats->count++] = key;
+        LS_TRY(parse_double(&floats->value[floats->count++], option, entry));
+    }
+    return LS_OK;
+}
+
 static ls_status parse_floats(struct ls_floats *floats, const struct ls_option *option,
                               const struct ls_tree *tree)
 {
     tree = unwrap(tree);
+    if (tree->type == LS_TREE_MAP && option->keys)
+        return parse_keyed(floats, option, tree);
     if (tree->type == LS_TREE_MAP)
         return ls_fail_expected(tree, "a number or a list of numbers");
     LS_TRY(ls_allocate(&floats->value, count_leaves(tree), sizeof *floats->value));

@@ -1,4 +1,5 @@
 /* Writing, copying and releasing one option. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -67,6 +68,7 @@ ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *
         }
         to->count = from->count;
         to->scalar = from->scalar;
+        to->keyed = from->keyed;
         return LS_OK;
     }
     if (option->type == LS_OPTION_TEXTS)
@@ -134,11 +136,26 @@ static ls_status write_ints(const struct ls_ints *ints, const struct ls_option *
     return LS_OK;
 }
 
+static ls_status write_keyed(const struct ls_floats *floats, const struct ls_option *option,
+                             struct ls_tree *map)
+{
+    struct ls_tree *keyed = ls_tree_add(map, option->name, LS_TREE_MAP);
+    LS_TRY(made(keyed));
+    for (size_t i = 0; i < floats->count; i += 2) {
+        char key[32];
+        snprintf(key, sizeof key, "%lld", (long long)floats->value[i]);
+        LS_TRY(made(ls_tree_add_double(keyed, key, floats->value[i + 1])));
+    }
+    return LS_OK;
+}
+
 static ls_status write_floats(const struct ls_floats *floats, const struct ls_option *option,
                               struct ls_tree *map)
 {
     if (floats->count == 0)
         return made(ls_tree_add_null(map, option->name));
+    if (floats->keyed)
+        return write_keyed(floats, option, map);
     if (floats->scalar)
         return made(ls_tree_add_double(map, option->name, floats->value[0]));
     struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);

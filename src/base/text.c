@@ -175,3 +175,15 @@ bool ls_ends_with(const char *text, const char *end)
     size_t length = strlen(text), wanted = strlen(end);
     return length >= wanted && strcmp(text + length - wanted, end) == 0;
 }
+
+void ls_append_meant(struct ls_text *text, const char *name, const char *const *names)
+{
+    const char *near = ls_nearest(name, names);
+    if (near) {
+        ls_text_append(text, " (did you mean '%s'?)", near);
+        return;
+    }
+    for (size_t i = 0; names[i]; i++)
+        ls_text_append(text, "%s%s", i == 0 ? " (there are: " : ", ", names[i]);
+    ls_text_append(text, names[0] ? ")" : " (there are none)");
+}

@@ -29,6 +29,10 @@ void ls_excerpt(char out[LS_EXCERPT], const char *text);
  * candidates ends with NULL. */
 const char *ls_nearest(const char *name, const char *const *candidates);
 
+/* What may have been meant by a name that is not among `names` (ends with NULL), for the end of a
+ * message: " (did you mean 'loss'?)", or all of them: " (there are: loss, accuracy)". */
+void ls_append_meant(struct ls_text *text, const char *name, const char *const *names);
+
 /* Dense -> dense, LeakyReLU -> leaky_re_lu, ELU -> elu: Keras' to_snake_case. out has room for room
  * bytes. */
 void ls_snake_case(char *out, size_t room, const char *name);

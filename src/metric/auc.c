@@ -310,6 +310,7 @@ const struct ls_metric_kind ls_metric_auc = {
              .summary = "area under the ROC or the precision-recall curve",
              .options = options,
              .options_size = sizeof(struct auc)},
+    .direction = LS_DIRECTION_UP,
     .target = LS_TARGET_SAME,
     .check = check,
     .state_doubles = state_doubles,

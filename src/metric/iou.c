@@ -292,6 +292,7 @@ const struct ls_metric_kind ls_metric_binary_iou = {
              .summary = "mean intersection over union of what is 0 and what is 1",
              .options = binary_options,
              .options_size = sizeof(struct binary_iou)},
+    .direction = LS_DIRECTION_UP,
     .target = LS_TARGET_SAME,
     .state_doubles = binary_doubles,
     .update = update_binary,

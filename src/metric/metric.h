@@ -45,6 +45,10 @@ extern const char *const ls_metric_dtypes[];
         .help = "float32 (sums are kept in double)"                                                \
     }
 
+/* Which values are the better ones: what `mode: auto` of callbacks goes by. As `_direction` of
+ * Keras' metrics has it; unknown where Keras has none. */
+enum ls_direction { LS_DIRECTION_UNKNOWN, LS_DIRECTION_UP, LS_DIRECTION_DOWN };
+
 /* How a metric with a fixed number of thresholds has an exact result, where all scores can be kept:
  * in parts (columns by themselves, or one part), each sorted as metric/curve.h has it. */
 struct ls_metric_exact {
@@ -58,6 +62,7 @@ struct ls_metric_exact {
 
 struct ls_metric_kind {
     struct ls_kind kind;
+    enum ls_direction direction;
     const char *key; /* in logs, where that is not the snake_case of the name; or NULL */
     enum ls_target_form target;
     /* The same where options decide it; NULL: `target`. */

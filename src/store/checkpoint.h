@@ -17,7 +17,7 @@ ls_status ls_table_copy(struct ls_table *copy, const struct ls_table *table);
 ls_status ls_table_append(struct ls_table *table, const char *const *names, const double *values,
                           size_t count);
 
-enum { LS_CHECKPOINT_SLOTS_MAX = LS_TRAINED_SLOTS_MAX };
+enum { LS_CHECKPOINT_SLOTS_MAX = LS_TRAINED_SLOTS_MAX, LS_CHECKPOINT_KEPT_MAX = 8 };
 
 /* What a checkpoint holds. Writing borrows all of it; reading fills it with memory of its own. */
 struct ls_checkpoint {
@@ -31,6 +31,9 @@ struct ls_checkpoint {
     char *slots_refused; /* why the optimizer's state in a file of Keras' was not taken, or NULL */
     double *partial;     /* sums of the epoch so far, as the trainer lays them out */
     size_t partials;
+    float *kept[LS_CHECKPOINT_KEPT_MAX]; /* weights of before that callbacks keep: arenas of
+                                            model->floats */
+    size_t kepts;
     struct ls_table epochs; /* history */
 };
 void ls_checkpoint_release(struct ls_checkpoint *checkpoint);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #define TEMPORARY_PREFIX ".lockstep-"
 #define TEMPORARY_SUFFIX ".tmp"
@@ -257,6 +258,21 @@ ls_status ls_directory_make(const char *path)
     if (stat(path, &info) != 0)
         return cannot_write(path, errno);
     return S_ISDIR(info.st_mode) ? LS_OK : cannot_write(path, ENOTDIR);
+}
+
+ls_status ls_file_make_way(const char *path)
+{
+    char *way = NULL;
+    LS_TRY(ls_duplicate(&way, path));
+    ls_status status = LS_OK;
+    for (char *slash = way; status == LS_OK && (slash = strchr(slash + 1, '/')) != NULL;) {
+        *slash = '\0';
+        if (!ls_path_is_directory(way))
+            status = ls_directory_make(way);
+        *slash = '/';
+    }
+    ls_release(way);
+    return status;
 }
 
 /* -- what dead processes left */

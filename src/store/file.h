@@ -37,6 +37,9 @@ ls_status ls_file_link(const char *existing, const char *path);
 /* Makes a directory if it is not there, and syncs the one that it is in. */
 ls_status ls_directory_make(const char *path);
 
+/* Makes all directories on the way to a file that are not there. */
+ls_status ls_file_make_way(const char *path);
+
 /* Removes temporaries that dead processes left in a directory; those of living ones stay. */
 void ls_file_sweep(const char *directory);
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/keras.h"
 #include "store/archive_weights.h"
+#include "store/file.h"
 #include "store/keras_compile.h"
 #include "store/keras_file.h"
 #include "store/keras_groups.h"
@@ -104,6 +105,16 @@ static ls_status put_weights(struct ls_h5_buffer *buffer, const struct ls_checkp
     if (status == LS_OK)
         status = ls_h5_image_finish(&image);
     ls_h5_image_close(&image);
+    return status;
+}
+
+ls_status ls_keras_weights_save(const struct ls_checkpoint *checkpoint, const char *path)
+{
+    struct ls_h5_buffer buffer = {0};
+    ls_status status = put_weights(&buffer, checkpoint, path);
+    if (status == LS_OK)
+        status = ls_file_publish(path, buffer.bytes, buffer.length);
+    ls_h5_buffer_release(&buffer);
     return status;
 }
 

@@ -11,6 +11,10 @@ ls_status ls_keras_archive_read(struct ls_checkpoint *checkpoint, const char *pa
 /* An archive from which Keras goes on, with slots that are zero where the checkpoint has none. */
 ls_status ls_keras_archive_write(const struct ls_checkpoint *checkpoint, const char *path);
 
+/* What save_weights of Keras 3 writes, .weights.h5: the archive's weights in a file of their own,
+ * published at once. */
+ls_status ls_keras_weights_save(const struct ls_checkpoint *checkpoint, const char *path);
+
 /* Keras' to_json: the model's config and compile_config. Appends it to text. */
 ls_status ls_keras_json_write(struct ls_text *text, const struct ls_checkpoint *checkpoint);
 /* The model without weights, and compile (NULL: none), of what to_json gives, as a tree. */

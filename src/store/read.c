@@ -31,6 +31,8 @@ void ls_checkpoint_release(struct ls_checkpoint *checkpoint)
     ls_tree_free(checkpoint->compile);
     ls_tree_free(checkpoint->state);
     ls_release(checkpoint->partial);
+    for (size_t i = 0; i < checkpoint->kepts; i++)
+        ls_release(checkpoint->kept[i]);
     ls_table_release(&checkpoint->epochs);
     *checkpoint = (struct ls_checkpoint){0};
 }

@@ -1,5 +1,6 @@
 #include "store/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -25,27 +26,58 @@ static ls_status put_tree(struct ls_h5_image *image, const char *attribute,
     return status;
 }
 
-static ls_status slot_object(char **object, const char *slot, const struct ls_variable_at *at)
+/* An arena by variable: GROUP/slots/SLOT/LAYER/VARIABLE of the trainable ones, or
+ * GROUP/kept/NUMBER/LAYER/VARIABLE of all. */
+struct arena {
+    const struct ls_model *model;
+    const char *group; /* slots/SLOT, kept/NUMBER */
+    bool all;
+};
+
+static ls_status arena_object(char **object, const struct arena *arena,
+                              const struct ls_variable_at *at)
 {
-    return ls_format(object, GROUP "/slots/%s/%s/%s", slot, at->layer->path, at->variable->name);
+    return ls_format(object, GROUP "/%s/%s/%s", arena->group, at->layer->path, at->variable->name);
+}
+
+static ls_status put_arena(struct ls_h5_image *image, const struct arena *arena,
+                           const float *floats)
+{
+    const size_t variables = ls_model_variables(arena->model);
+    for (size_t i = 0; i < variables; i++) {
+        const struct ls_variable_at at = ls_model_variable(arena->model, i);
+        char *object = NULL;
+        if (!at.trainable && !arena->all)
+            continue;
+        const struct ls_h5_values values = {LS_H5_FLOAT, at.variable->shape,
+                                            floats + at.variable->offset, NULL};
+        LS_TRY(arena_object(&object, arena, &at));
+        ls_status status = ls_h5_put_values(image, object, &values);
+        ls_release(object);
+        if (status != LS_OK)
+            return status;
+    }
+    return LS_OK;
 }
 
 static ls_status put_slot(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint,
                           size_t slot)
 {
-    const size_t variables = ls_model_variables(checkpoint->model);
-    for (size_t i = 0; i < variables; i++) {
-        const struct ls_variable_at at = ls_model_variable(checkpoint->model, i);
-        char *object = NULL;
-        if (!at.trainable)
-            continue;
-        const struct ls_h5_values values = {LS_H5_FLOAT, at.variable->shape,
-                                            checkpoint->slot[slot] + at.variable->offset, NULL};
-        LS_TRY(slot_object(&object, checkpoint->slot_name[slot], &at));
-        ls_status status = ls_h5_put_values(image, object, &values);
-        ls_release(object);
-        if (status != LS_OK)
-            return status;
+    char *group = NULL;
+    LS_TRY(ls_format(&group, "slots/%s", checkpoint->slot_name[slot]));
+    ls_status status =
+        put_arena(image, &(struct arena){checkpoint->model, group, false}, checkpoint->slot[slot]);
+    ls_release(group);
+    return status;
+}
+
+static ls_status put_kept(struct ls_h5_image *image, const struct ls_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->kepts; i++) {
+        char group[32];
+        snprintf(group, sizeof group, "kept/%zu", i);
+        LS_TRY(
+            put_arena(image, &(struct arena){checkpoint->model, group, true}, checkpoint->kept[i]));
     }
     return LS_OK;
 }
@@ -80,6 +112,7 @@ ls_status ls_state_write(struct ls_h5_image *image, const struct ls_checkpoint *
                     ls_tree_format_yaml));
     LS_TRY(put_slots(image, checkpoint));
     LS_TRY(ls_h5_put_values(image, GROUP "/partial", &partial));
+    LS_TRY(put_kept(image, checkpoint));
     return ls_h5_put_table(image, GROUP "/epochs", &checkpoint->epochs);
 }
 
@@ -109,21 +142,49 @@ static ls_status read_compile(const struct ls_h5 *h5, struct ls_tree **compile)
     return status;
 }
 
-static ls_status read_slot(const struct ls_h5 *h5, const struct ls_model *model, const char *slot,
-                           float *arena)
+static ls_status read_arena(const struct ls_h5 *h5, const struct arena *arena, float *floats)
 {
-    const size_t variables = ls_model_variables(model);
+    const size_t variables = ls_model_variables(arena->model);
     for (size_t i = 0; i < variables; i++) {
-        const struct ls_variable_at at = ls_model_variable(model, i);
+        const struct ls_variable_at at = ls_model_variable(arena->model, i);
         char *object = NULL;
-        if (!at.trainable)
+        if (!at.trainable && !arena->all)
             continue;
-        LS_TRY(slot_object(&object, slot, &at));
+        LS_TRY(arena_object(&object, arena, &at));
         ls_status status =
-            ls_h5_read_floats(h5, object, arena + at.variable->offset, &at.variable->shape);
+            ls_h5_read_floats(h5, object, floats + at.variable->offset, &at.variable->shape);
         ls_release(object);
         if (status != LS_OK)
             return status;
+    }
+    return LS_OK;
+}
+
+static ls_status read_slot(const struct ls_h5 *h5, const struct ls_model *model, const char *slot,
+                           float *floats)
+{
+    char *group = NULL;
+    LS_TRY(ls_format(&group, "slots/%s", slot));
+    ls_status status = read_arena(h5, &(struct arena){model, group, false}, floats);
+    ls_release(group);
+    return status;
+}
+
+static ls_status read_kept(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint)
+{
+    const struct ls_model *model = checkpoint->model;
+    for (size_t i = 0; i < LS_CHECKPOINT_KEPT_MAX; i++) {
+        char group[32], object[64];
+        bool found;
+        snprintf(group, sizeof group, "kept/%zu", i);
+        snprintf(object, sizeof object, GROUP "/%s", group);
+        LS_TRY(ls_h5_find(h5, object, &found));
+        if (!found)
+            break;
+        LS_TRY(
+            ls_allocate(&checkpoint->kept[i], model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
+        checkpoint->kepts = i + 1;
+        LS_TRY(read_arena(h5, &(struct arena){model, group, true}, checkpoint->kept[i]));
     }
     return LS_OK;
 }
@@ -187,6 +248,7 @@ ls_status ls_state_read(const struct ls_h5 *h5, struct ls_checkpoint *checkpoint
     if (found)
         LS_TRY(
             ls_h5_read_doubles(h5, GROUP "/partial", &checkpoint->partial, &checkpoint->partials));
+    LS_TRY(read_kept(h5, checkpoint));
     return ls_h5_read_table(h5, GROUP "/epochs", &checkpoint->epochs);
 }
 

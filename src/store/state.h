@@ -5,6 +5,7 @@
  *                                  attributes of slots: their names, and `iteration`, the steps
  *                                  that the optimizer has done
  *     partial                      sums of the epoch so far
+ *     kept/NUMBER/LAYER/VARIABLE   weights of before that callbacks keep, from 0
  *     epochs/COLUMN                the history; the attribute `columns` has their order
  *
  * See digest.h for the digest. */

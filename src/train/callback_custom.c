@@ -32,8 +32,10 @@ static ls_custom_callback_function *function_of(const struct ls_custom_callback 
         return custom->on_step_end;
     case LS_CALLBACK_EPOCH_END:
         return custom->on_epoch_end;
-    default:
+    case LS_CALLBACK_TRAIN_END:
         return custom->on_train_end;
+    default:
+        return NULL; /* ours alone */
     }
 }
 

@@ -13,6 +13,8 @@
  * objective's. */
 enum { PART_SECONDS, PART_SAMPLES, PART_LOSSES };
 
+enum { LOGGED_MAX = 1 }; /* numbers that callbacks add to an epoch's: the learning rate */
+
 struct ls_fit_run {
     struct ls_fit_job job;
     struct ls_stepper *stepper;
@@ -49,9 +51,9 @@ static ls_status name_values(struct ls_fit_run *run)
 {
     const struct ls_objective *objective = ls_stepper_objective(run->stepper);
     run->names = ls_objective_results(objective);
-    LS_TRY(ls_allocate(&run->name, 2 * run->names, sizeof *run->name));
+    LS_TRY(ls_allocate(&run->name, 2 * run->names + LOGGED_MAX, sizeof *run->name));
     LS_TRY(ls_allocate(&run->val_name, run->names, sizeof *run->val_name));
-    LS_TRY(ls_allocate(&run->value, 2 * run->names, sizeof *run->value));
+    LS_TRY(ls_allocate(&run->value, 2 * run->names + LOGGED_MAX, sizeof *run->value));
     for (size_t i = 0; i < run->names; i++) {
         run->name[i] = ls_objective_names(objective)[i];
         LS_TRY(ls_format(&run->val_name[i], "val_%s", run->name[i]));
@@ -67,7 +69,8 @@ static ls_status name_values(struct ls_fit_run *run)
 static ls_status make_partial(struct ls_fit_run *run)
 {
     LS_TRY(name_values(run));
-    LS_TRY(ls_callbacks_create(&run->callbacks, &run->job.fit->callbacks));
+    LS_TRY(ls_callbacks_create(&run->callbacks, &run->job.fit->callbacks, run->job.model->floats));
+    run->state.kept = ls_callbacks_kept(run->callbacks, &run->state.kepts);
     run->state.partials = run->state.sums + ls_callbacks_doubles(run->callbacks);
     LS_TRY(ls_allocate(&run->partial, run->state.partials, sizeof *run->partial));
     ls_callbacks_place(run->callbacks, run->partial + run->state.sums);
@@ -115,6 +118,10 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     made->state.values = made->value;
     made->state.partial = made->partial;
     made->state.update = ls_stepper_update(made->stepper);
+    made->state.objective = ls_stepper_objective(made->stepper);
+    made->state.count = (made->evaluator ? 2 : 1) * made->names;
+    LS_TRY_OUT(ls_comm_agree(job->comm, ls_callbacks_check(made->callbacks, &made->state)));
+    made->state.count = 0;
     *run = made;
     return LS_OK;
 out:
@@ -229,6 +236,12 @@ static ls_status save(struct ls_fit_run *run)
     return LS_OK;
 }
 
+/* What a training ends with is saved once, when callbacks have had their last word on it. */
+static ls_status save_unless_over(struct ls_fit_run *run)
+{
+    return is_over(run) ? LS_OK : save(run);
+}
+
 /* -- the loop */
 
 static void add_step(struct ls_fit_run *run, const struct ls_step_result *result)
@@ -289,14 +302,24 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
         run->state.count = 2 * run->names;
     }
     clock_epoch(run, began, before);
+    call_callbacks(run, LS_CALLBACK_EPOCH_END); /* may log more */
     if (run->job.hooks)
         call_hook(run, run->job.hooks->epoch);
-    call_callbacks(run, LS_CALLBACK_EPOCH_END);
     memset(run->partial, 0, run->state.sums * sizeof *run->partial);
     if (checkpoint && checkpoint->unit == LS_EVERY_EPOCHS &&
         run->state.position.epoch % (int64_t)checkpoint->count == 0)
-        LS_TRY(save(run));
+        LS_TRY(save_unless_over(run));
     return LS_OK;
+}
+
+/* A loss that is not finite fails the training, unless a callback makes it the end of one. */
+static ls_status step(struct ls_fit_run *run)
+{
+    ls_status status = ls_stepper_step(run->stepper, run->pending, ask(run), &run->state.last);
+    if (!run->state.last.diverged)
+        return status;
+    call_callbacks(run, LS_CALLBACK_DIVERGED);
+    return run->state.position.ended ? LS_OK : status;
 }
 
 static ls_status run_epoch(struct ls_fit_run *run)
@@ -311,7 +334,9 @@ static ls_status run_epoch(struct ls_fit_run *run)
         call_callbacks(run, LS_CALLBACK_EPOCH_BEGIN);
     }
     while (state->step < state->steps && !is_over(run)) {
-        LS_TRY(ls_stepper_step(run->stepper, run->pending, ask(run), &state->last));
+        LS_TRY(step(run));
+        if (state->last.diverged)
+            break;
         add_step(run, &state->last);
         state->step++;
         state->steps_here++;
@@ -326,7 +351,7 @@ static ls_status run_epoch(struct ls_fit_run *run)
         if (last)
             LS_TRY(finish_epoch(run, began, before));
         if (due || state->last.asked.stop)
-            LS_TRY(save(run));
+            LS_TRY(save_unless_over(run));
         if (state->last.asked.stop && !is_over(run)) {
             LS_TRY(ls_comm_agree(run->job.comm, run->pending));
             return ls_fail(LS_INTERRUPTED, "stopped");
@@ -341,6 +366,9 @@ static ls_status run_epochs(struct ls_fit_run *run)
     LS_TRY(ls_comm_agree(run->job.comm, run->pending));
     while (!is_over(run))
         LS_TRY(run_epoch(run));
+    call_callbacks(run, LS_CALLBACK_FINISH);
+    if (run->state.position.ended)
+        run->saved = -1; /* a checkpoint of this very step does not know of the end */
     LS_TRY(save(run));
     return ls_comm_agree(run->job.comm, run->pending);
 }
@@ -369,6 +397,8 @@ ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const d
         return ls_comm_agree(comm, run->pending);
     }
     run->state.position.ended = 0; /* there are more epochs now */
+    if (position.steered)
+        ls_update_plan_set_learning_rate(run->state.update, position.learning_rate);
     LS_TRY(ls_comm_agree(comm, ls_stepper_seek(run->stepper, position.epoch, position.step,
                                                position.before + position.iteration)));
     ls_status status = run_epochs(run);

@@ -3,6 +3,7 @@
 #ifndef TRAIN_FIT_H
 #define TRAIN_FIT_H
 
+#include "store/checkpoint.h"
 #include "train/options.h"
 #include "train/step.h"
 
@@ -14,6 +15,9 @@ struct ls_position {
     int64_t epoch, step, iteration;
     int64_t before;
     int64_t ended;
+    bool
+        steered; /* callbacks have set the learning rate: it is this one, not the optimizer's own */
+    double learning_rate;
 };
 static inline bool ls_position_is_last(const struct ls_position *position, int64_t epochs)
 {
@@ -30,6 +34,8 @@ struct ls_fit_hooks {
     ls_status (*epoch)(void *user, const struct ls_fit_state *state);
     ls_status (*save)(void *user,
                       const struct ls_fit_state *state); /* position is where to go on */
+    /* The state (identity and position) of a model that a callback writes, in new memory. */
+    ls_status (*identify)(void *user, const struct ls_fit_state *state, struct ls_tree **identity);
     void *user;
 };
 
@@ -42,7 +48,9 @@ struct ls_fit_job {
     const struct ls_checkpoint_options *checkpoint; /* NULL: save is never called */
     int64_t replicas;
     const struct ls_fit_hooks *hooks;
-    bool profile; /* on this rank */
+    const char *directory;           /* of the run, where callbacks write; NULL: there is none */
+    const struct ls_tree *callbacks; /* where fit->callbacks stand, for messages; or NULL */
+    bool profile;                    /* on this rank */
 };
 
 /* What the hooks see. */
@@ -55,14 +63,37 @@ struct ls_fit_state {
     double seconds;              /* of the epoch, in this process and before */
     double seconds_here;
     struct ls_step_result last; /* of the last step */
-    const char *const *names;   /* loss, metrics; after an epoch val_loss, ... behind them */
-    const double *values;       /* over the epoch so far */
+    const char **names; /* loss, metrics; after an epoch val_loss, ... and what callbacks log */
+    double *values;     /* over the epoch so far */
     size_t count;
     const double *partial; /* for a checkpoint: `sums` sums of the epoch so far, then the states of
                               the callbacks */
     size_t sums, partials;
+    float *const *kept; /* the weights that callbacks keep, in a checkpoint too: arenas of
+                           model->floats */
+    size_t kepts;
     struct ls_update_plan *update;
+    const struct ls_objective *objective;
 };
+
+/* -- fit_state.c: what callbacks do with it */
+
+/* The learning rate of the next step, as Keras has it: a float32. */
+double ls_fit_learning_rate(const struct ls_fit_state *state);
+/* That of all steps from the next one on, over a resume too; rounded to float32. */
+void ls_fit_steer(struct ls_fit_state *state, double rate);
+/* Adds the learning rate to the epoch's names and values, or takes the present one, where another
+ * callback did so. */
+void ls_fit_log_learning_rate(struct ls_fit_state *state);
+
+/* The model as it is now, for a file: weights, optimizer's state, `compile` with the present
+ * learning rate, and what the hook `identify` says. On rank 0. Released with
+ * ls_fit_describe_release, also after a failure. */
+ls_status ls_fit_describe(const struct ls_fit_state *state, struct ls_checkpoint *checkpoint);
+void ls_fit_describe_release(struct ls_checkpoint *checkpoint);
+/* Puts the learning rate that callbacks set into `compile`; where they set none, nothing happens.
+ */
+ls_status ls_fit_put_learning_rate(const struct ls_fit_state *state, struct ls_tree *compile);
 
 struct ls_fit_run;
 

@@ -159,6 +159,8 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_int(place, "before", position->before);
     if (position->ended)
         ls_tree_add_int(place, "ended", position->ended);
+    if (position->steered)
+        ls_tree_add_double(place, "learning_rate", position->learning_rate);
     ls_tree_add_int(map, "replicas", identity->replicas);
     ls_tree_add_int(map, "threads", identity->threads);
     write_kernels(kernels, identity);
@@ -290,8 +292,12 @@ ls_status ls_state_position(const struct ls_tree *state, struct ls_position *pos
     LS_TRY(int_at(state, "position.iteration", &position->iteration));
     const struct ls_tree *before = ls_tree_find_path(state, "position.before");
     const struct ls_tree *ended = ls_tree_find_path(state, "position.ended");
+    const struct ls_tree *rate = ls_tree_find_path(state, "position.learning_rate");
     if (before)
         LS_TRY(ls_tree_int(before, &position->before));
+    position->steered = rate != NULL;
+    if (rate)
+        LS_TRY(ls_tree_double(rate, &position->learning_rate));
     return ended ? ls_tree_int(ended, &position->ended) : LS_OK;
 }
 

@@ -124,6 +124,9 @@ const char *const *ls_objective_lists(const struct ls_objective *objective);
 void ls_objective_values(const struct ls_objective *objective, const double *sums,
                          const double *losses, double *values);
 
+/* Which values of the result of this index are the better ones: of losses the smaller. */
+enum ls_direction ls_objective_direction(const struct ls_objective *objective, size_t result);
+
 /* The penalty of all weight regularizers of a model: the same on every rank. */
 double ls_model_penalty(const struct ls_model *model);
 

@@ -167,3 +167,11 @@ ls_status ls_objective_name_results(struct ls_objective *objective)
         LS_TRY(add_metric_names(objective, m));
     return check_names(objective);
 }
+
+enum ls_direction ls_objective_direction(const struct ls_objective *objective, size_t result)
+{
+    size_t losses = ls_objective_losses(objective);
+    if (result < losses)
+        return LS_DIRECTION_DOWN;
+    return ls_metric_of(&objective->metric[result - losses])->direction;
+}

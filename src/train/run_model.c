@@ -71,6 +71,8 @@ static ls_status end(struct ls_model *model, const struct ls_fit_run *run, ls_st
     char message[LS_MESSAGE_BYTES];
     snprintf(message, sizeof message, "%s", ls_message());
     ls_status kept = ls_trained_end(model, run);
+    if (kept == LS_OK)
+        kept = ls_fit_put_learning_rate(ls_fit_state(run), model->compile);
     if (status == LS_OK)
         return ls_comm_agree(ls_fit_state(run)->job->comm, kept);
     return ls_fail(status, "%s", message);
@@ -87,7 +89,7 @@ static ls_status check_kernels(const struct ls_fit_run *run, struct ls_comm *com
 }
 
 static ls_status train(struct ls_model *model, struct ls_comm *comm, const struct ls_fit *fit,
-                       const struct ls_fit_options *options)
+                       const struct ls_fit_options *options, const struct ls_tree *callbacks)
 {
     struct ls_fit_run *run = NULL;
     struct ls_position begin = {0};
@@ -101,6 +103,7 @@ static ls_status train(struct ls_model *model, struct ls_comm *comm, const struc
         .fit = options,
         .replicas = fit->replicas ? fit->replicas : options->replicas,
         .hooks = &hooks,
+        .callbacks = callbacks,
     };
     if (job.replicas == LS_NULL_INT)
         job.replicas = ls_comm_size(comm);
@@ -130,7 +133,7 @@ ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm, const struc
         status = ls_fail_within(status, "fit");
     status = ls_comm_agree(comm, status);
     if (status == LS_OK)
-        status = train(model, comm, fit, &options);
+        status = train(model, comm, fit, &options, ls_tree_find(tree, "callbacks"));
     ls_options_release(&options, &ls_fit_kind);
     ls_tree_free(tree);
     return status;

@@ -176,40 +176,43 @@ out:
     return status;
 }
 
+static ls_status identify(void *user, const struct ls_fit_state *state, struct ls_tree **identity)
+{
+    const struct ls_session *session = user;
+    return ls_identity_write(identity, &session->identity, &state->position, session->state);
+}
+
 static ls_status on_save(void *user, const struct ls_fit_state *state)
 {
     struct ls_session *session = user;
-    struct ls_checkpoint checkpoint = {
-        .model = session->model,
-        .compile = (struct ls_tree *)session->config.compile,
-        .slots = ls_update_plan_slots(state->update),
-        .iteration = state->position.before + state->position.iteration,
-        .partial = (double *)state->partial,
-        .partials = state->partials,
-        .epochs = session->epochs,
-    };
+    struct ls_checkpoint checkpoint;
+    ls_status status;
     if (!is_first(session))
         return LS_OK;
-    for (size_t s = 0; s < checkpoint.slots; s++) {
-        checkpoint.slot_name[s] = ls_update_plan_slot_name(state->update, s);
-        checkpoint.slot[s] = ls_update_plan_slot(state->update, s);
-    }
-    LS_TRY(
-        ls_identity_write(&checkpoint.state, &session->identity, &state->position, session->state));
-    ls_status status = ls_history_flush(session->history);
-    if (status == LS_OK)
-        status = ls_checkpoint_begin(session->writer, &checkpoint, state->position.iteration);
-    ls_tree_free(checkpoint.state);
+    LS_TRY_OUT(ls_fit_describe(state, &checkpoint));
+    checkpoint.partial = (double *)state->partial;
+    checkpoint.partials = state->partials;
+    checkpoint.kepts = state->kepts;
+    if (state->kepts > 0)
+        memcpy(checkpoint.kept, state->kept, state->kepts * sizeof *state->kept);
+    checkpoint.epochs = session->epochs;
+    LS_TRY_OUT(ls_history_flush(session->history));
+    LS_TRY_OUT(ls_checkpoint_begin(session->writer, &checkpoint, state->position.iteration));
+    session->begun = state->position.iteration;
+out:
+    ls_fit_describe_release(&checkpoint);
     session->saved = ls_seconds();
-    if (status == LS_OK)
-        session->begun = state->position.iteration;
     return status;
 }
 
 struct ls_fit_hooks ls_session_hooks(struct ls_session *session)
 {
-    return (struct ls_fit_hooks){
-        .request = request, .step = on_step, .epoch = on_epoch, .save = on_save, .user = session};
+    return (struct ls_fit_hooks){.request = request,
+                                 .step = on_step,
+                                 .epoch = on_epoch,
+                                 .save = on_save,
+                                 .identify = identify,
+                                 .user = session};
 }
 
 /* -- beginning and end */

@@ -198,18 +198,21 @@ static ls_status start_weights(struct ls_session *session)
 static ls_status create_fit(struct ls_session *session)
 {
     session->hooks = ls_session_hooks(session);
-    return ls_fit_create(&session->fit, &(struct ls_fit_job){
-                                            .comm = session->comm,
-                                            .model = session->model,
-                                            .compile = session->config.compile,
-                                            .train = session->data.train,
-                                            .validation = session->data.validation,
-                                            .fit = &session->config.fit,
-                                            .checkpoint = &session->config.checkpoint,
-                                            .replicas = session->identity.replicas,
-                                            .hooks = &session->hooks,
-                                            .profile = session->options->profile,
-                                        });
+    return ls_fit_create(&session->fit,
+                         &(struct ls_fit_job){
+                             .comm = session->comm,
+                             .model = session->model,
+                             .compile = session->config.compile,
+                             .train = session->data.train,
+                             .validation = session->data.validation,
+                             .fit = &session->config.fit,
+                             .checkpoint = &session->config.checkpoint,
+                             .replicas = session->identity.replicas,
+                             .hooks = &session->hooks,
+                             .directory = session->path,
+                             .callbacks = ls_tree_find_path(session->config.tree, "fit.callbacks"),
+                             .profile = session->options->profile,
+                         });
 }
 
 /* --accept takes kernels, threads, data, or a key of the run file. */

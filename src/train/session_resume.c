@@ -84,6 +84,20 @@ static ls_status take_slots(struct ls_session *session, const struct ls_checkpoi
     return LS_OK;
 }
 
+/* Weights that callbacks keep, in the order of the callbacks; others than before begin anew. */
+static ls_status take_kept(const struct ls_session *session)
+{
+    const struct ls_fit_state *state = ls_fit_state(session->fit);
+    const struct ls_checkpoint *checkpoint = &session->checkpoint;
+    bool anew = checkpoint->partials != state->partials;
+    if (!anew && checkpoint->kepts != state->kepts)
+        return ls_fail(LS_BAD_INPUT, "%s: callbacks of the run keep weights of %zu epochs, not %zu",
+                       session->resumed_from, checkpoint->kepts, state->kepts);
+    for (size_t i = 0; i < state->kepts && !anew; i++)
+        memcpy(state->kept[i], checkpoint->kept[i], session->model->floats * sizeof(float));
+    return LS_OK;
+}
+
 ls_status ls_session_take_given(struct ls_session *session)
 {
     if (session->given.slots > 0)
@@ -103,6 +117,7 @@ static ls_status take(struct ls_session *session)
     LS_TRY(check_model(session));
     memcpy(model->weights, checkpoint->model->weights, model->floats * sizeof(float));
     LS_TRY(take_slots(session, checkpoint));
+    LS_TRY(take_kept(session));
     session->partials = (int64_t)checkpoint->partials;
     LS_TRY(ls_allocate(&session->partial, checkpoint->partials + 1, sizeof(double)));
     if (checkpoint->partials)
@@ -134,6 +149,9 @@ ls_status ls_session_restore(struct ls_session *session)
     for (size_t s = 0; s < ls_update_plan_slots(update); s++)
         ls_comm_broadcast(comm, ls_update_plan_slot(update, s),
                           model->trainable_floats * sizeof(float), 0);
+    const struct ls_fit_state *state = ls_fit_state(session->fit);
+    for (size_t i = 0; i < state->kepts; i++)
+        ls_comm_broadcast(comm, state->kept[i], model->floats * sizeof(float), 0);
     ls_comm_broadcast(comm, &session->partials, sizeof session->partials, 0);
     if (!session->partial)
         LS_TRY(ls_comm_agree(

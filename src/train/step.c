@@ -388,6 +388,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
                           struct ls_step_result *result)
 {
     struct ls_combined sum;
+    result->diverged = false;
     s->bad_sample = -1;
     s->fault = mine;
     s->batch = NULL;
@@ -405,6 +406,8 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
         run_in_turn(s, request);
     LS_TRY(ls_combine_finish(s->combine, &sum));
     if (sum.doubles[LS_SUM_FAULT] > 0) {
+        result->diverged =
+            ls_comm_sum(s->options.comm, s->fault != LS_OK && s->bad_sample < 0) == 0;
         if (s->bad_sample >= 0)
             s->fault = name_nonfinite(s);
         return ls_comm_agree(s->options.comm, s->fault);

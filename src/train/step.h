@@ -54,6 +54,7 @@ struct ls_step_result {
     const double *losses;       /* that loss and each output's, as ls_objective_loss gives them */
     const double *sums; /* of the objective, over the global batch; valid until the next step */
     struct ls_request asked;
+    bool diverged; /* the step failed for nothing but a loss that is not finite */
 };
 
 /* Collective. `mine` is this rank's status before the step: another than LS_OK ends the training on

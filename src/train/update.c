@@ -16,8 +16,16 @@ struct at {
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration)
 {
     (void)iteration;
+    if (plan->steered)
+        return plan->rate;
     return *(const double *)((const char *)plan->optimizer.options +
                              kind_of(plan)->learning_rate_offset);
+}
+
+void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate)
+{
+    plan->rate = rate;
+    plan->steered = true;
 }
 
 /* -- the gradient */

@@ -24,6 +24,8 @@ void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int
  * again changes nothing. */
 void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration);
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration);
+/* The rate of all steps from now on, in place of the optimizer's own. */
+void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate);
 
 /* Whether some trainable variable has a regularizer. */
 bool ls_update_plan_regularized(const struct ls_update_plan *plan);

@@ -30,6 +30,8 @@ struct ls_update_plan {
     struct gap *gap; /* one a trainable variable */
     size_t gaps;
     bool regularized;
+    bool steered; /* the rate is `rate`, not the optimizer's own */
+    double rate;
     float *changed; /* the gradient of a piece with all that is added to it, or clipped; or NULL */
     double *square; /* of the pieces' gradients, for their norm; or NULL */
     float *room;    /* the kind's */

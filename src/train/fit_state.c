@@ -1,0 +1,71 @@
+/* What callbacks do with the state of a training: the learning rate, and the model as a file. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "train/fit.h"
+
+static const char rate_name[] = "learning_rate";
+
+double ls_fit_learning_rate(const struct ls_fit_state *state)
+{
+    const struct ls_position *position = &state->position;
+    return (float)ls_update_plan_learning_rate(state->update,
+                                               position->before + position->iteration);
+}
+
+void ls_fit_steer(struct ls_fit_state *state, double rate)
+{
+    state->position.learning_rate = (float)rate;
+    state->position.steered = true;
+    ls_update_plan_set_learning_rate(state->update, state->position.learning_rate);
+}
+
+void ls_fit_log_learning_rate(struct ls_fit_state *state)
+{
+    size_t at = state->count;
+    if (at > 0 && strcmp(state->names[at - 1], rate_name) == 0)
+        at--;
+    state->names[at] = rate_name;
+    state->values[at] = ls_fit_learning_rate(state);
+    state->count = at + 1;
+}
+
+ls_status ls_fit_put_learning_rate(const struct ls_fit_state *state, struct ls_tree *compile)
+{
+    char rate[LS_DOUBLE_TEXT];
+    if (!state->position.steered || !compile)
+        return LS_OK;
+    if (!ls_tree_find(compile, "optimizer"))
+        LS_TRY(ls_tree_set_path(compile, "optimizer", "rmsprop"));
+    ls_double_format(rate, state->position.learning_rate);
+    return ls_tree_set_path(compile, "optimizer.learning_rate", rate);
+}
+
+ls_status ls_fit_describe(const struct ls_fit_state *state, struct ls_checkpoint *checkpoint)
+{
+    const struct ls_fit_job *job = state->job;
+    struct ls_update_plan *update = state->update;
+    *checkpoint = (struct ls_checkpoint){
+        .model = job->model,
+        .slots = ls_update_plan_slots(update),
+        .iteration = state->position.before + state->position.iteration,
+    };
+    for (size_t s = 0; s < checkpoint->slots; s++) {
+        checkpoint->slot_name[s] = ls_update_plan_slot_name(update, s);
+        checkpoint->slot[s] = ls_update_plan_slot(update, s);
+    }
+    if (job->compile)
+        LS_TRY(ls_tree_copy(&checkpoint->compile, job->compile));
+    LS_TRY(ls_fit_put_learning_rate(state, checkpoint->compile));
+    if (job->hooks && job->hooks->identify)
+        return job->hooks->identify(job->hooks->user, state, &checkpoint->state);
+    return LS_OK;
+}
+
+void ls_fit_describe_release(struct ls_checkpoint *checkpoint)
+{
+    ls_tree_free(checkpoint->compile);
+    ls_tree_free(checkpoint->state);
+    *checkpoint = (struct ls_checkpoint){0};
+}
