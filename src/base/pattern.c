@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,18 @@ static bool read_format(struct format *format, const char *at, const char *end)
     return at == end;
 }
 
+/* C sets spaces before nan and inf where Python sets zeros, behind the sign. */
+static void put_zeros(char out[NUMBER_ROOM])
+{
+    char *number = out + strspn(out, " ");
+    bool sign = number > out && (*number == '-' || *number == '+');
+    memset(out, '0', (size_t)(number - out));
+    if (sign) {
+        out[0] = *number;
+        *number = '0';
+    }
+}
+
 /* C's printf with the point of every locale but ours put right. */
 static void print(char out[NUMBER_ROOM], const struct format *format, double value)
 {
@@ -91,6 +104,8 @@ static void print(char out[NUMBER_ROOM], const struct format *format, double val
              percent ? 'f' : format->type, percent ? "%%" : "");
     snprintf(out, NUMBER_ROOM, directive, width > 0 ? width : 0, digits,
              percent ? 100 * value : value);
+    if (!isfinite(value) && strchr(format->flags, '0'))
+        put_zeros(out);
     char *found = strcmp(point, ".") != 0 ? strstr(out, point) : NULL;
     if (found) {
         *found = '.';
