@@ -46,15 +46,31 @@ static size_t state_doubles(const struct ls_instance *instance)
     return STATE_DOUBLES;
 }
 
+/* In new memory. */
+static ls_status find_file(char **path, const struct ls_callback_call *call)
+{
+    const struct csv_logger *o = call->instance->options;
+    char *name = NULL;
+    LS_TRY(ls_expand_variables(&name, o->filename));
+    ls_status status = ls_callback_path(path, call, name);
+    ls_release(name);
+    return status;
+}
+
 static ls_status check(const struct ls_callback_call *call)
 {
     const struct csv_logger *o = call->instance->options;
+    char *name = NULL;
     if (strlen(o->separator) != 1 || strchr("\"\r\n", *o->separator))
         return ls_callback_fail(call, "separator",
                                 "expected one character that is no quote and no line end, found "
                                 "'%s'",
                                 o->separator);
-    return ls_callback_path_check(call, "filename", o->filename);
+    if (ls_expand_variables(&name, o->filename) != LS_OK)
+        return ls_callback_fail(call, "filename", "%s", ls_message());
+    ls_status status = ls_callback_path_check(call, "filename", name);
+    ls_release(name);
+    return status;
 }
 
 /* -- the file */
@@ -67,10 +83,9 @@ static ls_status cannot_write(const char *path)
 /* Writes the text behind the first `bytes` of the file, whose end is then that of the text. */
 static ls_status put(const struct ls_callback_call *call, double bytes, const struct ls_text *text)
 {
-    const struct csv_logger *o = call->instance->options;
     char *path = NULL;
     ls_status status = LS_OK;
-    LS_TRY(ls_callback_path(&path, call, o->filename));
+    LS_TRY(find_file(&path, call));
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0 || ftruncate(file, (off_t)bytes) != 0)
         LS_TRY_OUT(cannot_write(path));
@@ -93,10 +108,9 @@ out:
 /* The length of the file now; of none 0. */
 static ls_status measure(const struct ls_callback_call *call, double *bytes)
 {
-    const struct csv_logger *o = call->instance->options;
     struct stat file;
     char *path = NULL;
-    LS_TRY(ls_callback_path(&path, call, o->filename));
+    LS_TRY(find_file(&path, call));
     ls_status status = ls_callback_path_open(path);
     if (status != LS_OK)
         status = ls_fail_within(status, "CSVLogger");

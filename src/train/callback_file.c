@@ -14,12 +14,7 @@ static const char *directory_of(const struct ls_callback_call *call)
 
 ls_status ls_callback_path(char **path, const struct ls_callback_call *call, const char *given)
 {
-    char *expanded = NULL;
-    *path = NULL;
-    LS_TRY(ls_expand_variables(&expanded, given));
-    ls_status status = ls_path_join(path, directory_of(call), expanded);
-    ls_release(expanded);
-    return status;
+    return ls_path_join(path, directory_of(call), given);
 }
 
 /* Whether a path below the run directory is one of the run's own. */
@@ -38,8 +33,6 @@ ls_status ls_callback_path_check(const struct ls_callback_call *call, const char
 {
     char *path = NULL, *absolute = NULL, *directory = NULL;
     ls_status status = ls_callback_path(&path, call, given);
-    if (status == LS_BAD_INPUT)
-        status = ls_callback_fail(call, option, "%s", ls_message());
     if (status == LS_OK)
         status = ls_path_absolute(&absolute, path);
     if (status == LS_OK)

@@ -4,8 +4,8 @@
 
 #include "train/callback.h"
 
-/* The path that is meant by one in an option: ${VAR} expanded, relative to the run directory (where
- * there is none, to the current one); in new memory. */
+/* The path that is meant by an option's, in which ${VAR} is expanded: relative to the run directory
+ * (where there is none, to the current one); in new memory. */
 ls_status ls_callback_path(char **path, const struct ls_callback_call *call, const char *given);
 
 /* For `check`: whether that may be a callback's: LS_BAD_INPUT at the option for the names of a

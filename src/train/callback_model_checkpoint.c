@@ -84,21 +84,27 @@ static const char *pattern_of(const struct model_checkpoint *o)
     return o->filepath ? o->filepath : best_file;
 }
 
-/* The pattern's numbers: the epoch and the step of it, from 1, then the first `count` of fit's. */
+/* The pattern's variables, then its numbers: the epoch and the step of it, from 1, then the first
+ * `count` of fit's. */
 static ls_status format_name(struct ls_text *name, const struct ls_callback_call *call,
                              size_t count)
 {
     const struct model_checkpoint *o = call->instance->options;
     const struct ls_fit_state *fit = call->fit;
     struct ls_pattern_value *value = NULL;
+    char *pattern = NULL;
     size_t used = 0;
-    LS_TRY(ls_allocate(&value, count + 2, sizeof *value));
+    LS_TRY(ls_expand_variables(&pattern, pattern_of(o)));
+    ls_status status = LS_OK;
+    LS_TRY_OUT(ls_allocate(&value, count + 2, sizeof *value));
     value[used++] = (struct ls_pattern_value){"epoch", (double)fit->epoch + 1, true};
     if (frequency(o) > 0)
         value[used++] = (struct ls_pattern_value){"batch", (double)fit->step, true};
     for (size_t i = 0; i < count; i++)
         value[used++] = (struct ls_pattern_value){fit->names[i], fit->values[i], false};
-    ls_status status = ls_pattern_format(name, pattern_of(o), value, used);
+    status = ls_pattern_format(name, pattern, value, used);
+out:
+    ls_release(pattern);
     ls_release(value);
     return status;
 }

@@ -31,15 +31,28 @@ void ls_fit_log_learning_rate(struct ls_fit_state *state)
     state->count = at + 1;
 }
 
+/* The way to the rate of an optimizer in any of its forms: Adam, {Adam: {...}}, {class_name,
+ * config}; in new memory. */
+static ls_status find_rate(char **path, const struct ls_tree *optimizer)
+{
+    bool named = optimizer->type == LS_TREE_MAP && optimizer->count == 1;
+    return named ? ls_format(path, "optimizer.%s.%s", optimizer->child->key, rate_name)
+                 : ls_format(path, "optimizer.%s", rate_name);
+}
+
 ls_status ls_fit_put_learning_rate(const struct ls_fit_state *state, struct ls_tree *compile)
 {
-    char rate[LS_DOUBLE_TEXT];
+    char rate[LS_DOUBLE_TEXT], *path = NULL;
     if (!state->position.steered || !compile)
         return LS_OK;
-    if (!ls_tree_find(compile, "optimizer"))
-        LS_TRY(ls_tree_set_path(compile, "optimizer", "rmsprop"));
+    const struct ls_tree *optimizer = ls_tree_find(compile, "optimizer");
+    if (!optimizer || ls_tree_is_null(optimizer))
+        LS_TRY(ls_tree_set_path(compile, "optimizer", "RMSprop"));
+    LS_TRY(find_rate(&path, ls_tree_find(compile, "optimizer")));
     ls_double_format(rate, state->position.learning_rate);
-    return ls_tree_set_path(compile, "optimizer.learning_rate", rate);
+    ls_status status = ls_tree_set_path(compile, path, rate);
+    ls_release(path);
+    return status;
 }
 
 ls_status ls_fit_describe(const struct ls_fit_state *state, struct ls_checkpoint *checkpoint)

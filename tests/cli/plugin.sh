@@ -46,7 +46,7 @@ status 0
 prints 'StopBelow  ends the training when the loss is below a bound'
 run lockstep list callbacks
 status 0
-quiet
+prints_no StopBelow
 
 # -- training: --plugin, or the run file; one process or three ranks
 bids '' ''

@@ -107,9 +107,8 @@ static void test_names(void **state)
     assert_fails(ls_kind_require(&ls_losses, NULL, "mine>Huber", &kind), LS_BAD_INPUT,
                  "the loss 'mine>Huber' is a custom one, which only its author's code knows: "
                  "--plugin F.so loads it");
-    assert_fails(
-        ls_kind_require(&ls_callbacks_known, NULL, "Nothing", &kind), LS_BAD_INPUT,
-        "unknown callback 'Nothing' (known: StopBelow, Quiet; --plugin F.so loads custom ones)");
+    assert_int_equal(ls_kind_require(&ls_callbacks_known, NULL, "Nothing", &kind), LS_BAD_INPUT);
+    assert_non_null(strstr(ls_message(), ", StopBelow, Quiet; --plugin F.so loads custom ones)"));
 }
 
 static void check_compile(const char *yaml, const char *key, const char *wanted)
