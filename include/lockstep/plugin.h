@@ -180,7 +180,8 @@ struct ls_custom_callback_call {
     int64_t iteration;          /* steps done since the run began */
     double loss, learning_rate; /* of the last step */
     const char *const *names;   /* "loss", then metrics, over the epoch so far; at the end of an
-                                   epoch "val_loss" and so on behind them */
+                                   epoch "val_loss" and so on behind them, and
+                                   learning_rate where a callback before this one sets it */
     const double *values;       /* by name; count is 0 where there are none yet */
     size_t count;
     ls_status status; /* on_train_end: how it ended: LS_OK, LS_INTERRUPTED (it is saved and may be

@@ -84,16 +84,25 @@ static ls_status take_slots(struct ls_session *session, const struct ls_checkpoi
     return LS_OK;
 }
 
-/* Weights that callbacks keep, in the order of the callbacks; others than before begin anew. */
+/* Whether the callbacks are those of before. */
+static bool same_callbacks(const struct ls_session *session)
+{
+    const struct ls_tree *now = ls_tree_find_path(session->config.tree, "fit.callbacks");
+    const struct ls_tree *before = ls_tree_find_path(session->state, "run.fit.callbacks");
+    return now && before ? ls_config_same(now, before, NULL) == LS_OK : now == before;
+}
+
+/* The weights that callbacks keep. */
 static ls_status take_kept(const struct ls_session *session)
 {
     const struct ls_fit_state *state = ls_fit_state(session->fit);
     const struct ls_checkpoint *checkpoint = &session->checkpoint;
-    bool anew = checkpoint->partials != state->partials;
-    if (!anew && checkpoint->kepts != state->kepts)
-        return ls_fail(LS_BAD_INPUT, "%s: callbacks of the run keep weights of %zu epochs, not %zu",
+    if (!same_callbacks(session))
+        return LS_OK;
+    if (checkpoint->kepts != state->kepts)
+        return ls_fail(LS_BAD_INPUT, "%s: has %zu of %zu weights that callbacks keep",
                        session->resumed_from, checkpoint->kepts, state->kepts);
-    for (size_t i = 0; i < state->kepts && !anew; i++)
+    for (size_t i = 0; i < state->kepts; i++)
         memcpy(state->kept[i], checkpoint->kept[i], session->model->floats * sizeof(float));
     return LS_OK;
 }
@@ -129,10 +138,8 @@ static ls_status take(struct ls_session *session)
  * ended goes on. */
 static void compare_callbacks(struct ls_session *session)
 {
-    const struct ls_tree *now = ls_tree_find_path(session->config.tree, "fit.callbacks");
-    const struct ls_tree *before = ls_tree_find_path(session->state, "run.fit.callbacks");
     int64_t sums = (int64_t)ls_fit_state(session->fit)->sums;
-    if (now && before ? ls_config_same(now, before, NULL) == LS_OK : now == before)
+    if (same_callbacks(session))
         return;
     if (session->partials > sums)
         session->partials = sums;

@@ -107,6 +107,14 @@ refused_like 73 "ModelCheckpoint: cannot write 'no/../points.h5': Not a director
 run ranks 3 train points.yaml -o no -q
 status 73
 says_like "ModelCheckpoint: cannot write 'no/../points.h5': Not a directory"
+# found by rank 0 while the others go on, and one of them would have stopped
+with_callbacks <<'TEXT'
+- ModelCheckpoint: {filepath: '../points.h5/{epoch}.h5'}
+- EarlyStopping: {monitor: accuracy, mode: min}
+TEXT
+run ranks 3 train points.yaml -o half -q
+status 73
+says_like "ModelCheckpoint: cannot write 'half/../points.h5': Not a directory"
 
 # -- listed
 run lockstep list callbacks

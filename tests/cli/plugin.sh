@@ -43,7 +43,7 @@ status 0
 prints_like '^  scale_initializer  +initializer  +ones'
 run lockstep list callbacks --plugin mine.so
 status 0
-prints 'StopBelow  ends the training when the loss is below a bound'
+prints_like '^StopBelow +ends the training when the loss is below a bound$'
 run lockstep list callbacks
 status 0
 prints_no StopBelow

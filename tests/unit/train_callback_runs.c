@@ -158,6 +158,16 @@ static void test_restored(void **state)
     const char *const more[] = {ALL, "fit.epochs=13", NULL};
     assert_ok(train_seen(&seen, "run", true, more));
     assert_true(seen.steps >= STEPS); /* with its patience anew */
+    /* other callbacks have no state yet */
+    assert_ok(ls_run_train(
+        alone, &(struct ls_run_train){
+                   .run = "run.yaml",
+                   .directory = "run",
+                   .resume = true,
+                   .set = (const char *const[]){"fit.callbacks=[{EarlyStopping: {patience: 9}}]",
+                                                "fit.epochs=14", NULL},
+                   .accept = (const char *const[]){"fit.callbacks", NULL}}));
+    assert_int_equal(finished_at("run"), 14 * STEPS);
 }
 
 /* To the last epoch: what is restored is restored there too, and is what is saved. */
