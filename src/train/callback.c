@@ -142,9 +142,9 @@ ls_status ls_callback_fail(const struct ls_callback_call *call, const char *opti
     va_end(arguments);
     if (value)
         return ls_fail_at(value, LS_BAD_INPUT, "%s", message);
-    if (place && place->type != LS_TREE_SCALAR) /* its way has the kind's name */
-        return ls_fail_at(place, LS_BAD_INPUT, "%s", message);
-    return ls_fail_at(place, LS_BAD_INPUT, "%s: %s", call->instance->kind->name, message);
+    if (place)
+        return ls_fail_at_name(place, LS_BAD_INPUT, "%s", message);
+    return ls_fail(LS_BAD_INPUT, "%s: %s", call->instance->kind->name, message);
 }
 
 ls_status ls_callbacks_check(const struct ls_callbacks *callbacks, struct ls_fit_state *fit)

@@ -310,7 +310,7 @@ static void test_refused(void **state)
         {"[{EarlyStopping: {mode: best}}]",
          "EarlyStopping mode: must be one of auto, min, max; found 'best'"},
         {"[LearningRateScheduler]",
-         "callbacks[0]: LearningRateScheduler: option 'schedule' is missing"},
+         "callbacks[0] LearningRateScheduler: option 'schedule' is missing"},
         {"[{LearningRateScheduler: {schedule: []}}]",
          "LearningRateScheduler schedule: expected a rate for each epoch, or {EPOCH: rate, ...}"},
         {"[{LearningRateScheduler: {schedule: {1: 0.1, one: 0.2}}}]",
@@ -318,7 +318,7 @@ static void test_refused(void **state)
          "found 'one'"},
         {"[{LearningRateScheduler: {schedule: {3: 0.1, 2: 0.2}}}]", "found '2'"},
         {"[{LearningRateScheduler: {schedule: [0.1, -1]}}]", "must be at least 0, found -1"},
-        {"[ModelCheckpoint]", "callbacks[0]: ModelCheckpoint: option 'filepath' is missing: as "
+        {"[ModelCheckpoint]", "callbacks[0] ModelCheckpoint: option 'filepath' is missing: as "
                               "'checkpoints/{epoch:02d}.h5', or `save_best_only: true`, which has "
                               "a default"},
         {"[{ModelCheckpoint: {filepath: best}}]",
@@ -340,7 +340,7 @@ static void test_refused(void **state)
          "'checkpoints/step-1.h5' is a file of the run's own: give another name"},
         {"[{ModelCheckpoint: {filepath: '${NO_SUCH_VARIABLE}/a.h5'}}]",
          "the environment variable NO_SUCH_VARIABLE is not set"},
-        {"[CSVLogger]", "callbacks[0]: CSVLogger: option 'filename' is missing"},
+        {"[CSVLogger]", "callbacks[0] CSVLogger: option 'filename' is missing"},
         {"[{CSVLogger: {filename: history.h5}}]", "'history.h5' is a file of the run's own"},
         {"[{CSVLogger: {filename: a.csv, separator: ', '}}]",
          "CSVLogger separator: expected one character that is no quote and no line end, found ', '"},
