@@ -105,6 +105,7 @@ static const char *const precision_examples[] = {"precision: 0.5", "precision: 0
                  .summary = text,                                                                  \
                  .options = constraint##_options,                                                  \
                  .options_size = sizeof(struct at)},                                               \
+        .direction = LS_DIRECTION_UP,                                                              \
         .target = LS_TARGET_SAME,                                                                  \
         .check = check,                                                                            \
         .state_doubles = state_doubles,                                                            \

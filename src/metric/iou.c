@@ -192,6 +192,7 @@ static double result(const struct ls_instance *metric, const double *state, int6
                  .summary = text,                                                                  \
                  .options = table,                                                                 \
                  .options_size = sizeof(struct iou)},                                              \
+        .direction = LS_DIRECTION_UP,                                                              \
         .target_by_options = target_form,                                                          \
         .check = check,                                                                            \
         .state_doubles = state_doubles,                                                            \

@@ -104,6 +104,7 @@ const struct ls_metric_kind ls_metric_mean_squared_error = {
              .summary = "mean of (prediction - target)^2",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_mean_squared_error),
     .examples = plain_examples,
 };
@@ -118,6 +119,7 @@ const struct ls_metric_kind ls_metric_root_mean_squared_error = {
              .summary = "square root of the mean of (prediction - target)^2",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     .target = LS_TARGET_SAME,
     .loss = &ls_loss_mean_squared_error,
     .state_doubles = ls_mean_doubles,
@@ -134,6 +136,7 @@ const struct ls_metric_kind ls_metric_mean_absolute_error = {
              .summary = "mean of |prediction - target|",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_mean_absolute_error),
     .examples = plain_examples,
 };
@@ -146,6 +149,7 @@ const struct ls_metric_kind ls_metric_mean_absolute_percentage_error = {
              .summary = "100 times the mean of |prediction - target| / |target|",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_mean_absolute_percentage_error),
     .examples = plain_examples,
 };
@@ -158,6 +162,7 @@ const struct ls_metric_kind ls_metric_mean_squared_logarithmic_error = {
              .summary = "mean of (log(prediction + 1) - log(target + 1))^2",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_mean_squared_logarithmic_error),
     .examples = plain_examples,
 };
@@ -167,6 +172,7 @@ const struct ls_metric_kind ls_metric_poisson = {
              .summary = "mean of prediction - target log(prediction)",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_poisson),
     .examples = plain_examples,
 };
@@ -176,6 +182,7 @@ const struct ls_metric_kind ls_metric_kl_divergence = {
              .summary = "mean of the sum of target log(target / prediction) over the classes",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_kl_divergence),
     .examples = plain_examples,
 };
@@ -185,6 +192,7 @@ const struct ls_metric_kind ls_metric_hinge = {
              .summary = "mean of max(1 - target prediction, 0), targets -1 (or 0) and 1",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_hinge),
     .examples = plain_examples,
 };
@@ -194,6 +202,7 @@ const struct ls_metric_kind ls_metric_squared_hinge = {
              .summary = "mean of max(1 - target prediction, 0)^2, targets -1 (or 0) and 1",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_squared_hinge),
     .examples = plain_examples,
 };
@@ -203,6 +212,7 @@ const struct ls_metric_kind ls_metric_categorical_hinge = {
              .summary = "how far the right class is from being ahead of the others by 1",
              .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_categorical_hinge),
     .examples = plain_examples,
 };
@@ -225,6 +235,7 @@ const struct ls_metric_kind ls_metric_log_cosh_error = {
              .summary = "mean of log(cosh(prediction - target))",
              .options = log_cosh_options,
              .options_size = sizeof(struct plain)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_log_cosh),
     .examples = plain_examples,
 };
@@ -253,6 +264,7 @@ const struct ls_metric_kind ls_metric_cosine_similarity = {
              .summary = "mean cosine of the angle between prediction and target",
              .options = axial_options,
              .options_size = sizeof(struct axial)},
+    .direction = LS_DIRECTION_UP,
     .target = LS_TARGET_SAME,
     .loss = &ls_loss_cosine_similarity,
     .state_doubles = ls_mean_doubles,
@@ -284,6 +296,7 @@ const struct ls_metric_kind ls_metric_binary_crossentropy = {
              .summary = "mean of -log of the probability of the target, 0 or 1",
              .options = binary_options,
              .options_size = sizeof(struct smoothed)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_binary_crossentropy),
     .examples = binary_examples,
 };
@@ -303,6 +316,7 @@ const struct ls_metric_kind ls_metric_categorical_crossentropy = {
              .summary = "mean of -sum of target log probability over the classes",
              .options = categorical_options,
              .options_size = sizeof(struct smoothed)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_categorical_crossentropy),
     .examples = categorical_examples,
 };
@@ -334,6 +348,7 @@ const struct ls_metric_kind ls_metric_sparse_categorical_crossentropy = {
              .summary = "mean of -log of the probability of the target's class (an integer)",
              .options = sparse_options,
              .options_size = sizeof(struct sparse)},
+    .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_CLASS, ls_loss_sparse_categorical_crossentropy),
     .any_class = true,
     .examples = sparse_examples,

@@ -115,6 +115,7 @@ const struct ls_metric_kind ls_metric_r2_score = {
              .summary = "part of the targets' variance that is explained",
              .options = options,
              .options_size = sizeof(struct r2_score)},
+    .direction = LS_DIRECTION_UP,
     .target = LS_TARGET_SAME,
     .state_doubles = state_doubles,
     .update = update,

@@ -173,5 +173,11 @@ enum ls_direction ls_objective_direction(const struct ls_objective *objective, s
     size_t losses = ls_objective_losses(objective);
     if (result < losses)
         return LS_DIRECTION_DOWN;
-    return ls_metric_of(&objective->metric[result - losses])->direction;
+    size_t m = 0;
+    for (size_t end = losses; m < objective->metrics; m++) {
+        end += objective->metric[m].list ? objective->metric[m].list : 1;
+        if (result < end)
+            break;
+    }
+    return ls_metric_of(&objective->metric[m])->direction;
 }
