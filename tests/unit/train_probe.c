@@ -45,21 +45,26 @@ static const char *const wide[] = {"Input", "shape: [1024]", "Dense", "units: 40
 /* A model with data to train on. */
 struct trained {
     struct ls_model *model;
+    float *x, *y;
     struct ls_data *data;
     struct ls_stepper *stepper;
 };
 
 static void make(struct trained *t, const char *const *layers, size_t size, int64_t batch_size)
 {
-    static float x[SAMPLES * WIDE], y[SAMPLES];
+    size_t samples = batch_size > SAMPLES ? (size_t)batch_size : SAMPLES;
     t->model = layers_model(layers, 3);
-    for (size_t i = 0; i < SAMPLES * size; i++)
-        x[i] = layers == words ? (float)(i % 7) : test_number(i);
-    for (size_t i = 0; i < SAMPLES; i++)
-        y[i] = (float)(i % 4);
+    t->x = malloc(samples * size * sizeof *t->x);
+    t->y = malloc(samples * sizeof *t->y);
+    assert_true(t->x && t->y);
+    for (size_t i = 0; i < samples * size; i++)
+        t->x[i] = layers == words ? (float)(i % 7) : test_number(i);
+    for (size_t i = 0; i < samples; i++)
+        t->y[i] = (float)(i % 4);
     assert_ok(ls_data_from_arrays(
         &t->data,
-        &(struct ls_data_arrays){.samples = SAMPLES, .x = x, .x_size = size, .y = y, .y_size = 1}));
+        &(struct ls_data_arrays){
+            .samples = (int64_t)samples, .x = t->x, .x_size = size, .y = t->y, .y_size = 1}));
     assert_ok(ls_model_compile(t->model, "optimizer: adam, loss: sparse_categorical_crossentropy"));
     assert_ok(ls_stepper_create(&t->stepper, &(struct ls_stepper_options){
                                                  .comm = alone,
@@ -77,6 +82,7 @@ static void release(struct trained *t)
     ls_stepper_free(t->stepper);
     ls_data_free(t->data);
     ls_model_free(t->model);
+    free(t->x), free(t->y);
 }
 
 static uint64_t probe(const struct trained *t)
