@@ -219,22 +219,12 @@ const struct ls_metric_kind ls_metric_categorical_hinge = {
 
 /* -- LogCoshError: Keras calls it logcosh in logs */
 
-static const struct ls_option log_cosh_options[] = {
-    {.name = "name",
-     .type = LS_OPTION_TEXT,
-     .offset = offsetof(struct ls_metric_common, name),
-     .initial = "logcosh",
-     .unwritten = true,
-     .nullable = true,
-     .help = "the key in logs and histories"},
-    LS_METRIC_DTYPE_OPTION,
-    {.name = NULL},
-};
 const struct ls_metric_kind ls_metric_log_cosh_error = {
     .kind = {.name = "LogCoshError",
              .summary = "mean of log(cosh(prediction - target))",
-             .options = log_cosh_options,
+             .options = plain_options,
              .options_size = sizeof(struct plain)},
+    .key = "logcosh",
     .direction = LS_DIRECTION_DOWN,
     LS_MEAN_OF_LOSS(LS_TARGET_SAME, ls_loss_log_cosh),
     .examples = plain_examples,

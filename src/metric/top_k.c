@@ -101,6 +101,7 @@ const struct ls_metric_kind ls_metric_sparse_top_k_categorical_accuracy = {
              .options_size = sizeof(struct top_k)},
     .direction = LS_DIRECTION_UP,
     .target = LS_TARGET_CLASS,
+    .any_class = true,
     .state_doubles = ls_mean_doubles,
     .update = update_sparse,
     .result = ls_mean_result,

@@ -137,10 +137,9 @@ ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
     dry->model = model;
     LS_TRY_OUT(parse_optimizer(dry, optimizer));
     LS_TRY_OUT(make_pieces(dry));
+    ls_optimizer_slots(&dry->slots, &dry->optimizer);
     struct room room = room_of(dry);
-    struct ls_optimizer_slots slots;
-    ls_optimizer_slots(&slots, &dry->optimizer);
-    *bytes = (slots.count * model->trainable_floats + room.changed + room.own) * sizeof(float);
+    *bytes = (dry->slots.count * model->trainable_floats + room.changed + room.own) * sizeof(float);
 out:
     ls_update_plan_free(dry);
     return status;

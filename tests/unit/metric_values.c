@@ -94,7 +94,8 @@ static void check_case(hid_t file, const char *group)
     char *key;
     NEED(ls_metric_key(&key, tree, &metric));
     const struct ls_tree *named = ls_tree_find(ls_tree_find(tree, "config"), "name");
-    assert_string_equal(key, named->text);
+    if (named) /* Keras' cases have one, scikit-learn's not */
+        assert_string_equal(key, named->text);
     ls_release(key);
     free(target.value), free(prediction.value), free(weight.value);
     ls_instance_release(&metric);
@@ -161,6 +162,12 @@ static void test_by_hand(void **state)
     call.weight = weight;
     expect("categorical_accuracy", "{}", call, 0.75);
     expect("mae", "{}", call, (3 * 0.6 + 1.5) / 12);
+    call.target = (const float[]){-1, 3}; /* no classes: not among the k */
+    expect("SparseTopKCategoricalAccuracy", "{}", call, 0);
+    call.target = hot;
+    expect("TopKCategoricalAccuracy", "k: 3", call, 1);
+    expect("true_positives", "{}", call, 3);
+    expect("matthews_correlation", "{}", call, 0.5);
     /* Keras: what is ignored counts as 0 where there are no weights, and not at all where there are
      */
     call.target = classes;
@@ -168,12 +175,6 @@ static void test_by_hand(void **state)
     call.weight = NULL;
     expect("SparseCategoricalCrossentropy", "ignore_class: 2", call, -log(0.7) / 2);
     call.target = hot;
-    call.target = (const float[]){-1, 3}; /* no classes: not among the k */
-    expect("SparseTopKCategoricalAccuracy", "{}", call, 0);
-    call.target = hot;
-    expect("TopKCategoricalAccuracy", "k: 3", call, 1);
-    expect("true_positives", "{}", call, 3);
-    expect("matthews_correlation", "{}", call, 0.5);
     call.positions = 0;
     expect("auc", "{}", call, 0);
     expect("precision", "{}", call, 0);
