@@ -7,7 +7,6 @@
  * many batches. */
 #include "data/loader.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/loader_check.h"
 
 enum {
     DEPTH_MAX = 16,
@@ -60,83 +60,6 @@ struct ls_loader {
 
 /* -- filling a batch */
 
-static ls_status fail_at_sample(const struct ls_loader *loader, int64_t sample, const char *what)
-{
-    int64_t within;
-    const char *name = ls_data_locate(loader->options.data, sample, &within);
-
-    return ls_fail(LS_BAD_INPUT, "%s: sample %lld: %s", name, (long long)within, what);
-}
-
-static const char *name_of(const struct ls_loader *loader, const struct ls_column_use *use)
-{
-    return use->what ? use->what : ls_data_column(loader->options.data, use->column)->name;
-}
-
-static ls_status check_finite(const struct ls_loader *loader, const struct slot *slot, size_t index)
-{
-    const struct ls_column_use *use = &loader->use[index];
-    const struct ls_column *column = ls_data_column(loader->options.data, use->column);
-    size_t row = (size_t)ls_shape_count(&column->shape);
-    size_t n = (size_t)slot->batch.rows * row;
-    size_t at = ls_k->find_nonfinite(slot->column[index], n);
-    char what[256];
-
-    if (at == n)
-        return LS_OK;
-    snprintf(what, sizeof what, "%s has %s at element %zu", name_of(loader, use),
-             isnan(slot->column[index][at]) ? "NaN" : "infinity", at % row);
-    return fail_at_sample(loader, slot->samples[at / row], what);
-}
-
-/* A number that is no label of the use's classes, in words. */
-static void describe_label(char *what, size_t size, const struct ls_loader *loader, size_t index,
-                           float label)
-{
-    const struct ls_column_use *use = &loader->use[index];
-    size_t others = 0;
-
-    for (size_t i = 0; i < loader->options.uses; i++)
-        others += i != index && loader->use[i].classes > 0 && !loader->use[i].reader;
-    /* as those of a regression are, whose output has another width than its target */
-    bool fraction = isfinite(label) && label != floorf(label);
-    snprintf(what, size, "label %.9g is %s [0, %lld)%s%s%s", (double)label,
-             fraction ? "not a whole number in" : "out of range", (long long)use->classes,
-             others > 0 ? " in " : "", others > 0 ? name_of(loader, use) : "",
-             fraction ? ": one number for an output of several is a class" : "");
-}
-
-/* The index of the first of n numbers that is no class of the use, nor what it ignores; or n. */
-static size_t find_no_class(const struct ls_column_use *use, const float *number, size_t n)
-{
-    size_t at = ls_find_no_index(number, n, use->classes);
-    while (at < n && number[at] == (float)use->ignored)
-        at += 1 + ls_find_no_index(number + at + 1, n - at - 1, use->classes);
-    return at;
-}
-
-static ls_status check_classes(const struct ls_loader *loader, const struct slot *slot,
-                               size_t index)
-{
-    const struct ls_column_use *use = &loader->use[index];
-    const struct ls_column *column = ls_data_column(loader->options.data, use->column);
-    size_t row = (size_t)ls_shape_count(&column->shape);
-    size_t n = (size_t)slot->batch.rows * row;
-    size_t at = find_no_class(use, slot->column[index], n);
-    char what[512];
-
-    if (at == n)
-        return LS_OK;
-    if (use->reader)
-        snprintf(what, sizeof what,
-                 "%s has %.9g at element %zu, but layer '%s' takes whole numbers in [0, %lld)",
-                 column->name, (double)slot->column[index][at], at % row, use->reader,
-                 (long long)use->classes);
-    else
-        describe_label(what, sizeof what, loader, index, slot->column[index][at]);
-    return fail_at_sample(loader, slot->samples[at / row], what);
-}
-
 static ls_status fill_column(struct ls_loader *loader, struct slot *slot, size_t index)
 {
     const struct ls_column_use *use = &loader->use[index];
@@ -149,11 +72,13 @@ static ls_status fill_column(struct ls_loader *loader, struct slot *slot, size_t
                         slot->samples, slot->batch.rows));
     if (!is_float)
         ls_k->convert(slot->column[index], loader->staged, column->type, n);
-    if (use->classes > 0)
-        return check_classes(loader, slot, index);
-    if (use->finite && (is_float || column->type == LS_NUMBER_DOUBLE))
-        return check_finite(loader, slot, index);
-    return LS_OK;
+    return ls_loader_check(&(struct ls_loader_numbers){.data = data,
+                                                       .use = loader->use,
+                                                       .uses = loader->options.uses,
+                                                       .index = index,
+                                                       .number = slot->column[index],
+                                                       .sample = slot->samples,
+                                                       .rows = (size_t)slot->batch.rows});
 }
 
 static ls_status fill(struct ls_loader *loader, struct slot *slot, int64_t epoch, int64_t step)

@@ -82,7 +82,7 @@ struct ls_metric_kind {
     void (*results)(const struct ls_instance *metric, const double *state, int64_t columns,
                     double *values);
     bool any_class; /* LS_TARGET_CLASS: takes targets that are no class, as a loss may ignore */
-    const struct ls_loss_kind *loss; /* whose mean it is (of_loss.c); else NULL */
+    const struct ls_loss_kind *loss;     /* whose mean it is (of_loss.c); else NULL */
     const struct ls_metric_exact *exact; /* or NULL */
     /* Examples of options for the registry-wide tests; ends with NULL. */
     const char *const *examples;
