@@ -28,6 +28,9 @@ enum ls_option_type {
     LS_OPTION_KIND,   /* struct ls_instance of `registry`; null: kind NULL */
     LS_OPTION_KINDS,  /* struct ls_instances of `registry`: one or a list; null: count 0 */
     LS_OPTION_INNER,  /* struct ls_inner of `registry`: a layer in a layer; null: kind NULL */
+    LS_OPTION_FLOAT_OR_KIND, /* struct ls_float_or_kind of `registry` */
+    LS_OPTION_MAP, /* struct ls_instance of the kind `map`, by a map of its options; null: kind NULL
+                    */
 };
 
 #define LS_NULL_INT INT64_MIN
@@ -63,6 +66,12 @@ struct ls_instances {
     size_t count;
 };
 
+/* A number, or what gives one. */
+struct ls_float_or_kind {
+    double number;
+    struct ls_instance instance; /* kind NULL: the number counts */
+};
+
 /* A layer that another holds as an option: what every layer has besides its kind's options stands
  * among them. */
 struct ls_inner {
@@ -88,10 +97,12 @@ struct ls_option {
     bool keys;  /* LS_OPTION_FLOATS: a map {INTEGER: number} is read too, its keys (from 0) in
                    rising order */
     const char *const *choices;         /* LS_OPTION_CHOICE: names, ends with NULL */
-    const struct ls_registry *registry; /* LS_OPTION_KIND, _KINDS, _INNER */
+    const struct ls_registry *registry; /* LS_OPTION_KIND, _KINDS, _INNER, _FLOAT_OR_KIND */
+    const struct ls_kind *map;          /* LS_OPTION_MAP */
     const char *alias;   /* another spelling that is read (alpha for negative_slope), or NULL */
     const char *refused; /* not NULL: every value but null and the default is refused with this
                             message: "is not supported yet" */
+    bool whole;          /* LS_OPTION_FLOAT, _FLOATS: written as an integer where it is one */
     bool unwritten;      /* ours alone: not written into Keras' config when it has its default */
     const char *unit;    /* "samples", "seconds", or NULL */
     const char *help;    /* one line */
@@ -119,7 +130,9 @@ static inline const char *ls_kind_class_name(const struct ls_kind *kind)
 /* The kinds of one noun, NULL at the end; each row points to a struct that begins with its
  * struct ls_kind. */
 struct ls_registry {
-    const char *noun; /* "layer", "loss": for messages */
+    const char *noun;   /* "layer", "loss": for messages */
+    const char *module; /* where Keras has them, written where it stands as an option's value;
+                           NULL: Keras needs none to find them */
     const struct ls_kind *const *kinds;
     bool open; /* plugins may add kinds */
 };

@@ -265,6 +265,14 @@ static ls_status parse_kinds(struct ls_instances *list, const struct ls_option *
     return LS_OK;
 }
 
+static ls_status parse_float_or_kind(struct ls_float_or_kind *value, const struct ls_option *option,
+                                     const struct ls_tree *tree)
+{
+    if (tree->type == LS_TREE_MAP || ls_kind_find(option->registry, tree->text ? tree->text : ""))
+        return ls_instance_parse(&value->instance, option->registry, tree);
+    return parse_double(&value->number, option, tree);
+}
+
 static ls_status parse_null(void *field, const struct ls_option *option, const struct ls_tree *tree)
 {
     if (!ls_option_nullable(option) || option->type == LS_OPTION_BOOL)
@@ -308,6 +316,10 @@ ls_status ls_option_parse(void *field, const struct ls_option *option, const str
         return parse_kinds(field, option, value);
     case LS_OPTION_INNER:
         return ls_inner_parse(field, option->registry, value);
+    case LS_OPTION_FLOAT_OR_KIND:
+        return parse_float_or_kind(field, option, value);
+    case LS_OPTION_MAP:
+        return ls_instance_create(field, option->map, value, NULL);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

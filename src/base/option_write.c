@@ -1,4 +1,5 @@
 /* Writing, copying and releasing one option. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ static size_t field_bytes(enum ls_option_type type)
         [LS_OPTION_KIND] = sizeof(struct ls_instance),
         [LS_OPTION_KINDS] = sizeof(struct ls_instances),
         [LS_OPTION_INNER] = sizeof(struct ls_inner),
+        [LS_OPTION_FLOAT_OR_KIND] = sizeof(struct ls_float_or_kind),
+        [LS_OPTION_MAP] = sizeof(struct ls_instance),
     };
     return bytes[type];
 }
@@ -73,12 +76,17 @@ ls_status ls_option_copy(void *copy, const void *field, const struct ls_option *
     }
     if (option->type == LS_OPTION_TEXTS)
         return copy_texts(copy, field);
-    if (option->type == LS_OPTION_KIND)
+    if (option->type == LS_OPTION_KIND || option->type == LS_OPTION_MAP)
         return ls_instance_copy(copy, field);
     if (option->type == LS_OPTION_KINDS)
         return copy_kinds(copy, field);
     if (option->type == LS_OPTION_INNER)
         return ls_inner_copy(copy, field);
+    if (option->type == LS_OPTION_FLOAT_OR_KIND) {
+        const struct ls_float_or_kind *from = field;
+        ((struct ls_float_or_kind *)copy)->number = from->number;
+        return ls_instance_copy(&((struct ls_float_or_kind *)copy)->instance, &from->instance);
+    }
     memcpy(copy, field, field_bytes(option->type));
     return LS_OK;
 }
@@ -91,12 +99,14 @@ void ls_option_release(void *field, const struct ls_option *option)
         ls_release(((struct ls_floats *)field)->value);
     else if (option->type == LS_OPTION_TEXTS)
         release_texts(field);
-    else if (option->type == LS_OPTION_KIND)
+    else if (option->type == LS_OPTION_KIND || option->type == LS_OPTION_MAP)
         ls_instance_release(field);
     else if (option->type == LS_OPTION_KINDS)
         release_kinds(field);
     else if (option->type == LS_OPTION_INNER)
         ls_inner_release(field);
+    else if (option->type == LS_OPTION_FLOAT_OR_KIND)
+        ls_instance_release(&((struct ls_float_or_kind *)field)->instance);
     memset(field, 0, field_bytes(option->type));
 }
 
@@ -149,6 +159,15 @@ static ls_status write_keyed(const struct ls_floats *floats, const struct ls_opt
     return LS_OK;
 }
 
+/* key: of a map; NULL in a list. */
+static ls_status write_float(double value, const struct ls_option *option, struct ls_tree *parent,
+                             const char *key)
+{
+    if (option->whole && value == floor(value) && fabs(value) < 1e15)
+        return made(ls_tree_add_int(parent, key, (int64_t)value));
+    return made(ls_tree_add_double(parent, key, value));
+}
+
 static ls_status write_floats(const struct ls_floats *floats, const struct ls_option *option,
                               struct ls_tree *map)
 {
@@ -157,11 +176,11 @@ static ls_status write_floats(const struct ls_floats *floats, const struct ls_op
     if (floats->keyed)
         return write_keyed(floats, option, map);
     if (floats->scalar)
-        return made(ls_tree_add_double(map, option->name, floats->value[0]));
+        return write_float(floats->value[0], option, map, option->name);
     struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
     LS_TRY(made(list));
     for (size_t i = 0; i < floats->count; i++)
-        LS_TRY(made(ls_tree_add_double(list, NULL, floats->value[i])));
+        LS_TRY(write_float(floats->value[i], option, list, NULL));
     return LS_OK;
 }
 
@@ -175,9 +194,9 @@ static ls_status write_texts(const struct ls_option_texts *texts, const struct l
     return LS_OK;
 }
 
-/* key: of a map; NULL in a list. */
+/* key: of a map; NULL in a list. module: NULL for none. */
 static ls_status write_kind(const struct ls_instance *instance, struct ls_tree *parent,
-                            const char *key)
+                            const char *key, const char *module)
 {
     if (!instance->kind)
         return made(ls_tree_add_null(parent, key));
@@ -185,10 +204,21 @@ static ls_status write_kind(const struct ls_instance *instance, struct ls_tree *
         return made(ls_tree_add_text(parent, key, instance->kind->function));
     struct ls_tree *written = ls_tree_add(parent, key, LS_TREE_MAP);
     LS_TRY(made(written));
+    if (module)
+        LS_TRY(made(ls_tree_add_text(written, "module", module)));
     LS_TRY(made(ls_tree_add_text(written, "class_name", ls_kind_class_name(instance->kind))));
     struct ls_tree *config = ls_tree_add(written, "config", LS_TREE_MAP);
     LS_TRY(made(config));
-    return ls_instance_write(instance, config);
+    LS_TRY(ls_instance_write(instance, config));
+    return module ? made(ls_tree_add_null(written, "registered_name")) : LS_OK;
+}
+
+static ls_status write_float_or_kind(const struct ls_float_or_kind *value,
+                                     const struct ls_option *option, struct ls_tree *map)
+{
+    if (value->instance.kind)
+        return write_kind(&value->instance, map, option->name, option->registry->module);
+    return write_float(value->number, option, map, option->name);
 }
 
 static ls_status write_kinds(const struct ls_instances *instances, const struct ls_option *option,
@@ -197,8 +227,18 @@ static ls_status write_kinds(const struct ls_instances *instances, const struct 
     struct ls_tree *list = ls_tree_add(map, option->name, LS_TREE_LIST);
     LS_TRY(made(list));
     for (size_t i = 0; i < instances->count; i++)
-        LS_TRY(write_kind(&instances->item[i], list, NULL));
+        LS_TRY(write_kind(&instances->item[i], list, NULL, option->registry->module));
     return LS_OK;
+}
+
+static ls_status write_map(const struct ls_instance *instance, const struct ls_option *option,
+                           struct ls_tree *map)
+{
+    if (!instance->kind)
+        return made(ls_tree_add_null(map, option->name));
+    struct ls_tree *written = ls_tree_add(map, option->name, LS_TREE_MAP);
+    LS_TRY(made(written));
+    return ls_instance_write(instance, written);
 }
 
 ls_status ls_option_write(const void *field, const struct ls_option *option, struct ls_tree *map)
@@ -214,7 +254,7 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
     case LS_OPTION_FLOAT:
         return isnan(*(const double *)field)
                    ? made(ls_tree_add_null(map, option->name))
-                   : made(ls_tree_add_double(map, option->name, *(const double *)field));
+                   : write_float(*(const double *)field, option, map, option->name);
     case LS_OPTION_TEXT:
         text = *(char *const *)field;
         return made(text ? ls_tree_add_text(map, option->name, text)
@@ -228,11 +268,15 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
     case LS_OPTION_TEXTS:
         return write_texts(field, option, map);
     case LS_OPTION_KIND:
-        return write_kind(field, map, option->name);
+        return write_kind(field, map, option->name, option->registry->module);
     case LS_OPTION_KINDS:
         return write_kinds(field, option, map);
     case LS_OPTION_INNER:
         return ls_inner_write(field, map, option->name);
+    case LS_OPTION_FLOAT_OR_KIND:
+        return write_float_or_kind(field, option, map);
+    case LS_OPTION_MAP:
+        return write_map(field, option, map);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

@@ -16,6 +16,7 @@ static ls_status check(const struct ls_instance *optimizer)
 {
     const struct ls_optimizer_kind *kind = ls_optimizer_kind(optimizer);
     LS_TRY(check_clips(ls_optimizer_common(optimizer)));
+    LS_TRY(ls_schedule_check(&ls_optimizer_rate(optimizer)->instance));
     return kind->check ? kind->check(optimizer->options) : LS_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/kind.h"
 #include "base/shape.h"
+#include "optimizer/schedule.h"
 
 enum { LS_SLOTS_MAX = 4 };
 
@@ -27,7 +28,7 @@ struct ls_optimizer_call {
 /* What all of Keras' optimizers have. Every optimizer's option struct begins with it. */
 struct ls_optimizer_common {
     char *name;
-    double learning_rate;
+    struct ls_float_or_kind learning_rate;                     /* or one of ls_schedules */
     double weight_decay, clipnorm, global_clipnorm, clipvalue; /* NaN: none */
     bool use_ema;
     double ema_momentum;
@@ -56,7 +57,15 @@ struct ls_optimizer_common {
      .initial = "null",                                                                            \
      .unwritten = true,                                                                            \
      .help = "name, for messages"},                                                                \
-        LS_OPTIMIZER_NUMBER(learning_rate, rate, false, "size of a step"),                         \
+        {.name = "learning_rate",                                                                  \
+         .type = LS_OPTION_FLOAT_OR_KIND,                                                          \
+         .offset = offsetof(struct ls_optimizer_common, learning_rate),                            \
+         .initial = rate,                                                                          \
+         .min = 0,                                                                                 \
+         .max = INFINITY,                                                                          \
+         .open_max = true,                                                                         \
+         .registry = &ls_schedules,                                                                \
+         .help = "size of a step"},                                                                \
         LS_OPTIMIZER_NUMBER(weight_decay, decay, null_decay,                                       \
                             "part of each weight, times the learning rate, taken off each step"),  \
         LS_OPTIMIZER_NUMBER(clipnorm, "null", true, "largest norm of a variable's gradient"),      \
@@ -121,7 +130,7 @@ struct ls_optimizer_kind {
      * then of the next), the others slot by slot. */
     size_t paired;
     void (*step)(const struct ls_optimizer_call *call);
-    size_t learning_rate_offset; /* of the double option in options */
+    size_t learning_rate_offset; /* of the option in options: struct ls_float_or_kind */
     /* A number that Keras' files hold behind the slots: what it is after so many updates. NULL:
      * there is none. */
     double (*scalar)(const void *options, int64_t updates);
@@ -153,10 +162,21 @@ static inline const struct ls_optimizer_kind *ls_optimizer_kind(const struct ls_
 {
     return (const struct ls_optimizer_kind *)optimizer->kind;
 }
+static inline const struct ls_float_or_kind *ls_optimizer_rate(const struct ls_instance *optimizer)
+{
+    size_t offset = ls_optimizer_kind(optimizer)->learning_rate_offset;
+    return (const struct ls_float_or_kind *)((const char *)optimizer->options + offset);
+}
 static inline const struct ls_optimizer_common *
 ls_optimizer_common(const struct ls_instance *optimizer)
 {
     return (const struct ls_optimizer_common *)optimizer->options;
+}
+
+/* Whether the learning rate is a number, which Keras holds as a variable of the optimizer's. */
+static inline bool ls_optimizer_holds_rate(const struct ls_instance *optimizer)
+{
+    return !ls_optimizer_rate(optimizer)->instance.kind;
 }
 
 /* All slots in Keras' order: averages, accumulated gradients, then the kind's own. */

@@ -12,18 +12,20 @@ struct listed {
     bool by_slot;                    /* of an optimizer of old: no slots are paired */
 };
 
-static ls_status read_head(const struct ls_h5 *h5, struct listed *listed)
+/* Where the learning rate follows a schedule Keras holds none. */
+static ls_status read_head(const struct ls_h5 *h5, struct listed *listed,
+                           const struct ls_instance *optimizer)
 {
     const struct ls_texts *object = &listed->object;
+    const bool held = ls_optimizer_holds_rate(optimizer);
     int rank = -1;
     LS_TRY(ls_h5_read_number(h5, object->text[0], &listed->iteration));
     if (!(listed->iteration >= 0 && listed->iteration < (double)(INT64_C(1) << 53)))
         return ls_fail(LS_BAD_INPUT, "%s: %s: expected a count of steps", h5->path,
                        object->text[0]);
-    listed->by_slot = ls_ends_with(object->text[0], "/iter:0");
     listed->learning_rate = NAN;
     listed->head = 1;
-    if (object->count > 1)
+    if (held && object->count > 1)
         LS_TRY(ls_h5_read_rank(h5, object->text[1], &rank));
     if (rank == 0) {
         LS_TRY(ls_h5_read_number(h5, object->text[1], &listed->learning_rate));
@@ -91,9 +93,11 @@ static ls_status read_all(const struct ls_h5 *h5, struct ls_checkpoint *checkpoi
                           struct listed *listed)
 {
     struct ls_slots_layout layout;
-    LS_TRY(read_head(h5, listed));
+    listed->by_slot = ls_ends_with(listed->object.text[0], "/iter:0");
     LS_TRY(ls_slots_layout_make(&layout, checkpoint, listed->by_slot));
-    ls_status status = read_slots(h5, checkpoint, &layout, listed);
+    ls_status status = read_head(h5, listed, &layout.optimizer);
+    if (status == LS_OK)
+        status = read_slots(h5, checkpoint, &layout, listed);
     if (status == LS_OK)
         checkpoint->iteration = (int64_t)listed->iteration;
     if (status == LS_OK)

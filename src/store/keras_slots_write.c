@@ -55,20 +55,22 @@ static ls_status put_all(struct ls_h5_image *image, const struct ls_checkpoint *
 {
     const struct ls_optimizer_kind *kind = ls_optimizer_kind(&layout->optimizer);
     const void *options = layout->optimizer.options;
-    const double rate = *(const double *)((const char *)options + kind->learning_rate_offset);
+    const size_t head = ls_slots_head(layout);
     const int64_t updates = ls_optimizer_updates(&layout->optimizer, checkpoint->iteration);
     LS_TRY(put_number(image, objects->text[0], LS_H5_INT64, (double)checkpoint->iteration));
-    LS_TRY(put_number(image, objects->text[1], LS_H5_FLOAT, rate));
+    if (ls_optimizer_holds_rate(&layout->optimizer))
+        LS_TRY(put_number(image, objects->text[1], LS_H5_FLOAT,
+                          ls_optimizer_rate(&layout->optimizer)->number));
     for (size_t n = 0; n < layout->spots; n++) {
         struct ls_slots_spot spot = layout->spot[n];
         struct ls_variable_at at = ls_model_variable(checkpoint->model, spot.variable);
-        const char *object = objects->text[2 + n];
+        const char *object = objects->text[head + n];
         const float *slot = slot_of(checkpoint, layout->slots.name[spot.slot]);
         double initial = layout->slots.initial[spot.slot];
         LS_TRY(slot ? put_slot(image, object, at.variable, slot)
                     : put_initial(image, object, at.variable, initial));
     }
-    return layout->scalar ? put_number(image, objects->text[2 + layout->spots], LS_H5_FLOAT,
+    return layout->scalar ? put_number(image, objects->text[head + layout->spots], LS_H5_FLOAT,
                                        kind->scalar(options, updates))
                           : LS_OK;
 }
@@ -100,7 +102,7 @@ static ls_status name_all(struct ls_texts *names, const struct ls_checkpoint *ch
 {
     char optimizer[64], *head = NULL;
     ls_snake_case(optimizer, sizeof optimizer, layout->optimizer.kind->name);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < ls_slots_head(layout); i++) {
         LS_TRY(ls_format(&head, "%s/%s", optimizer, i == 0 ? "iteration" : "learning_rate"));
         ls_status status = ls_texts_add(names, head);
         ls_release(head);
@@ -127,7 +129,7 @@ static ls_status name_all(struct ls_texts *names, const struct ls_checkpoint *ch
 
 static ls_status number_all(struct ls_texts *names, const struct ls_slots_layout *layout)
 {
-    for (size_t i = 0; i < 2 + layout->spots + layout->scalar; i++) {
+    for (size_t i = 0; i < ls_slots_head(layout) + layout->spots + layout->scalar; i++) {
         char *name = NULL;
         LS_TRY(ls_format(&name, "%zu", i));
         ls_status status = ls_texts_add(names, name);

@@ -31,6 +31,12 @@ ls_status ls_slots_layout_make(struct ls_slots_layout *layout,
                                const struct ls_checkpoint *checkpoint, bool by_slot);
 void ls_slots_layout_release(struct ls_slots_layout *layout);
 
+/* How many numbers stand before the slots: iteration, learning_rate where it is a number. */
+static inline size_t ls_slots_head(const struct ls_slots_layout *layout)
+{
+    return ls_optimizer_holds_rate(&layout->optimizer) ? 2 : 1;
+}
+
 /* Adds GROUP/NAME for each of the names. */
 ls_status ls_slots_objects(struct ls_texts *objects, const char *group,
                            const struct ls_texts *names);

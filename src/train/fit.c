@@ -373,6 +373,21 @@ static ls_status run_epochs(struct ls_fit_run *run)
     return ls_comm_agree(run->job.comm, run->pending);
 }
 
+/* The warm-up is of the run: steps before it, in the file that it began with, do not count. */
+static void scale_rate(const struct ls_fit_run *run)
+{
+    const struct ls_fit_options *fit = run->job.fit;
+    const struct ls_rate_scaling *scaling = fit->scale_learning_rate.options;
+    if (!scaling)
+        return;
+    ls_update_plan_scale(run->state.update,
+                         (struct ls_rate_scale){
+                             .from = run->state.position.before,
+                             .steps = scaling->warmup_epochs * (double)run->state.steps,
+                             .factor = (double)fit->batch_size / (double)scaling->base_batch_size,
+                         });
+}
+
 static ls_status take_partial(struct ls_fit_run *run, const double *partial, size_t partials)
 {
     if (partial && partials != run->state.partials && partials != run->state.sums)
@@ -391,6 +406,7 @@ ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const d
     run->state.epoch = position.epoch;
     run->state.step = position.step;
     run->saved = position.iteration > 0 ? position.iteration : -1;
+    scale_rate(run);
     LS_TRY(take_partial(run, partial, partials));
     if (is_over(run)) {
         LS_TRY(save(run));

@@ -10,8 +10,7 @@ static const char rate_name[] = "learning_rate";
 double ls_fit_learning_rate(const struct ls_fit_state *state)
 {
     const struct ls_position *position = &state->position;
-    return (float)ls_update_plan_learning_rate(state->update,
-                                               position->before + position->iteration);
+    return (float)ls_update_plan_base_rate(state->update, position->before + position->iteration);
 }
 
 void ls_fit_steer(struct ls_fit_state *state, double rate)

@@ -13,6 +13,30 @@ static const char *const shuffles[] = {"false", "true", "chunk", NULL};
 /* In the order of enum ls_batchnorm. */
 static const char *const batchnorms[] = {"global", "replica", NULL};
 
+#define SCALING(field) offsetof(struct ls_rate_scaling, field)
+static const struct ls_option scaling_options[] = {
+    {.name = "base_batch_size",
+     .type = LS_OPTION_INT,
+     .offset = SCALING(base_batch_size),
+     .initial = "256",
+     .min = 1,
+     .max = INT32_MAX,
+     .unit = "samples",
+     .help = "the batch that the optimizer's learning rate is for"},
+    {.name = "warmup_epochs",
+     .type = LS_OPTION_FLOAT,
+     .offset = SCALING(warmup_epochs),
+     .initial = "5.0",
+     .min = 0,
+     .max = INFINITY,
+     .open_max = true,
+     .help = "over which the rate goes from the optimizer's to the scaled one"},
+    {0},
+};
+static const struct ls_kind scaling_kind = {.name = "scale_learning_rate",
+                                            .options = scaling_options,
+                                            .options_size = sizeof(struct ls_rate_scaling)};
+
 #define FIT(field) offsetof(struct ls_fit_options, field)
 static const struct ls_option fit_options[] = {
     {.name = "batch_size",
@@ -79,6 +103,14 @@ static const struct ls_option fit_options[] = {
      .initial = "[]",
      .registry = &ls_callbacks_known,
      .help = "called while it trains"},
+    {.name = "scale_learning_rate",
+     .type = LS_OPTION_MAP,
+     .offset = FIT(scale_learning_rate),
+     .initial = "null",
+     .map = &scaling_kind,
+     .help =
+         "{base_batch_size: 256, warmup_epochs: 5}: times batch_size / base_batch_size, after a "
+         "warm-up"},
     {0},
 };
 const struct ls_kind ls_fit_kind = {.name = "fit",

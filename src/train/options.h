@@ -7,6 +7,14 @@
 /* What BatchNormalization's statistics span in training. */
 enum ls_batchnorm { LS_BATCHNORM_GLOBAL, LS_BATCHNORM_REPLICA };
 
+/* The learning rate of large batches: batch_size / base_batch_size times the optimizer's, reached
+ * from that in equal steps over warmup_epochs (Goyal et al.: Accurate, Large Minibatch SGD,
+ * arXiv:1706.02677). */
+struct ls_rate_scaling {
+    int64_t base_batch_size;
+    double warmup_epochs;
+};
+
 struct ls_fit_options {
     int64_t batch_size; /* of all replicas together */
     int64_t epochs;
@@ -18,6 +26,8 @@ struct ls_fit_options {
     int batchnorm;    /* enum ls_batchnorm */
     int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
     struct ls_instances callbacks; /* of ls_callbacks_known */
+    struct ls_instance
+        scale_learning_rate; /* its options: struct ls_rate_scaling; kind NULL: off */
 };
 extern const struct ls_kind ls_fit_kind;
 

@@ -13,13 +13,28 @@ struct at {
     double factor; /* that clips the whole gradient */
 };
 
-double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration)
+static double scale_at(const struct ls_rate_scale *scale, int64_t iteration)
 {
-    (void)iteration;
+    double done = (double)(iteration - scale->from);
+    return done < scale->steps ? 1 + (scale->factor - 1) * (done / scale->steps) : scale->factor;
+}
+
+double ls_update_plan_base_rate(const struct ls_update_plan *plan, int64_t iteration)
+{
+    const struct ls_float_or_kind *rate = ls_optimizer_rate(&plan->optimizer);
     if (plan->steered)
         return plan->rate;
-    return *(const double *)((const char *)plan->optimizer.options +
-                             kind_of(plan)->learning_rate_offset);
+    return rate->instance.kind ? ls_schedule_rate(&rate->instance, iteration) : rate->number;
+}
+
+double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration)
+{
+    return ls_update_plan_base_rate(plan, iteration) * scale_at(&plan->scale, iteration);
+}
+
+void ls_update_plan_scale(struct ls_update_plan *plan, struct ls_rate_scale scale)
+{
+    plan->scale = scale;
 }
 
 void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate)

@@ -23,9 +23,21 @@ void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int
 /* The end of a training after so many steps: with use_ema the averages become the weights. Doing it
  * again changes nothing. */
 void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration);
+/* The rate of the step that so many came before: the base rate, scaled. The base rate is what Keras
+ * calls the optimizer's: its number, or what its schedule says (which goes by steps, accumulated
+ * ones too), or what was set. */
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration);
-/* The rate of all steps from now on, in place of the optimizer's own. */
+double ls_update_plan_base_rate(const struct ls_update_plan *plan, int64_t iteration);
+/* The base rate of all steps from now on, in place of the optimizer's own. */
 void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate);
+
+/* All rates are multiplied by a number that goes linearly from 1, `from` steps done, to `factor`,
+ * `steps` later. */
+struct ls_rate_scale {
+    int64_t from;
+    double steps, factor;
+};
+void ls_update_plan_scale(struct ls_update_plan *plan, struct ls_rate_scale scale);
 
 /* Whether some trainable variable has a regularizer. */
 bool ls_update_plan_regularized(const struct ls_update_plan *plan);

@@ -23,6 +23,7 @@ struct gap {
 struct ls_update_plan {
     struct ls_model *model;
     struct ls_instance optimizer;
+    struct ls_rate_scale scale; /* of the learning rate */
     struct ls_optimizer_slots slots;
     float *slot[LS_ALL_SLOTS_MAX];
     struct piece *piece;

@@ -116,6 +116,7 @@ ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *m
     *plan = NULL;
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->model = model;
+    made->scale.factor = 1;
     LS_TRY_OUT(parse_optimizer(made, optimizer));
     LS_TRY_OUT(make_slots(made));
     LS_TRY_OUT(make_pieces(made));

@@ -27,8 +27,7 @@ static void start(struct bench *b, struct ls_instance instance, const float *wei
     *b = (struct bench){.instance = instance,
                         .kind = (const struct ls_optimizer_kind *)instance.kind};
     b->call = (struct ls_optimizer_call){.options = instance.options, .n = n};
-    b->call.learning_rate =
-        *(const double *)((const char *)instance.options + b->kind->learning_rate_offset);
+    b->call.learning_rate = ls_optimizer_rate(&instance)->number;
     b->call.weights = harness_floats(n);
     memcpy(b->call.weights, weights, n * sizeof(float));
     b->slots = b->kind->slots(instance.options, b->slot_name);

@@ -30,6 +30,10 @@ static void orders_are_keras_own(void **state)
          "nadam/m_a_bias_velocity nadam/variable "},
         {KIND("Muon: {}"), "muon/iteration muon/learning_rate muon/m_a_kernel_momentum "
                            "muon/m_a_bias_momentum muon/m_a_bias_velocity "},
+        {KIND("Nadam: {learning_rate: {CosineDecay: {initial_learning_rate: 0.1, decay_steps: "
+              "9}}}"),
+         "nadam/iteration nadam/m_a_kernel_momentum nadam/m_a_kernel_velocity nadam/m_a_bias_"
+         "momentum nadam/m_a_bias_velocity nadam/variable "},
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct ls_model *model = make_model(kinds[k].yaml);
@@ -90,12 +94,41 @@ static void options_come_back(void **state)
     ls_model_free(model);
 }
 
+/* As an object of Keras' module, in which alone Keras looks for it; back as it was. */
+static void schedules_come_back(void **state)
+{
+    (void)state;
+    struct ls_model *model = make_model(
+        KIND("SGD: {learning_rate: {PolynomialDecay: {initial_learning_rate: 0.5, decay_steps: 9, "
+             "cycle: true}}}"));
+    for (int archive = 0; archive < 2; archive++) {
+        const char *path = archive ? "a.keras" : "a.h5";
+        struct ls_checkpoint made = {.model = model, .iteration = 3}, back;
+        struct ls_text text = {0};
+        assert_ok(ls_export(&made, path, !archive));
+        assert_ok(ls_checkpoint_read(&back, path));
+        assert_null(back.slots_refused);
+        assert_int_equal(back.iteration, 3);
+        ls_tree_format_json(&text, ls_tree_find_path(back.compile, "optimizer.SGD.learning_rate"));
+        assert_string_equal(
+            text.data,
+            "{\"module\": \"keras.optimizers.schedules\", \"class_name\": \"PolynomialDecay\", "
+            "\"config\": {\"initial_learning_rate\": 0.5, \"decay_steps\": 9, "
+            "\"end_learning_rate\": 0.0001, \"power\": 1.0, \"cycle\": true, \"name\": "
+            "\"PolynomialDecay\"}, \"registered_name\": null}");
+        ls_text_release(&text);
+        ls_checkpoint_release(&back);
+    }
+    ls_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(orders_are_keras_own),
         scratch_test(slots_begin_as_the_optimizer_says),
         scratch_test(options_come_back),
+        scratch_test(schedules_come_back),
     };
     return cmocka_run_group_tests(tests, start_kernels, NULL);
 }
