@@ -112,7 +112,18 @@ void ls_layer_declare(struct ls_layer *layer, const char *name, struct ls_shape 
         .trainable = true,
         .initializer = &options->initializer,
         .regularizer = &options->regularizer,
+        .constraint = &options->constraint,
     };
+}
+
+ls_status ls_layer_check_variables(const struct ls_layer *layer)
+{
+    for (size_t v = 0; v < layer->variables; v++) {
+        const struct ls_variable *variable = &layer->variable[v];
+        if (ls_constraint_check(variable->constraint, &variable->shape) != LS_OK)
+            return ls_layer_fail(layer, "%s: %s", variable->name, ls_message());
+    }
+    return LS_OK;
 }
 
 ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)

@@ -30,6 +30,7 @@ struct ls_variable {
                               statistics) */
     const struct ls_instance *initializer; /* of ls_initializers; the layer's option; NULL: zeros */
     const struct ls_instance *regularizer; /* of ls_regularizers; NULL or kind NULL: none */
+    const struct ls_instance *constraint;  /* of ls_constraints; NULL or kind NULL: none */
     size_t offset;                         /* in floats, in the weights arena (set by the model) */
     const float *values; /* that it came with, in a nested model that was trained; NULL: none */
 };
@@ -277,6 +278,10 @@ size_t ls_call_input(const struct ls_call_shapes *shapes, size_t name);
 /* Which of the kind's input_names this is; SIZE_MAX: none. */
 size_t ls_layer_input_name(const struct ls_layer_kind *kind, const char *name);
 
+/* Whether all variables of a built layer suit what their options hold for them: LS_BAD_INPUT at the
+ * layer's place. */
+ls_status ls_layer_check_variables(const struct ls_layer *layer);
+
 /* A failure at the layer's place: "run.yaml:12: layers[2] Dense: ...", or "dense_1 (Dense): ..."
  * where there is no file. */
 ls_status ls_layer_fail(const struct ls_layer *layer, const char *format, ...)
@@ -328,7 +333,21 @@ double ls_penalty(const struct ls_instance *regularizer, const float *weights, s
 void ls_penalty_add_gradient(const struct ls_instance *regularizer, float *grad,
                              const float *weights, double factor, size_t n);
 
-/* -- constraints: there are none yet; the options exist because Keras writes them as null */
+/* -- constraints: one row each in layer/constraint.c. What a variable is set to after each step. */
+struct ls_constraint_kind {
+    struct ls_kind kind;
+    /* Of a kind that scales vectors: what a vector of this norm is to have as its norm. Its option
+     * struct begins with the axes that make a vector (struct ls_ints; none: all). NULL: none. */
+    float (*norm)(const void *options, float norm);
+    void (*each)(const void *options, float *weights, size_t n); /* of other kinds */
+    const char *const *examples;                                 /* as struct ls_initializer_kind */
+};
 extern const struct ls_registry ls_constraints;
+/* LS_BAD_INPUT where the axes do not suit the shape; NULL or kind NULL: LS_OK. */
+ls_status ls_constraint_check(const struct ls_instance *constraint, const struct ls_shape *shape);
+/* How many doubles of room it needs for a variable. */
+size_t ls_constraint_room(const struct ls_instance *constraint, const struct ls_shape *shape);
+void ls_constrain(const struct ls_instance *constraint, float *weights,
+                  const struct ls_shape *shape, double *room);
 
 #endif

@@ -27,8 +27,7 @@ struct ls_weight_options {
     {                                                                                              \
         .name = word "_constraint", .type = LS_OPTION_KIND,                                        \
         .offset = offsetof(layer_type, member.constraint), .initial = "null",                      \
-        .registry = &ls_constraints, .refused = "is not supported yet",                            \
-        .help = "null: constraints are not supported yet"                                          \
+        .registry = &ls_constraints, .help = "what the " word " is held to"                        \
     }
 
 #define LS_ACTIVATION_OPTION(layer_type, first)                                                    \

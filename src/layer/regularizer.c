@@ -79,9 +79,6 @@ static const struct ls_regularizer_kind l1_l2 = {
 static const struct ls_kind *const kinds[] = {&l1.kind, &l2.kind, &l1_l2.kind, NULL};
 const struct ls_registry ls_regularizers = {.noun = "regularizer", .kinds = kinds};
 
-static const struct ls_kind *const no_kinds[] = {NULL};
-const struct ls_registry ls_constraints = {.noun = "constraint", .kinds = no_kinds};
-
 double ls_penalty(const struct ls_instance *regularizer, const float *weights, size_t n)
 {
     if (!regularizer || !regularizer->kind)

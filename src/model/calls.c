@@ -62,6 +62,7 @@ static ls_status build_call(const struct ls_model *model, struct ls_graph_call *
         return layer->kind->build ? check_shared(layer, &call->shapes) : LS_OK;
     if (layer->kind->build)
         LS_TRY(layer->kind->build(layer, &call->shapes));
+    LS_TRY(ls_layer_check_variables(layer));
     layer->built = true;
     return LS_OK;
 }

@@ -24,6 +24,7 @@ static const struct noun {
     {"activations", &ls_activations},
     {"initializers", &ls_initializers},
     {"regularizers", &ls_regularizers},
+    {"constraints", &ls_constraints},
     {"schedules", &ls_schedules},
     {"callbacks", &ls_callbacks_known},
 };

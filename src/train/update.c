@@ -118,8 +118,7 @@ static const float *clipped(struct ls_update_plan *plan, const struct piece *pie
     return scaled(plan, g, at->factor, piece->floats);
 }
 
-/* -- the step, in Keras' order: clip, decay, update, average; what
- * constrains variables comes after that */
+/* -- the step, in Keras' order: clip, decay, update, average, constrain */
 
 static void update_piece(struct ls_update_plan *plan, const struct piece *piece,
                          const struct at *at)
@@ -188,6 +187,16 @@ static void average(struct ls_update_plan *plan, int64_t updates)
         take_averages(plan);
 }
 
+/* After every step, also one that only accumulates, and not in the averages: so does Keras. */
+static void constrain(const struct ls_update_plan *plan)
+{
+    for (size_t c = 0; c < plan->constraints; c++) {
+        const struct ls_variable *variable = plan->constrained[c];
+        ls_constrain(variable->constraint, plan->model->weights + variable->offset,
+                     &variable->shape, plan->norms);
+    }
+}
+
 void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int64_t iteration)
 {
     struct at at = {.gradient = gradient,
@@ -200,6 +209,7 @@ void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int
         update(plan, &at);
     }
     average(plan, at.updates);
+    constrain(plan);
 }
 
 void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration)

@@ -30,6 +30,9 @@ struct ls_update_plan {
     size_t pieces;
     struct gap *gap; /* one a trainable variable */
     size_t gaps;
+    const struct ls_variable **constrained;
+    size_t constraints;
+    double *norms; /* room of the constraints */
     bool regularized;
     bool steered; /* the rate is `rate`, not the optimizer's own */
     double rate;

@@ -42,6 +42,12 @@ static void add_piece(struct ls_update_plan *plan, const struct piece *piece)
         plan->piece[plan->pieces++] = *piece;
 }
 
+static void add_constraint(struct ls_update_plan *plan, const struct ls_variable *variable)
+{
+    if (variable->constraint && variable->constraint->kind)
+        plan->constrained[plan->constraints++] = variable;
+}
+
 static ls_status add_variable(struct ls_update_plan *plan, const struct ls_variable_at *at)
 {
     const struct ls_optimizer_kind *kind = kind_of(plan);
@@ -60,12 +66,14 @@ static ls_status add_variable(struct ls_update_plan *plan, const struct ls_varia
         piece.decay = kind->decay(plan->optimizer.options, piece.way);
     plan->gap[plan->gaps++] = (struct gap){at->variable->offset + count, floats - count};
     add_piece(plan, &piece);
+    add_constraint(plan, at->variable);
     return LS_OK;
 }
 
-/* What a plan's steps need beside the slots: floats of `changed` and of the kind's room. */
+/* What a plan's steps need beside the slots: floats of `changed` and of the kind's room, doubles of
+ * the constraints' norms. */
 struct room {
-    size_t changed, own;
+    size_t changed, own, norms;
 };
 
 static struct room room_of(const struct ls_update_plan *plan)
@@ -81,6 +89,11 @@ static struct room room_of(const struct ls_update_plan *plan)
     if (!plan->regularized && !accumulates(plan) && isnan(common->clipnorm) &&
         isnan(common->global_clipnorm) && isnan(common->clipvalue))
         most.changed = 0;
+    for (size_t c = 0; c < plan->constraints; c++) {
+        const struct ls_variable *variable = plan->constrained[c];
+        size_t norms = ls_constraint_room(variable->constraint, &variable->shape);
+        most.norms = norms > most.norms ? norms : most.norms;
+    }
     return most;
 }
 
@@ -91,6 +104,8 @@ static ls_status make_room(struct ls_update_plan *plan)
         LS_TRY(ls_allocate(&plan->changed, room.changed + LS_ALIGNMENT_FLOATS, sizeof(float)));
     if (!isnan(common_of(plan)->global_clipnorm))
         LS_TRY(ls_allocate(&plan->square, plan->pieces + 1, sizeof *plan->square));
+    if (room.norms)
+        LS_TRY(ls_allocate(&plan->norms, room.norms, sizeof *plan->norms));
     return room.own ? ls_allocate(&plan->room, room.own, sizeof(float)) : LS_OK;
 }
 
@@ -99,6 +114,7 @@ static ls_status make_pieces(struct ls_update_plan *plan)
     size_t count = ls_model_variables(plan->model);
     LS_TRY(ls_allocate(&plan->piece, count + 1, sizeof *plan->piece));
     LS_TRY(ls_allocate(&plan->gap, count + 1, sizeof *plan->gap));
+    LS_TRY(ls_allocate(&plan->constrained, count + 1, sizeof *plan->constrained));
     for (size_t i = 0; i < count; i++) {
         struct ls_variable_at at = ls_model_variable(plan->model, i);
         if (!at.trainable)
@@ -140,7 +156,9 @@ ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
     LS_TRY_OUT(make_pieces(dry));
     ls_optimizer_slots(&dry->slots, &dry->optimizer);
     struct room room = room_of(dry);
-    *bytes = (dry->slots.count * model->trainable_floats + room.changed + room.own) * sizeof(float);
+    *bytes =
+        (dry->slots.count * model->trainable_floats + room.changed + room.own) * sizeof(float) +
+        room.norms * sizeof(double);
 out:
     ls_update_plan_free(dry);
     return status;
@@ -155,6 +173,8 @@ void ls_update_plan_free(struct ls_update_plan *plan)
     ls_instance_release(&plan->optimizer);
     ls_release(plan->piece);
     ls_release(plan->gap);
+    ls_release(plan->constrained);
+    ls_release(plan->norms);
     ls_release(plan->changed);
     ls_release(plan->square);
     ls_release(plan->room);

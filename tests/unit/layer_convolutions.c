@@ -332,10 +332,6 @@ static void test_refused(void **state)
            "data_format: is not supported: data is laid out channels last");
     refuse("DepthwiseConv1D", "kernel_size: 3, depth_multiplier: 0", "[9, 4]",
            "depth_multiplier: must be at least 1 and at most 2147483647, found 0");
-    refuse("DepthwiseConv1D", "kernel_size: 3, depthwise_constraint: non_neg", "[9, 4]",
-           "depthwise_constraint: is not supported yet");
-    refuse("SeparableConv1D", "filters: 1, kernel_size: 3, pointwise_constraint: non_neg", "[9, 4]",
-           "pointwise_constraint: is not supported yet");
     refuse("Conv2DTranspose", "filters: 2, kernel_size: 3, strides: [2, 3], output_padding: [1, 3]",
            "[3, 3, 1]",
            "it (Conv2DTranspose): output_padding: must be below the stride, 3, found 3");

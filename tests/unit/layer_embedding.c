@@ -152,8 +152,6 @@ static void test_refused(void **state)
            "lora_alpha: is not supported: the table itself is trained");
     refuse("input_dim: 4, output_dim: 2, quantization_config: int8", "[3]",
            "quantization_config: is not supported: layers compute in float32");
-    refuse("input_dim: 4, output_dim: 2, embeddings_constraint: non_neg", "[3]",
-           "embeddings_constraint: is not supported yet");
     refuse("input_dim: 4, output_dim: 2", "[1, 1, 1, 1, 1, 1, 1, 1]",
            "it (Embedding): the input has 8 axes beside the samples, at most 7 fit");
 }

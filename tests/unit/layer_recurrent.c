@@ -333,8 +333,6 @@ static void test_messages(void **state)
            "it (LSTM): a result of (None, 4000, 2000000000) is too large");
     refuse("LSTM", "units: 2, implementation: 3", "[3, 4]",
            "implementation: must be at least 0 and at most 2, found 3");
-    refuse("LSTM", "units: 2, recurrent_constraint: non_neg", "[3, 4]",
-           "recurrent_constraint: is not supported yet");
 }
 
 int main(void)

@@ -153,7 +153,7 @@ static void test_list(void **state)
     }
     assert_fails(ls_run_list("layer", NULL, &text), LS_USAGE,
                  "nothing is known of 'layer'; known: layers, losses, optimizers, metrics, "
-                 "activations, initializers, regularizers, schedules, callbacks");
+                 "activations, initializers, regularizers, constraints, schedules, callbacks");
     assert_fails(ls_run_list("layers", "Dens", &text), LS_USAGE,
                  "unknown layer 'Dens' (did you mean 'Dense'?)");
     assert_null(text);

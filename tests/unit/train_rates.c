@@ -133,7 +133,7 @@ static void test_refused(void **state)
            "--set: fit scale_learning_rate: unknown option 'base_batch_siz' (did you "
            "mean 'base_batch_size'?)");
     refuse("{warmup_epochs: -1}",
-           "--set: fit scale_learning_rate warmup_epochs: must be at least 0, found -1");
+           "--set: scale_learning_rate warmup_epochs: must be at least 0, found -1");
     refuse("256", "--set: fit scale_learning_rate: expected a map of options, found '256'");
     assert_ok(ls_tree_parse_options(&tree, "scale_learning_rate: {}"));
     assert_ok(ls_options_parse(&options, &ls_fit_kind, tree, NULL));
