@@ -283,9 +283,11 @@ void ls_both_backward(const struct ls_call *call)
         struct ls_wrapped_call bound;
         bind(&bound, call, prepared, d);
         derive(&results, d, call->out_grad, m.result_grad);
-        ls_penalty_add_gradient(bound.call.layer->activity_regularizer, m.result_grad, m.result[d],
-                                1.0 / (double)call->global_rows,
-                                (size_t)call->rows * result_floats(both));
+        ls_penalty_add_gradient(
+            bound.call.layer->activity_regularizer, m.result_grad,
+            &(struct ls_penalized){.values = m.result[d],
+                                   .n = (size_t)call->rows * result_floats(both)},
+            1.0 / (double)call->global_rows);
         bound.call.layer->kind->backward(&bound.call);
     }
     if (call->in_grad[0])
@@ -303,7 +305,9 @@ double ls_both_penalty(const struct ls_call *call)
         return 0;
     const struct memory m = memory_of(call, &prepared->both);
     for (int d = 0; d < LS_BOTH; d++)
-        sum += ls_penalty(state->wrapped[d].layer.activity_regularizer, m.result[d],
-                          (size_t)call->rows * result_floats(&prepared->both));
+        sum += ls_penalty(
+            state->wrapped[d].layer.activity_regularizer,
+            &(struct ls_penalized){.values = m.result[d],
+                                   .n = (size_t)call->rows * result_floats(&prepared->both)});
     return sum;
 }

@@ -120,9 +120,12 @@ ls_status ls_layer_check_variables(const struct ls_layer *layer)
 {
     for (size_t v = 0; v < layer->variables; v++) {
         const struct ls_variable *variable = &layer->variable[v];
-        if (ls_constraint_check(variable->constraint, &variable->shape) != LS_OK)
+        if (ls_constraint_check(variable->constraint, &variable->shape) != LS_OK ||
+            ls_penalty_check(variable->regularizer, &variable->shape) != LS_OK)
             return ls_layer_fail(layer, "%s: %s", variable->name, ls_message());
     }
+    if (ls_penalty_check(layer->activity_regularizer, NULL) != LS_OK)
+        return ls_layer_fail(layer, "activity_regularizer: %s", ls_message());
     return LS_OK;
 }
 

@@ -318,20 +318,34 @@ extern const struct ls_instance ls_default_glorot_uniform;
 struct ls_shape ls_initializer_shape(const struct ls_variable *variable);
 
 /* -- regularizers: one row each in layer/regularizer.c */
+/* What is penalized: a weight, or the results of some rows. */
+struct ls_penalized {
+    const float *values;
+    size_t n;
+    const struct ls_shape *shape; /* of the weight, n elements; NULL: results, which are known by
+                                     the element alone */
+    float *room;                  /* as much as ls_penalty_room says */
+};
 struct ls_regularizer_kind {
     struct ls_kind kind;
-    double (*penalty)(const void *options, const float *weights, size_t n);
-    /* grad += factor * d penalty / d weights. */
-    void (*add_gradient)(const void *options, float *grad, const float *weights, double factor,
-                         size_t n);
+    double (*penalty)(const void *options, const struct ls_penalized *penalized);
+    /* grad += factor * d penalty / d values. */
+    void (*add_gradient)(const void *options, float *grad, const struct ls_penalized *penalized,
+                         double factor);
+    /* LS_BAD_INPUT for a shape (NULL: results) that does not suit. NULL: all do. */
+    ls_status (*check)(const void *options, const struct ls_shape *shape);
+    /* How many floats of room it needs for a weight of this shape. NULL: none. */
+    size_t (*room)(const void *options, const struct ls_shape *shape);
     const char *const *examples; /* as struct ls_initializer_kind */
 };
 extern const struct ls_registry ls_regularizers;
-/* The same by instance; NULL or kind NULL: 0 and nothing. The sum over the n weights is in the
- * order of ls_sum_blocks. `factor` is 1 for weights, 1 / rows of the batch for an activity. */
-double ls_penalty(const struct ls_instance *regularizer, const float *weights, size_t n);
+/* The same by instance; NULL or kind NULL: 0 and nothing. Sums are in the order of ls_sum_blocks.
+ * `factor` is 1 for weights, 1 / rows of the batch for an activity. */
+double ls_penalty(const struct ls_instance *regularizer, const struct ls_penalized *penalized);
 void ls_penalty_add_gradient(const struct ls_instance *regularizer, float *grad,
-                             const float *weights, double factor, size_t n);
+                             const struct ls_penalized *penalized, double factor);
+ls_status ls_penalty_check(const struct ls_instance *regularizer, const struct ls_shape *shape);
+size_t ls_penalty_room(const struct ls_instance *regularizer, const struct ls_shape *shape);
 
 /* -- constraints: one row each in layer/constraint.c. What a variable is set to after each step. */
 struct ls_constraint_kind {

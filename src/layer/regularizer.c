@@ -6,27 +6,28 @@ struct l1_l2 {
     double l1, l2;
 };
 
-static double penalty(const void *options, const float *weights, size_t n)
+static double penalty(const void *options, const struct ls_penalized *p)
 {
     const struct l1_l2 *o = options;
     double total = 0;
     if (o->l1 != 0)
-        total += o->l1 * ls_sum_blocks(weights, n, LS_SUM_ABSOLUTE);
+        total += o->l1 * ls_sum_blocks(p->values, p->n, LS_SUM_ABSOLUTE);
     if (o->l2 != 0)
-        total += o->l2 * ls_sum_blocks(weights, n, LS_SUM_SQUARES);
+        total += o->l2 * ls_sum_blocks(p->values, p->n, LS_SUM_SQUARES);
     return total;
 }
 
 /* The gradient of |w| at 0 is 0, as Keras'. */
-static void add_gradient(const void *options, float *grad, const float *weights, double factor,
-                         size_t n)
+static void add_gradient(const void *options, float *grad, const struct ls_penalized *p,
+                         double factor)
 {
     const struct l1_l2 *o = options;
+    const float *values = p->values;
     float l1 = (float)(factor * o->l1);
     if (o->l2 != 0)
-        ls_k->axpy(grad, (float)(2 * factor * o->l2), weights, n);
-    for (size_t i = 0; l1 != 0 && i < n; i++)
-        grad[i] += weights[i] > 0 ? l1 : weights[i] < 0 ? -l1 : 0;
+        ls_k->axpy(grad, (float)(2 * factor * o->l2), values, p->n);
+    for (size_t i = 0; l1 != 0 && i < p->n; i++)
+        grad[i] += values[i] > 0 ? l1 : values[i] < 0 ? -l1 : 0;
 }
 
 #define LS_FACTOR_OPTION(field, default_, help_)                                                   \
@@ -76,22 +77,39 @@ static const struct ls_regularizer_kind l1_l2 = {
     .examples = l1_l2_examples,
 };
 
-static const struct ls_kind *const kinds[] = {&l1.kind, &l2.kind, &l1_l2.kind, NULL};
+extern const struct ls_regularizer_kind ls_regularizer_orthogonal;
+
+static const struct ls_kind *const kinds[] = {&l1.kind, &l2.kind, &l1_l2.kind,
+                                              &ls_regularizer_orthogonal.kind, NULL};
 const struct ls_registry ls_regularizers = {.noun = "regularizer", .kinds = kinds};
 
-double ls_penalty(const struct ls_instance *regularizer, const float *weights, size_t n)
+static const struct ls_regularizer_kind *kind_of(const struct ls_instance *regularizer)
 {
-    if (!regularizer || !regularizer->kind)
-        return 0;
-    const struct ls_regularizer_kind *kind = (const struct ls_regularizer_kind *)regularizer->kind;
-    return kind->penalty(regularizer->options, weights, n);
+    return regularizer ? (const struct ls_regularizer_kind *)regularizer->kind : NULL;
+}
+
+double ls_penalty(const struct ls_instance *regularizer, const struct ls_penalized *penalized)
+{
+    const struct ls_regularizer_kind *kind = kind_of(regularizer);
+    return kind ? kind->penalty(regularizer->options, penalized) : 0;
 }
 
 void ls_penalty_add_gradient(const struct ls_instance *regularizer, float *grad,
-                             const float *weights, double factor, size_t n)
+                             const struct ls_penalized *penalized, double factor)
 {
-    if (!regularizer || !regularizer->kind)
-        return;
-    const struct ls_regularizer_kind *kind = (const struct ls_regularizer_kind *)regularizer->kind;
-    kind->add_gradient(regularizer->options, grad, weights, factor, n);
+    const struct ls_regularizer_kind *kind = kind_of(regularizer);
+    if (kind)
+        kind->add_gradient(regularizer->options, grad, penalized, factor);
+}
+
+ls_status ls_penalty_check(const struct ls_instance *regularizer, const struct ls_shape *shape)
+{
+    const struct ls_regularizer_kind *kind = kind_of(regularizer);
+    return kind && kind->check ? kind->check(regularizer->options, shape) : LS_OK;
+}
+
+size_t ls_penalty_room(const struct ls_instance *regularizer, const struct ls_shape *shape)
+{
+    const struct ls_regularizer_kind *kind = kind_of(regularizer);
+    return kind && kind->room ? kind->room(regularizer->options, shape) : 0;
 }

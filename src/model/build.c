@@ -22,6 +22,8 @@ static void forget_graph(struct ls_model *model)
     model->layer = NULL;
     model->call = NULL;
     model->input = model->output = NULL;
+    ls_release(model->penalty_room);
+    model->penalty_room = NULL;
     model->layers = model->calls = 0;
 }
 
@@ -196,6 +198,7 @@ ls_status ls_model_make_weights(struct ls_model *model)
     if (model->weights)
         return LS_OK;
     LS_TRY(ls_size_check_weights(model));
+    LS_TRY(ls_model_make_penalty_room(model));
     LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
     move_values(model);
     return LS_OK;

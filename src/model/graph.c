@@ -90,6 +90,7 @@ void ls_model_free(struct ls_model *model)
     ls_release(model->output);
     ls_release(model->weights);
     ls_release(model->kept);
+    ls_release(model->penalty_room);
     ls_release(model->name);
     ls_tree_free(model->compile);
     ls_tree_free(model->source);

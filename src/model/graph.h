@@ -94,6 +94,7 @@ struct ls_model {
                                    gaps are zero and stay zero; NULL until ls_model_make_weights */
     float *kept;                /* the arena of before the model was taken apart, in which values
                                    of variables lie until the next one is made; or NULL */
+    float *penalty_room;        /* of the regularizers, one variable at a time; NULL: none */
     struct ls_tree *compile;    /* `compile` of the run file or the Keras file, or NULL */
     struct ls_tree *source;     /* the tree that the layers' places point into, or NULL */
     struct ls_trained *trained; /* NULL: the next training begins with a new optimizer */
@@ -142,6 +143,11 @@ struct ls_variable_at {
 size_t ls_model_variables(const struct ls_model *model); /* how many */
 struct ls_variable_at ls_model_variable(const struct ls_model *model, size_t index);
 size_t ls_variable_count(const struct ls_variable *variable);
+/* A weight, as its regularizer takes it: one at a time, since they share the room. */
+size_t ls_model_penalty_room(const struct ls_model *model); /* floats */
+ls_status ls_model_make_penalty_room(struct ls_model *model);
+struct ls_penalized ls_model_penalized(const struct ls_model *model,
+                                       const struct ls_variable *variable);
 
 /* From the run file's `model:` (a list of layers, or a map), complete but without values. The
  * layers' places point into the tree, which must outlive the model. */

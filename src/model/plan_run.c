@@ -51,19 +51,20 @@ void ls_plan_run_free(struct ls_plan_run *run)
     ls_release(run);
 }
 
-static size_t activity_floats(const struct ls_call *call)
+static struct ls_penalized activity_of(const struct ls_call *call)
 {
-    return (size_t)(ls_shape_count(&call->shapes->out[0]) * call->rows);
+    return (struct ls_penalized){.values = call->out[0],
+                                 .n = (size_t)(ls_shape_count(&call->shapes->out[0]) * call->rows)};
 }
 
 static void forward(struct ls_plan_run *run, const struct ls_call *call, size_t c)
 {
     const struct ls_layer *layer = call->layer;
+    const struct ls_penalized activity = activity_of(call);
     layer->kind->forward(call);
     if (layer->activity_regularizer && call->phase == ls_plan_points(run->plan, LS_PLAN_FORWARD, c))
         run->penalty += layer->kind->penalty ? layer->kind->penalty(call)
-                                             : ls_penalty(layer->activity_regularizer, call->out[0],
-                                                          activity_floats(call));
+                                             : ls_penalty(layer->activity_regularizer, &activity);
 }
 
 /* A view is no work, but its gradient has to come to where its input's is. */
@@ -96,13 +97,13 @@ static void backward(const struct ls_plan_run *run, const struct ls_bound_call *
     const struct ls_call *call = &bound->call;
     const struct ls_layer *layer = call->layer;
     float *grad = (float *)bound->out_grad[0];
-    size_t n = activity_floats(call);
+    const struct ls_penalized activity = activity_of(call);
     bool view = run->plan->call[c].view;
     if (run->plan->call[c].from_zero && call->phase == 0)
-        ls_k->fill(grad, 0, n);
+        ls_k->fill(grad, 0, activity.n);
     if (layer->activity_regularizer && !layer->kind->penalty && call->phase == 0)
-        ls_penalty_add_gradient(layer->activity_regularizer, grad, call->out[0],
-                                1.0 / (double)run->global_rows, n);
+        ls_penalty_add_gradient(layer->activity_regularizer, grad, &activity,
+                                1.0 / (double)run->global_rows);
     layer_backward(bound, view);
     if (view || call->phase == ls_plan_points(run->plan, LS_PLAN_BACKWARD, c))
         add_gradients(run, bound, c);

@@ -332,9 +332,9 @@ double ls_model_penalty(const struct ls_model *model)
         const struct ls_layer *layer = model->layer[l];
         for (size_t v = 0; v < layer->variables; v++) {
             const struct ls_variable *variable = &layer->variable[v];
+            struct ls_penalized weight = ls_model_penalized(model, variable);
             if (layer->trainable && variable->trainable)
-                penalty += ls_penalty(variable->regularizer, model->weights + variable->offset,
-                                      ls_variable_count(variable));
+                penalty += ls_penalty(variable->regularizer, &weight);
         }
     }
     return penalty;

@@ -49,11 +49,11 @@ void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate)
 static const float *with_regularizer(struct ls_update_plan *plan, const struct piece *piece,
                                      const float *gradient)
 {
-    if (!piece->regularizer)
+    if (!piece->regularized)
         return gradient + piece->offset;
     memcpy(plan->changed, gradient + piece->offset, piece->floats * sizeof *gradient);
-    ls_penalty_add_gradient(piece->regularizer, plan->changed, plan->model->weights + piece->offset,
-                            1, piece->floats);
+    struct ls_penalized weight = ls_model_penalized(plan->model, piece->regularized);
+    ls_penalty_add_gradient(piece->regularized->regularizer, plan->changed, &weight, 1);
     return plan->changed;
 }
 

@@ -9,7 +9,7 @@
  * variable. */
 struct piece {
     size_t offset, floats;
-    const struct ls_instance *regularizer; /* or NULL */
+    const struct ls_variable *regularized; /* it has a regularizer; or NULL */
     const struct ls_shape *shape;
     int way;
     double decay; /* of the weights; NaN: none */

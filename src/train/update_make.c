@@ -35,7 +35,7 @@ static bool goes_by_variable(const struct ls_update_plan *plan)
 static void add_piece(struct ls_update_plan *plan, const struct piece *piece)
 {
     struct piece *last = plan->pieces ? &plan->piece[plan->pieces - 1] : NULL;
-    bool joined = last && !last->regularizer && !piece->regularizer && !goes_by_variable(plan);
+    bool joined = last && !last->regularized && !piece->regularized && !goes_by_variable(plan);
     if (joined)
         last->floats = piece->offset + piece->floats - last->offset;
     else
@@ -59,8 +59,8 @@ static ls_status add_variable(struct ls_update_plan *plan, const struct ls_varia
                           .shape = &at->variable->shape,
                           .decay = common_of(plan)->weight_decay};
     if (regularizer && regularizer->kind)
-        piece.regularizer = regularizer;
-    plan->regularized |= piece.regularizer != NULL;
+        piece.regularized = at->variable;
+    plan->regularized |= piece.regularized != NULL;
     LS_TRY(ls_variable_way(&piece.way, &plan->optimizer, plan->model, at));
     if (kind->decay)
         piece.decay = kind->decay(plan->optimizer.options, piece.way);
