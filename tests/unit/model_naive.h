@@ -165,7 +165,8 @@ static inline void naive_forward(struct naive *n, const float *const *input)
         else
             naive_call(n, c, NULL);
         if (layer->activity_regularizer)
-            n->penalty += ls_penalty(layer->activity_regularizer, n->value[c][0], size);
+            n->penalty += ls_penalty(layer->activity_regularizer,
+                                     &(struct ls_penalized){.values = n->value[c][0], .n = size});
     }
 }
 
@@ -195,8 +196,9 @@ static inline void naive_back(struct naive *n, size_t c, int64_t global_rows)
     if (!n->grad[c][0] && !n->grad[c][1])
         return;
     if (layer->activity_regularizer)
-        ls_penalty_add_gradient(layer->activity_regularizer, n->grad[c][0], n->value[c][0],
-                                1.0 / (double)global_rows, size);
+        ls_penalty_add_gradient(layer->activity_regularizer, n->grad[c][0],
+                                &(struct ls_penalized){.values = n->value[c][0], .n = size},
+                                1.0 / (double)global_rows);
     for (size_t i = 0; i < call->shapes.inputs; i++)
         in_grad[i] = poisoned(edge_size(n->model, call->in[i], n->rows));
     naive_call(n, c, in_grad);
