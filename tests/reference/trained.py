@@ -54,6 +54,31 @@ def nested():
     return keras.Model(whole_in, whole, name="trained")
 
 
+def held():
+    """Constraints, and a regularizer of whole matrices."""
+    layers, constraints = keras.layers, keras.constraints
+    return keras.Sequential(
+        [
+            layers.Input((3,)),
+            layers.Dense(
+                4,
+                activation="tanh",
+                kernel_constraint=constraints.MaxNorm(1, axis=1),
+                bias_constraint=constraints.NonNeg(),
+                kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.1, mode="columns"),
+            ),
+            layers.Dense(
+                3,
+                activation="tanh",
+                kernel_constraint=constraints.MinMaxNorm(0.5, 0.75, rate=0.5),
+                kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.05),
+            ),
+            layers.Dense(1, kernel_constraint=constraints.UnitNorm()),
+        ],
+        name="trained",
+    )
+
+
 def model_of(optimizer, make):
     model = make()
     model.compile(optimizer=optimizer, loss="mean_squared_error", metrics=["mae"])
@@ -116,6 +141,22 @@ if version > 2:
             gradient_accumulation_steps=3,
         ),
         [".keras", ".h5"],
+    )
+    schedules = optimizers.schedules
+    warm = schedules.CosineDecay(0.01, 6, alpha=0.1, warmup_target=0.2, warmup_steps=3)
+    write("trained_held", optimizers.Adam(warm), [".keras", ".h5"], held)
+    write(
+        "trained_held_mean",
+        optimizers.SGD(
+            schedules.PiecewiseConstantDecay([2, 4], [0.5, 0.25, 0.1]),
+            momentum=0.5,
+            use_ema=True,
+            ema_momentum=0.5,
+            ema_overwrite_frequency=3,
+            gradient_accumulation_steps=2,
+        ),
+        [".keras", ".h5"],
+        held,
     )
 else:
     legacy = optimizers.legacy

@@ -61,13 +61,29 @@ static void assert_after(const struct ls_model *model, const char *name, const c
     H5Fclose(file);
 }
 
-static const char *const names[] = {"trained_adam",    "trained_nadam",      "trained_adamw",
-                                    "trained_adamax",  "trained_adagrad",    "trained_adadelta",
-                                    "trained_ftrl",    "trained_lion",       "trained_lamb",
-                                    "trained_muon",    "trained_common",     "trained_sgd",
-                                    "trained_rmsprop", "trained_nested",     "keras2_adam",
-                                    "keras2_sgd",      "keras2_rmsprop",     "keras2_old_adam",
-                                    "keras2_old_sgd",  "keras2_old_rmsprop", NULL};
+static const char *const names[] = {"trained_adam",
+                                    "trained_nadam",
+                                    "trained_adamw",
+                                    "trained_adamax",
+                                    "trained_adagrad",
+                                    "trained_adadelta",
+                                    "trained_ftrl",
+                                    "trained_lion",
+                                    "trained_lamb",
+                                    "trained_muon",
+                                    "trained_common",
+                                    "trained_held",
+                                    "trained_held_mean",
+                                    "trained_sgd",
+                                    "trained_rmsprop",
+                                    "trained_nested",
+                                    "keras2_adam",
+                                    "keras2_sgd",
+                                    "keras2_rmsprop",
+                                    "keras2_old_adam",
+                                    "keras2_old_sgd",
+                                    "keras2_old_rmsprop",
+                                    NULL};
 
 static void test_goes_on_where_keras_stopped(void **state)
 {
