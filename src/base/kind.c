@@ -251,7 +251,7 @@ static void append_type(struct ls_text *text, const struct ls_option *option)
         [LS_OPTION_FLOAT] = "number",       [LS_OPTION_TEXT] = "text",
         [LS_OPTION_CHOICE] = "choice",      [LS_OPTION_INTS] = "integers",
         [LS_OPTION_FLOATS] = "numbers",     [LS_OPTION_TEXTS] = "texts",
-        [LS_OPTION_MAP] = "options",
+        [LS_OPTION_MAP] = "options",        [LS_OPTION_TREE] = "map or text",
     };
     ls_text_append(text, "%s%s%s%s", option->type == LS_OPTION_FLOAT_OR_KIND ? "number or " : "",
                    option->registry ? option->registry->noun : names[option->type],

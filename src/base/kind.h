@@ -31,6 +31,8 @@ enum ls_option_type {
     LS_OPTION_FLOAT_OR_KIND, /* struct ls_float_or_kind of `registry` */
     LS_OPTION_MAP, /* struct ls_instance of the kind `map`, by a map of its options; null: kind NULL
                     */
+    LS_OPTION_TREE, /* const struct ls_tree *, whatever stands there, in the tree that was parsed,
+                       which outlives it; null: NULL */
 };
 
 #define LS_NULL_INT INT64_MIN

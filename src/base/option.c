@@ -320,6 +320,9 @@ ls_status ls_option_parse(void *field, const struct ls_option *option, const str
         return parse_float_or_kind(field, option, value);
     case LS_OPTION_MAP:
         return ls_instance_create(field, option->map, value, NULL);
+    case LS_OPTION_TREE:
+        *(const struct ls_tree **)field = value;
+        return LS_OK;
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

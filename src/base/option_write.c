@@ -22,6 +22,7 @@ static size_t field_bytes(enum ls_option_type type)
         [LS_OPTION_INNER] = sizeof(struct ls_inner),
         [LS_OPTION_FLOAT_OR_KIND] = sizeof(struct ls_float_or_kind),
         [LS_OPTION_MAP] = sizeof(struct ls_instance),
+        [LS_OPTION_TREE] = sizeof(const struct ls_tree *),
     };
     return bytes[type];
 }
@@ -241,6 +242,13 @@ static ls_status write_map(const struct ls_instance *instance, const struct ls_o
     return ls_instance_write(instance, written);
 }
 
+static ls_status write_tree(const struct ls_tree *tree, const struct ls_option *option,
+                            struct ls_tree *map)
+{
+    return made(tree ? ls_tree_add_copy(map, option->name, tree)
+                     : ls_tree_add_null(map, option->name));
+}
+
 ls_status ls_option_write(const void *field, const struct ls_option *option, struct ls_tree *map)
 {
     const char *text;
@@ -277,6 +285,8 @@ ls_status ls_option_write(const void *field, const struct ls_option *option, str
         return write_float_or_kind(field, option, map);
     case LS_OPTION_MAP:
         return write_map(field, option, map);
+    case LS_OPTION_TREE:
+        return write_tree(*(const struct ls_tree *const *)field, option, map);
     }
     return ls_fail(LS_FAILED, "option '%s' has no type", option->name);
 }

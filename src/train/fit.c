@@ -88,6 +88,7 @@ static struct ls_stepper_options step_of(const struct ls_fit_job *job)
         .replicas = job->replicas,
         .seed = (uint64_t)job->fit->seed,
         .shuffle = (enum ls_shuffle)job->fit->shuffle,
+        .class_weight = job->fit->class_weight,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
         .profile = job->profile,
     };

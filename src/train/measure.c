@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "train/class_weight.h"
 #include "train/objective_inside.h"
 
 /* Of the output that has most of either. */
@@ -81,7 +82,7 @@ struct view {
     const struct ls_measured *measured;
     int64_t positions, columns;
     const float *one_hot; /* of integer classes; else NULL */
-    const float *weight;  /* [positions]: mask times sample weight; NULL: 1 */
+    const float *weight;  /* [positions]: mask times sample weight times class weight; NULL: 1 */
 };
 
 static void encode(float *one_hot, const struct view *view)
@@ -110,6 +111,18 @@ static const float *weigh(float *room, const struct view *view)
         return m->weight;
     for (int64_t p = 0; p < view->positions; p++)
         room[p] = m->weight[p / inner] * (m->mask ? m->mask[p] : 1);
+    return room;
+}
+
+/* The same times the class weight. */
+static const float *weigh_classes(float *room, const struct view *view, const float *weight,
+                                  const struct ls_class_weights *classes)
+{
+    const bool given = view->output->form == LS_TARGET_CLASS;
+    const int64_t numbers = given ? 1 : view->columns;
+    for (int64_t p = 0; p < view->positions; p++)
+        room[p] = (weight ? weight[p] : 1) *
+                  ls_class_weight(classes, view->measured->target + p * numbers, numbers);
     return room;
 }
 
@@ -252,6 +265,8 @@ static struct view view_of(const struct ls_objective *objective, struct ls_measu
                         .positions = rows * output->inner,
                         .columns = output->columns};
     view.weight = weigh(room->weight, &view);
+    if (room->classes && view.measured->target)
+        view.weight = weigh_classes(room->weight, &view, view.weight, room->classes);
     return view;
 }
 

@@ -65,10 +65,13 @@ struct ls_measured {
                           gradients, where ls_objective_counts */
 };
 
+struct ls_class_weights;
+
 /* Scratch memory for a measurement of up to `rows` rows. */
 struct ls_measure_room {
     float *value, *target, *prediction, *work, *weight;
-    bool counts;                /* ls_objective_counts */
+    bool counts;                            /* ls_objective_counts */
+    const struct ls_class_weights *classes; /* of the only output's samples; NULL: none */
     struct ls_measured *output; /* by output: to fill, with ls_measure_aim, before a measurement */
 };
 ls_status ls_measure_room_create(struct ls_measure_room *room, const struct ls_objective *objective,

@@ -103,6 +103,12 @@ static const struct ls_option fit_options[] = {
      .initial = "[]",
      .registry = &ls_callbacks_known,
      .help = "called while it trains"},
+    {.name = "class_weight",
+     .type = LS_OPTION_TREE,
+     .offset = FIT(class_weight),
+     .initial = "null",
+     .help = "{CLASS: weight, ...} of the samples in training, 1 for other classes; balanced: each "
+             "class counts the same"},
     {.name = "scale_learning_rate",
      .type = LS_OPTION_MAP,
      .offset = FIT(scale_learning_rate),

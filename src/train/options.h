@@ -25,7 +25,8 @@ struct ls_fit_options {
     int64_t replicas; /* LS_NULL_INT: the number of ranks */
     int batchnorm;    /* enum ls_batchnorm */
     int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
-    struct ls_instances callbacks; /* of ls_callbacks_known */
+    struct ls_instances callbacks;      /* of ls_callbacks_known */
+    const struct ls_tree *class_weight; /* train/class_weight.h; NULL: none */
     struct ls_instance
         scale_learning_rate; /* its options: struct ls_rate_scaling; kind NULL: off */
 };

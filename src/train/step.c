@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "train/class_weight.h"
 #include "train/step_layout.h"
 
 struct ls_stepper {
@@ -17,6 +18,7 @@ struct ls_stepper {
     size_t runs;
     struct ls_loader *loader;
     struct ls_measure_room room;
+    struct ls_class_weights classes;
     float **input;              /* by run and input */
     double *points;             /* by local replica */
     double *point_sums;         /* of all segments' points in this step, one after the other */
@@ -118,6 +120,16 @@ static ls_status make_own(struct ls_stepper *s)
     return ls_allocate(&s->losses, ls_objective_losses(s->layout.objective), sizeof *s->losses);
 }
 
+static ls_status make_classes(struct ls_stepper *s)
+{
+    const struct ls_stepper_options *options = &s->options;
+    if (!options->class_weight)
+        return LS_OK;
+    s->room.classes = &s->classes;
+    return ls_class_weights_create(&s->classes, options->comm, options->class_weight,
+                                   s->layout.objective, options->data);
+}
+
 static ls_status make_shared(struct ls_stepper *s)
 {
     const struct ls_stepper_options *options = &s->options;
@@ -145,6 +157,8 @@ ls_status ls_stepper_create(struct ls_stepper **stepper, const struct ls_stepper
     }
     status = ls_comm_agree(options->comm, status);
     if (status == LS_OK)
+        status = make_classes(made);
+    if (status == LS_OK)
         status = make_shared(made);
     if (status == LS_OK)
         *stepper = made;
@@ -165,6 +179,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
     ls_update_plan_free(stepper->update);
     ls_step_layout_release(&stepper->layout);
     ls_measure_room_release(&stepper->room);
+    ls_class_weights_release(&stepper->classes);
     ls_release(stepper->losses);
     ls_release(stepper->run);
     ls_release(stepper->input);

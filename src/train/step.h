@@ -17,6 +17,7 @@ struct ls_stepper_options {
     int64_t batch_size, replicas;
     uint64_t seed;
     enum ls_shuffle shuffle;
+    const struct ls_tree *class_weight; /* as struct ls_fit_options has it */
     bool own_statistics; /* of each replica, not of the global batch (BatchNormalization) */
     bool profile;        /* on this rank: may differ between ranks */
 };

@@ -156,9 +156,9 @@ ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
     LS_TRY_OUT(make_pieces(dry));
     ls_optimizer_slots(&dry->slots, &dry->optimizer);
     struct room room = room_of(dry);
-    *bytes =
-        (dry->slots.count * model->trainable_floats + room.changed + room.own) * sizeof(float) +
-        room.norms * sizeof(double);
+    size_t floats = room.changed + room.own + ls_model_penalty_room(model);
+    *bytes = (dry->slots.count * model->trainable_floats + floats) * sizeof(float) +
+             room.norms * sizeof(double);
 out:
     ls_update_plan_free(dry);
     return status;
