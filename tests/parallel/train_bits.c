@@ -27,6 +27,7 @@ enum shape {
     NOISY,             /* small images, through all that draws random numbers by sample */
     NORMALIZED,        /* by the batch's statistics, by one layer in two places too */
     NORMALIZED_MASKED, /* without what is masked */
+    HELD,              /* weights with constraints and penalties on whole matrices */
 };
 
 struct recipe {
@@ -66,6 +67,18 @@ static const struct recipe recipes[] = {
      "epochs: 2, batch_size: 16, seed: 5", ROW},
     {"muon", "optimizer: {Muon: {exclude_layers: [dense_2]}}, loss: categorical_crossentropy",
      "epochs: 2, batch_size: 16, seed: 5", ROW},
+    {"by a schedule, held, classes weighed",
+     "optimizer: {Adam: {learning_rate: {CosineDecayRestarts: {initial_learning_rate: 0.01, "
+     "first_decay_steps: 4, t_mul: 1.5}}, use_ema: true, ema_overwrite_frequency: 5}}, "
+     "loss: sparse_categorical_crossentropy, weighted_metrics: [accuracy]",
+     "epochs: 2, batch_size: 16, seed: 5, class_weight: {1: 3.5, 4: 0.25}, "
+     "scale_learning_rate: {base_batch_size: 4, warmup_epochs: 1.5}",
+     HELD},
+    {"warm, held, classes balanced",
+     "optimizer: {SGD: {learning_rate: {CosineDecay: {initial_learning_rate: 0.01, decay_steps: 9, "
+     "warmup_target: 0.2, warmup_steps: 5}}, gradient_accumulation_steps: 3}}, "
+     "loss: sparse_categorical_crossentropy",
+     "epochs: 2, batch_size: 10, seed: 6, class_weight: balanced", HELD},
     {"tiny batch", "optimizer: adam, loss: categorical_crossentropy",
      "epochs: 1, batch_size: 3, seed: 6", ROW},
     {"two outputs",
@@ -247,6 +260,22 @@ static const char *const descriptions[] = {
                           "  - BatchNormalization: {momentum: 0.8}\n"
                           "  - Dense: {units: 1, name: steps}\n"
                           "outputs: [steps]\n",
+    [HELD] =
+        "inputs: {x: {shape: [12]}}\n"
+        "layers:\n"
+        "  - Dense: {units: 33, activation: relu, kernel_constraint: {MaxNorm: {max_value: 1}}, "
+        "bias_constraint: non_neg, "
+        "kernel_regularizer: {OrthogonalRegularizer: {mode: columns}}}\n"
+        "  - Dropout: {rate: 0.2}\n"
+        "  - Dense: {units: 12, kernel_regularizer: orthogonal_regularizer, "
+        "kernel_constraint: {MinMaxNorm: {min_value: 0.5, rate: 0.5, axis: 1}}}\n"
+        "  - PReLU: {alpha_constraint: non_neg}\n"
+        "  - Reshape: {target_shape: [2, 6, 1]}\n"
+        "  - Conv2D: {filters: 3, kernel_size: 2, kernel_constraint: {UnitNorm: {axis: [0, 1, "
+        "2]}}}\n"
+        "  - Flatten\n"
+        "  - Dense: {units: 5, activation: softmax, name: y}\n"
+        "outputs: [y]\n",
 };
 
 static struct ls_model *make_graph(const struct recipe *recipe)
