@@ -1,4 +1,4 @@
-"""Every optimizer of Keras', with the options of all: a model trained by the program is trained on by Keras,
+"""Every optimizer of Keras', with the options of all, and every schedule, with constraints: a model trained by the program is trained on by Keras,
 and the other way; a line an optimizer with the largest difference of a weight.
 
     python optimizers.py PROGRAM"""
@@ -20,17 +20,30 @@ import keras
 import numpy as np
 from optimizer_cases import CASES
 from program import Program, file_weights
+from schedules import CASES as SCHEDULES
 
 STEPS, SAMPLES, TOLERANCE = 3, 9, 1e-6
 
 
-def make_model(optimizer):
+HELD = {
+    "kernel_regularizer": keras.regularizers.OrthogonalRegularizer(0.1),
+    "kernel_constraint": keras.constraints.MaxNorm(1, axis=[0, 1]),
+    "bias_constraint": keras.constraints.NonNeg(),
+}
+HELD_TOO = {
+    "kernel_regularizer": keras.regularizers.L1L2(0.01, 0.02),
+    "kernel_constraint": keras.constraints.MinMaxNorm(0.5, 0.75, rate=0.5, axis=1),
+    "bias_constraint": keras.constraints.UnitNorm(),
+}
+
+
+def make_model(optimizer, held):
     layers = keras.layers
     model = keras.Sequential(
         [
             layers.Input((3,)),
-            layers.Dense(5, activation="tanh", name="wide"),
-            layers.Dense(2, activation="tanh", name="tall"),
+            layers.Dense(5, activation="tanh", name="wide", **(HELD if held else {})),
+            layers.Dense(2, activation="tanh", name="tall", **(HELD_TOO if held else {})),
             layers.Dense(3, use_bias=False, name="My_Embedding"),
         ],
         name="trained",
@@ -58,10 +71,10 @@ def apart(ours, keras_weights):
     return max(float(abs(a - b).max()) for a, b in zip(ours, keras_weights, strict=True))
 
 
-def check(optimizer, program, x, y):
+def check(optimizer, program, x, y, held):
     """Differences: of the program's steps from Keras', of Keras' steps after them, of the program's after Keras'."""
     path = lambda name: os.path.join(program.directory, name)
-    model = make_model(optimizer)
+    model = make_model(optimizer, held)
     model.save(path("start.keras"))
     train(model, x, y)
     model.save(path("theirs.keras"))
@@ -80,11 +93,12 @@ def main():
     numbers = np.random.default_rng(6)
     x, y = (numbers.normal(size=(SAMPLES, 3)).astype("f4") for _ in range(2))
     failed = 0
-    for name, optimizer in CASES.items():
+    scheduled = {name: keras.optimizers.SGD(schedule, momentum=0.5) for name, schedule in SCHEDULES.items()}
+    for name, optimizer in (CASES | scheduled).items():
         with tempfile.TemporaryDirectory(prefix="lockstep-keras-") as directory:
             program = Program(os.path.abspath(sys.argv[1]), directory)
             program.write_data({"x": x, "y": y})
-            ours, theirs = check(optimizer, program, x, y)
+            ours, theirs = check(optimizer, program, x, y, name in scheduled)
         bad = max(ours, theirs) > TOLERANCE
         failed += bad
         print(f"{'FAILED' if bad else 'passed'}  {name:22} Keras after the program {ours:.1e}, the program after Keras {theirs:.1e}", flush=True)
