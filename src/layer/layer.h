@@ -339,6 +339,11 @@ struct ls_regularizer_kind {
     const char *const *examples; /* as struct ls_initializer_kind */
 };
 extern const struct ls_registry ls_regularizers;
+/* L1L2 and its options. */
+struct ls_l1_l2 {
+    double l1, l2;
+};
+extern const struct ls_regularizer_kind ls_regularizer_l1_l2;
 /* The same by instance; NULL or kind NULL: 0 and nothing. Sums are in the order of ls_sum_blocks.
  * `factor` is 1 for weights, 1 / rows of the batch for an activity. */
 double ls_penalty(const struct ls_instance *regularizer, const struct ls_penalized *penalized);

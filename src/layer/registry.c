@@ -38,6 +38,7 @@
     X(ls_layer_cropping_2d)                                                                        \
     X(ls_layer_up_sampling_1d)                                                                     \
     X(ls_layer_up_sampling_2d)                                                                     \
+    X(ls_layer_activity_regularization)                                                            \
     X(ls_layer_dropout)                                                                            \
     X(ls_layer_spatial_dropout_1d)                                                                 \
     X(ls_layer_spatial_dropout_2d)                                                                 \

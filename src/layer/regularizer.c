@@ -2,13 +2,9 @@
 #include "kernel/kernels.h"
 #include "layer/layer.h"
 
-struct l1_l2 {
-    double l1, l2;
-};
-
 static double penalty(const void *options, const struct ls_penalized *p)
 {
-    const struct l1_l2 *o = options;
+    const struct ls_l1_l2 *o = options;
     double total = 0;
     if (o->l1 != 0)
         total += o->l1 * ls_sum_blocks(p->values, p->n, LS_SUM_ABSOLUTE);
@@ -21,7 +17,7 @@ static double penalty(const void *options, const struct ls_penalized *p)
 static void add_gradient(const void *options, float *grad, const struct ls_penalized *p,
                          double factor)
 {
-    const struct l1_l2 *o = options;
+    const struct ls_l1_l2 *o = options;
     const float *values = p->values;
     float l1 = (float)(factor * o->l1);
     if (o->l2 != 0)
@@ -32,7 +28,7 @@ static void add_gradient(const void *options, float *grad, const struct ls_penal
 
 #define LS_FACTOR_OPTION(field, default_, help_)                                                   \
     {                                                                                              \
-        .name = #field, .type = LS_OPTION_FLOAT, .offset = offsetof(struct l1_l2, field),          \
+        .name = #field, .type = LS_OPTION_FLOAT, .offset = offsetof(struct ls_l1_l2, field),       \
         .initial = default_, .min = 0, .max = INFINITY, .open_max = true, .help = help_            \
     }
 
@@ -53,7 +49,7 @@ static const struct ls_regularizer_kind l1 = {
     .kind = {.name = "L1",
              .summary = "l1 sum |w|",
              .options = l1_options,
-             .options_size = sizeof(struct l1_l2)},
+             .options_size = sizeof(struct ls_l1_l2)},
     .penalty = penalty,
     .add_gradient = add_gradient,
     .examples = l1_examples,
@@ -62,16 +58,16 @@ static const struct ls_regularizer_kind l2 = {
     .kind = {.name = "L2",
              .summary = "l2 sum w^2",
              .options = l2_options,
-             .options_size = sizeof(struct l1_l2)},
+             .options_size = sizeof(struct ls_l1_l2)},
     .penalty = penalty,
     .add_gradient = add_gradient,
     .examples = l2_examples,
 };
-static const struct ls_regularizer_kind l1_l2 = {
+const struct ls_regularizer_kind ls_regularizer_l1_l2 = {
     .kind = {.name = "L1L2",
              .summary = "l1 sum |w| + l2 sum w^2",
              .options = l1_l2_options,
-             .options_size = sizeof(struct l1_l2)},
+             .options_size = sizeof(struct ls_l1_l2)},
     .penalty = penalty,
     .add_gradient = add_gradient,
     .examples = l1_l2_examples,
@@ -79,7 +75,7 @@ static const struct ls_regularizer_kind l1_l2 = {
 
 extern const struct ls_regularizer_kind ls_regularizer_orthogonal;
 
-static const struct ls_kind *const kinds[] = {&l1.kind, &l2.kind, &l1_l2.kind,
+static const struct ls_kind *const kinds[] = {&l1.kind, &l2.kind, &ls_regularizer_l1_l2.kind,
                                               &ls_regularizer_orthogonal.kind, NULL};
 const struct ls_registry ls_regularizers = {.noun = "regularizer", .kinds = kinds};
 

@@ -66,7 +66,9 @@ def held():
                 kernel_constraint=constraints.MaxNorm(1, axis=1),
                 bias_constraint=constraints.NonNeg(),
                 kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.1, mode="columns"),
+                activity_regularizer=keras.regularizers.L1(0.02),
             ),
+            layers.ActivityRegularization(l1=0.05, l2=0.1),
             layers.Dense(
                 3,
                 activation="tanh",
