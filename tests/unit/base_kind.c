@@ -380,9 +380,82 @@ static void test_help(void **state)
     ls_text_release(&text);
 }
 
+/* What is written for these options; read again it gives the same. */
+static void expect_mixed(const char *yaml, const char *wanted)
+{
+    struct ls_tree *options = yaml_tree(yaml);
+    for (int turn = 0; turn < 2; turn++) {
+        struct ls_instance parsed, copy;
+        struct ls_text text = {0};
+        struct ls_tree *written = ls_tree_new(LS_TREE_MAP);
+        assert_ok(ls_instance_create(&parsed, &mixed, options, NULL));
+        assert_ok(ls_instance_copy(&copy, &parsed));
+        ls_instance_release(&parsed);
+        assert_ok(ls_instance_write(&copy, written));
+        ls_instance_release(&copy);
+        ls_tree_free(options);
+        options = written;
+        ls_tree_format_json(&text, written);
+        assert_string_equal(text.data, wanted);
+        ls_text_release(&text);
+    }
+    ls_tree_free(options);
+}
+
+static void test_mixed(void **state)
+{
+    (void)state;
+    struct ls_text text = {0};
+    expect_mixed("{}", "{\"level\": 0.5, \"second\": 0.25, \"part\": null, \"any\": null, "
+                       "\"count\": 2, \"bounds\": null}");
+    expect_mixed(
+        "{level: {constant: {value: 2}}, second: zeros, part: {value: 3.0}, any: {a: [1, "
+        "b]}, count: 1.5, bounds: [1, 2.5, 1e20]}",
+        "{\"level\": {\"module\": \"far.fillers\", \"class_name\": \"Constant\", "
+        "\"config\": {\"value\": 2.0}, \"registered_name\": null}, \"second\": "
+        "{\"class_name\": \"Zeros\", \"config\": {}}, \"part\": {\"value\": 3.0}, \"any\": "
+        "{\"a\": [1, \"b\"]}, \"count\": 1.5, \"bounds\": [1, 2.5, 1e+20]}");
+    expect_mixed(
+        "{part: {}, any: text}",
+        "{\"level\": 0.5, \"second\": 0.25, \"part\": {\"value\": 0.05}, \"any\": \"text\", "
+        "\"count\": 2, \"bounds\": null}");
+    ls_kind_format_help(&text, &mixed);
+    assert_string_equal(text.data,
+                        "Mixed: has options that are one of several things\n"
+                        "  option  type                 default  range\n"
+                        "  level   number or filler     0.5      at least 0 and at most 1\n"
+                        "  second  number or filler     0.25\n"
+                        "  part    options or null      null\n"
+                        "  any     map or text or null  null\n"
+                        "  count   number               2\n"
+                        "  bounds  numbers or null      null\n");
+    ls_text_release(&text);
+}
+
+static void refuse_mixed(const char *yaml, const char *wanted)
+{
+    struct ls_tree *options = yaml_tree(yaml);
+    struct ls_instance parsed;
+    assert_fails(ls_instance_create(&parsed, &mixed, options, NULL), LS_BAD_INPUT, wanted);
+    ls_tree_free(options);
+}
+
+static void test_mixed_refused(void **state)
+{
+    (void)state;
+    refuse_mixed("{level: 2}", "run.yaml:1: level: must be at least 0 and at most 1, found 2");
+    refuse_mixed("{level: null}", "run.yaml:1: level: must not be null");
+    refuse_mixed("{level: {ones: {}}}",
+                 "run.yaml:1: level: unknown filler 'ones' (known: Zeros, Constant)");
+    refuse_mixed("{level: [1]}", "run.yaml:1: level: expected a number, found a list");
+    refuse_mixed("{part: {size: 1}}", "run.yaml:1: part: unknown option 'size' (known: value)");
+    refuse_mixed("{part: 1}", "run.yaml:1: part: expected a map of options, found '1'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mixed),          cmocka_unit_test(test_mixed_refused),
         cmocka_unit_test(test_find),           leak_checked_test(test_require),
         leak_checked_test(test_defaults),      leak_checked_test(test_all_options_round),
         leak_checked_test(test_values),        leak_checked_test(test_instance_forms),

@@ -24,6 +24,8 @@ static const struct ls_kind constant = {.name = "Constant",
                                         .options_size = sizeof(struct constant)};
 static const struct ls_kind *const filler_kinds[] = {&zeros, &constant, NULL};
 static const struct ls_registry fillers = {.noun = "filler", .kinds = filler_kinds};
+static const struct ls_registry far_fillers = {
+    .noun = "filler", .module = "far.fillers", .kinds = filler_kinds};
 
 struct sample {
     int64_t units, every;
@@ -113,6 +115,51 @@ static const struct ls_option sample_options[] = {
      .unwritten = true},
     {0},
 };
+/* Options that are one of several things. */
+struct mixed {
+    struct ls_float_or_kind level, second;
+    struct ls_instance part;
+    const struct ls_tree *any;
+    double count;
+    struct ls_floats bounds;
+};
+#define MIXED(field) offsetof(struct mixed, field)
+static const struct ls_option mixed_options[] = {
+    {.name = "level",
+     .type = LS_OPTION_FLOAT_OR_KIND,
+     .offset = MIXED(level),
+     .initial = "0.5",
+     .min = 0,
+     .max = 1,
+     .registry = &far_fillers},
+    {.name = "second",
+     .type = LS_OPTION_FLOAT_OR_KIND,
+     .offset = MIXED(second),
+     .initial = "0.25",
+     .registry = &fillers},
+    {.name = "part",
+     .type = LS_OPTION_MAP,
+     .offset = MIXED(part),
+     .initial = "null",
+     .map = &constant},
+    {.name = "any", .type = LS_OPTION_TREE, .offset = MIXED(any), .initial = "null"},
+    {.name = "count",
+     .type = LS_OPTION_FLOAT,
+     .offset = MIXED(count),
+     .initial = "2",
+     .whole = true},
+    {.name = "bounds",
+     .type = LS_OPTION_FLOATS,
+     .offset = MIXED(bounds),
+     .initial = "null",
+     .whole = true},
+    {0},
+};
+static const struct ls_kind mixed = {.name = "Mixed",
+                                     .summary = "has options that are one of several things",
+                                     .options = mixed_options,
+                                     .options_size = sizeof(struct mixed)};
+
 static const char *const sample_aliases[] = {"smp", "SampleLayer", NULL};
 static const struct ls_kind sample = {.name = "LeakySample",
                                       .aliases = sample_aliases,
