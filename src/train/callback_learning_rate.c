@@ -5,6 +5,16 @@
 #include "train/fit.h"
 #include "train/monitor.h"
 
+/* As Keras, which says so when the rate is to be set for the first time. */
+static ls_status check_rate(const struct ls_callback_call *call)
+{
+    if (!ls_update_plan_scheduled(call->fit->update))
+        return LS_OK;
+    return ls_callback_fail(call, NULL,
+                            "the optimizer's learning_rate is a schedule, which cannot be set: "
+                            "make it a number, or leave this callback out");
+}
+
 /* -- ReduceLROnPlateau */
 
 struct reduce {
@@ -72,6 +82,7 @@ static size_t reduce_doubles(const struct ls_instance *instance)
 
 static ls_status reduce_check(const struct ls_callback_call *call)
 {
+    LS_TRY(check_rate(call));
     return ls_monitor_check(call, call->fit->count);
 }
 
@@ -166,6 +177,7 @@ static double rate_at(const struct ls_floats *schedule, int64_t epoch, double pr
 static ls_status scheduler_check(const struct ls_callback_call *call)
 {
     const struct scheduler *o = call->instance->options;
+    LS_TRY(check_rate(call));
     return o->schedule.count > 0
                ? LS_OK
                : ls_callback_fail(call, "schedule",

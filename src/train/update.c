@@ -27,6 +27,11 @@ double ls_update_plan_base_rate(const struct ls_update_plan *plan, int64_t itera
     return rate->instance.kind ? ls_schedule_rate(&rate->instance, iteration) : rate->number;
 }
 
+bool ls_update_plan_scheduled(const struct ls_update_plan *plan)
+{
+    return !ls_optimizer_holds_rate(&plan->optimizer);
+}
+
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration)
 {
     return ls_update_plan_base_rate(plan, iteration) * scale_at(&plan->scale, iteration);

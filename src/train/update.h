@@ -28,6 +28,8 @@ void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration);
  * ones too), or what was set. */
 double ls_update_plan_learning_rate(const struct ls_update_plan *plan, int64_t iteration);
 double ls_update_plan_base_rate(const struct ls_update_plan *plan, int64_t iteration);
+/* Whether the optimizer's own is a schedule: then none is to be set. */
+bool ls_update_plan_scheduled(const struct ls_update_plan *plan);
 /* The base rate of all steps from now on, in place of the optimizer's own. */
 void ls_update_plan_set_learning_rate(struct ls_update_plan *plan, double rate);
 

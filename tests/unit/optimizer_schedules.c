@@ -185,8 +185,8 @@ static void test_refused(void **state)
     (void)state;
     refuse("{CosineDecay: {initial_learning_rate: 0.1}}",
            "run.yaml:1: learning_rate CosineDecay: option 'decay_steps' is missing");
-    refuse("CosineDecay", "run.yaml:1: Adam learning_rate: CosineDecay: option "
-                          "'initial_learning_rate' is missing");
+    refuse("CosineDecay",
+           "run.yaml:1: learning_rate CosineDecay: option 'initial_learning_rate' is missing");
     refuse("{CosineDecay: {initial_learning_rate: 0.1, decay_steps: 0}}",
            "run.yaml:1: learning_rate CosineDecay decay_steps: must be above 0, found 0");
     refuse("{CosinDecay: {decay_steps: 1}}",

@@ -114,6 +114,49 @@ static void test_scaled(void **state)
     expect(&rates, (const double[]){0.5, 0.875, 0.625, 0.40625, 0.5, 0.5}, 6);
 }
 
+/* What callbacks read and set is the rate before it is scaled. */
+static void test_set_by_callbacks(void **state)
+{
+    struct rates rates;
+    (void)state;
+    rates = train("SGD: {learning_rate: 0.5}",
+                  "batch_size: 4, epochs: 3, scale_learning_rate: {base_batch_size: 2, "
+                  "warmup_epochs: 0}, callbacks: [{LearningRateScheduler: {schedule: {1: 0.25, 2: "
+                  "0.125}}}]",
+                  (struct ls_position){0});
+    expect(&rates, (const double[]){1, 1, 0.5, 0.5, 0.25, 0.25}, 6);
+}
+
+static void refuse_callback(const char *callback, const char *wanted)
+{
+    char fit[256], compile[256];
+    struct ls_model *model;
+    struct ls_data *data;
+    assert_ok(ls_data_from_columns(&data, SAMPLES,
+                                   (const struct ls_data_array[]){{"x", x, 1}, {"y", y, 1}}, 2));
+    assert_ok(ls_model_create(&model, NULL));
+    assert_ok(ls_layer_add(model, "Input", "shape: 1"));
+    assert_ok(ls_layer_add(model, "Dense", "units: 1"));
+    snprintf(compile, sizeof compile, "optimizer: {%s}}, loss: mse", piecewise);
+    assert_ok(ls_model_compile(model, compile));
+    snprintf(fit, sizeof fit, "callbacks: [{%s}]", callback);
+    assert_fails(ls_model_fit(model, alone, &(struct ls_fit){.options = fit, .train = data}),
+                 LS_BAD_INPUT, wanted);
+    ls_data_free(data);
+    ls_model_free(model);
+}
+
+static void test_schedules_are_not_set(void **state)
+{
+    (void)state;
+    refuse_callback("LearningRateScheduler: {schedule: [0.1]}",
+                    "[0] LearningRateScheduler: the optimizer's learning_rate is a "
+                    "schedule, which cannot be set: make it a number, or leave this callback out");
+    refuse_callback("ReduceLROnPlateau: {monitor: loss}",
+                    "[0] ReduceLROnPlateau: the optimizer's learning_rate is a schedule, "
+                    "which cannot be set: make it a number, or leave this callback out");
+}
+
 static void refuse(const char *fit, const char *wanted)
 {
     struct ls_fit_options options;
@@ -147,8 +190,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        directory_test(test_schedule),
-        directory_test(test_scaled),
+        directory_test(test_schedule),         directory_test(test_scaled),
+        directory_test(test_set_by_callbacks), directory_test(test_schedules_are_not_set),
         directory_test(test_refused),
     };
     return cmocka_run_group_tests(tests, start_alone, end_alone);
