@@ -170,6 +170,11 @@ ls_status ls_model_from_copy(struct ls_model **model, const struct ls_tree *conf
  * dialect that all of Keras 3 reads (and Keras 2, where it has the options; but for models that
  * hold models). The model is built. */
 ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config);
+/* The same with all calls as Keras 3 alone writes them, the only ones that TensorBoard reads. */
+ls_status ls_model_to_keras_nodes(const struct ls_model *model, struct ls_tree **config);
+/* Keras' path of a variable ("sequential/dense/kernel"), in new memory. */
+ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
+                                 const struct ls_layer *layer, const struct ls_variable *variable);
 
 /* LS_USAGE for a model that is a part of another: its layers are laid out as that one's. */
 ls_status ls_model_check_own(const struct ls_model *model);

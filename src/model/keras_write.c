@@ -174,15 +174,14 @@ static ls_status write_results(struct ls_tree *root, const struct ls_model *mode
     return LS_OK;
 }
 
-ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config)
+static ls_status write_root(const struct ls_model *model, struct ls_tree **config, bool nodes)
 {
     const struct ls_part part = {.model = (struct ls_model *)model}; /* is only read */
     *config = NULL;
     if (!model->built)
         return ls_fail(LS_USAGE, "the model is not complete: it cannot be written yet");
     struct ls_tree *root = ls_tree_new(LS_TREE_MAP);
-    ls_status status =
-        root ? ls_keras_write_part(root, &part, NULL, needs_nodes(model)) : no_memory();
+    ls_status status = root ? ls_keras_write_part(root, &part, NULL, nodes) : no_memory();
     if (status == LS_OK)
         status = write_outputs(root, model);
     if (status == LS_OK)
@@ -192,4 +191,24 @@ ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **confi
     else
         ls_tree_free(root);
     return status;
+}
+
+ls_status ls_model_to_keras(const struct ls_model *model, struct ls_tree **config)
+{
+    return write_root(model, config, needs_nodes(model));
+}
+
+ls_status ls_model_to_keras_nodes(const struct ls_model *model, struct ls_tree **config)
+{
+    return write_root(model, config, true);
+}
+
+/* In a Sequential model the model's name stands before it. */
+ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
+                                 const struct ls_layer *layer, const struct ls_variable *variable)
+{
+    return ls_format(path, "%s%s%s/%s%s%s", model->sequential ? model->name : "",
+                     model->sequential ? "/" : "", layer->path,
+                     variable->within ? variable->within : "", variable->within ? "/" : "",
+                     variable->name);
 }

@@ -19,10 +19,6 @@ ls_status ls_keras_file_read(const struct ls_h5 *h5, struct ls_model **model,
 #define LS_KERAS_WEIGHTS "/model_weights"
 ls_status ls_keras_weights_read(const struct ls_h5 *h5, const char *group, struct ls_model *model);
 
-/* Keras' path of a variable ("sequential/dense/kernel"), in new memory. */
-ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
-                                 const struct ls_layer *layer, const struct ls_variable *variable);
-
 /* What a name in a config means may hang on the version of Keras: adds it to a model's config,
  * unless it is there. version NULL: not known. */
 ls_status ls_keras_add_version(struct ls_tree *config, const char *version);

@@ -45,16 +45,6 @@ struct group {
     size_t layers;
 };
 
-/* In a Sequential model the model's name stands before it. */
-ls_status ls_keras_variable_path(char **path, const struct ls_model *model,
-                                 const struct ls_layer *layer, const struct ls_variable *variable)
-{
-    return ls_format(path, "%s%s%s/%s%s%s", model->sequential ? model->name : "",
-                     model->sequential ? "/" : "", layer->path,
-                     variable->within ? variable->within : "", variable->within ? "/" : "",
-                     variable->name);
-}
-
 /* One variable: its dataset, and its name in the list. */
 static ls_status put_variable(struct ls_h5_image *image, const struct group *group,
                               const struct ls_layer *layer, const struct ls_variable *variable,

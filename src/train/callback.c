@@ -14,6 +14,7 @@
     X(ls_callback_learning_rate_scheduler)                                                         \
     X(ls_callback_terminate_on_nan)                                                                \
     X(ls_callback_csv_logger)                                                                      \
+    X(ls_callback_tensor_board)                                                                    \
     X(ls_callback_backup_and_restore)
 
 #define X(kind) extern const struct ls_callback_kind kind;

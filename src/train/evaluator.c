@@ -18,6 +18,7 @@ struct ls_evaluator {
     double *losses;
     struct ls_answers *answers; /* NULL, as exact: nobody asked to keep them */
     struct ls_exact *exact;
+    struct ls_tally *tally; /* NULL: nobody asked */
 };
 
 static ls_status make(struct ls_evaluator *e, const struct ls_tree *compile)
@@ -79,6 +80,7 @@ void ls_evaluator_free(struct ls_evaluator *evaluator)
         return;
     ls_answers_free(evaluator->answers);
     ls_exact_free(evaluator->exact);
+    ls_tally_free(evaluator->tally);
     ls_scan_free(evaluator->scan);
     ls_objective_free(evaluator->objective);
     ls_measure_room_release(&evaluator->room);
@@ -123,6 +125,14 @@ static void see(void *user, const struct ls_seen *seen)
     ls_exact_see(e->exact, seen);
 }
 
+ls_status ls_evaluator_tally(struct ls_evaluator *evaluator, const struct ls_tally **tally)
+{
+    if (!evaluator->tally)
+        LS_TRY(ls_tally_create(&evaluator->tally, evaluator->objective));
+    *tally = evaluator->tally;
+    return LS_OK;
+}
+
 static ls_status measure_block(void *user, const struct ls_plan_run *run,
                                const struct ls_batch *batch, int64_t block)
 {
@@ -143,16 +153,22 @@ static ls_status measure_block(void *user, const struct ls_plan_run *run,
     ls_objective_measure(e->objective, &measure);
     if (e->answers)
         ls_answers_end_block(e->answers);
+    if (e->tally)
+        ls_tally_add(e->tally, run, e->room.output);
     return LS_OK;
 }
 
 ls_status ls_evaluator_run(struct ls_evaluator *e, double *values)
 {
+    if (e->tally)
+        ls_tally_clear(e->tally);
     LS_TRY(ls_comm_agree(e->comm, ls_scan_run(e->scan, measure_block, e)));
     LS_TRY(ls_comm_sum_blocks(e->comm, e->sums, e->block_sums, ls_scan_blocks(e->scan),
                               ls_objective_doubles(e->objective)));
     ls_objective_loss(e->objective, e->sums, ls_data_samples(e->data), e->losses);
     e->losses[0] += ls_model_penalty(e->model);
     ls_objective_values(e->objective, e->sums, e->losses, values);
+    if (e->tally)
+        LS_TRY(ls_tally_sum(e->tally, e->comm));
     return e->exact ? ls_exact_values(e->exact, e->comm, values) : LS_OK;
 }

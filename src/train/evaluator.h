@@ -6,6 +6,7 @@
 #include "comm/combine.h"
 #include "train/answers.h"
 #include "train/objective.h"
+#include "train/tally.h"
 
 struct ls_evaluator;
 
@@ -26,6 +27,9 @@ ls_status ls_evaluator_keep(struct ls_evaluator *evaluator, bool curves);
 /* The reports of what was kept, on rank 0 (train/answers.h). Collective. */
 ls_status ls_evaluator_report(struct ls_evaluator *evaluator, const struct ls_answers_names *names,
                               struct ls_evaluation *evaluation);
+/* From now on runs count what outputs take for what; the counts are the evaluator's. Not
+ * collective, but to be called on all ranks. */
+ls_status ls_evaluator_tally(struct ls_evaluator *evaluator, const struct ls_tally **tally);
 
 /* Loss and metrics with the weights as they are, in the order of ls_objective_names. Collective. */
 ls_status ls_evaluator_run(struct ls_evaluator *evaluator, double *values);

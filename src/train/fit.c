@@ -120,6 +120,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     made->state.partial = made->partial;
     made->state.update = ls_stepper_update(made->stepper);
     made->state.objective = ls_stepper_objective(made->stepper);
+    made->state.evaluator = made->evaluator;
     made->state.count = (made->evaluator ? 2 : 1) * made->names;
     LS_TRY_OUT(ls_comm_agree(job->comm, ls_callbacks_check(made->callbacks, &made->state)));
     made->state.count = 0;

@@ -24,6 +24,7 @@ static inline bool ls_position_is_last(const struct ls_position *position, int64
     return position->epoch >= epochs || (position->ended > 0 && position->ended >= epochs);
 }
 
+struct ls_evaluator;
 struct ls_fit_state;
 
 /* All hooks are called on every rank at the same points; their status may differ between ranks: the
@@ -74,6 +75,7 @@ struct ls_fit_state {
     size_t kepts;
     struct ls_update_plan *update;
     const struct ls_objective *objective;
+    struct ls_evaluator *evaluator; /* of the validation; NULL: there is none */
 };
 
 /* -- fit_state.c: what callbacks do with it */

@@ -430,6 +430,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     result->rows = s->batch->global_rows;
     result->sums = sum.doubles + LS_SUM_OBJECTIVE;
     result->losses = s->losses;
+    result->gradient = sum.floats;
     ls_objective_loss(s->layout.objective, result->sums, result->rows, s->losses);
     if (s->penalized)
         s->losses[0] += ls_model_penalty(s->options.model);

@@ -53,7 +53,9 @@ struct ls_step_result {
     int64_t rows;               /* of the global batch */
     double loss, learning_rate; /* loss with the regularizers' penalty */
     const double *losses;       /* that loss and each output's, as ls_objective_loss gives them */
-    const double *sums; /* of the objective, over the global batch; valid until the next step */
+    const double *sums;    /* of the objective, over the global batch; valid until the next step */
+    const float *gradient; /* the arena's sum over replicas, without what weight regularizers add;
+                              valid until the next step */
     struct ls_request asked;
     bool diverged; /* the step failed for nothing but a loss that is not finite */
 };
