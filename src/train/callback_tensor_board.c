@@ -195,13 +195,26 @@ static ls_status flush(const struct ls_callback_call *call)
     return LS_OK;
 }
 
+/* A run's files are known by its directory. */
+static ls_status name_run(const struct ls_callback_call *call)
+{
+    const char *directory = call->fit->job->directory;
+    char *absolute = NULL;
+    if (call->doubles[RUN] != 0)
+        return LS_OK;
+    if (directory)
+        LS_TRY(ls_path_absolute(&absolute, directory));
+    call->doubles[RUN] = (double)ls_events_run(absolute);
+    ls_release(absolute);
+    return LS_OK;
+}
+
 static ls_status open_parts(const struct ls_callback_call *call)
 {
     const struct tensor_board *o = call->instance->options;
     const struct ls_fit_state *fit = call->fit;
     const struct writer *writer = *call->memory;
-    if (call->doubles[RUN] == 0)
-        call->doubles[RUN] = (double)ls_events_run(fit->job->directory);
+    LS_TRY(name_run(call));
     LS_TRY(open_part(call, TRAIN));
     if (fit->evaluator)
         LS_TRY(open_part(call, VALIDATION));
@@ -393,7 +406,7 @@ static ls_status epoch_end(struct ls_callback_call *call)
 }
 
 static const char *const examples[] = {
-    "", "log_dir: tb, histogram_freq: 1, write_images: true, confusion_matrix: false",
+    "{}", "log_dir: tb, histogram_freq: 1, write_images: true, confusion_matrix: false",
     "update_freq: batch, write_steps_per_second: true, write_graph: false", "update_freq: 3", NULL};
 
 const struct ls_callback_kind ls_callback_tensor_board = {
