@@ -211,7 +211,8 @@ static void test_failures(void **state)
          "null"},
         {"fit.callbacks=EarlyBird", LS_BAD_INPUT,
          "--set: fit callbacks: unknown callback 'EarlyBird' (known: EarlyStopping, ModelCheckpoint, "
-         "ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN, CSVLogger, BackupAndRestore, "
+         "ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN, CSVLogger, TensorBoard, "
+         "BackupAndRestore, "
          "Enough, Failing; --plugin F.so loads custom ones)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
