@@ -40,7 +40,7 @@ def main():
     with writer.as_default():
         tf.summary.scalar("epoch_loss", 0.1, step=0)
         tf.summary.scalar("batch_accuracy", -2.5e-3, step=300)
-        values = np.array([(i * 7 % 101 - 40) / 16 for i in range(101)], "float32")
+        values = np.array([(i * 7 % 101 - 40) / 51 for i in range(101)], "float32")
         tf.summary.histogram("hidden/kernel/histogram", values, step=2)
         tf.summary.histogram("hidden/bias/histogram", np.full(5, 0.25, "float32"), step=2)
         tf.summary.write("keras", '{"class_name": "Sequential"}', step=0, metadata=metadata)

@@ -24,7 +24,7 @@ static void add_histograms(struct ls_events *events)
 {
     float values[101], same[5] = {0.25F, 0.25F, 0.25F, 0.25F, 0.25F};
     for (int i = 0; i < 101; i++)
-        values[i] = (float)(i * 7 % 101 - 40) / 16;
+        values[i] = (float)(i * 7 % 101 - 40) / 51;
     ls_events_histogram(events, "hidden/kernel/histogram", 2, values, 101);
     ls_events_histogram(events, "hidden/bias/histogram", 2, same, 5);
 }
@@ -318,8 +318,8 @@ static void test_no_memory(void **state)
         }
         ls_events_close(events);
         ls_memory_fail_at(0);
-    } while (status != LS_OK);
-    assert_in_range(n, 10, 1000);
+    } while (status != LS_OK && n < 1000);
+    assert_in_range(n, 10, 999);
 }
 
 int main(void)
