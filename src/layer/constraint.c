@@ -1,8 +1,10 @@
 /* Constraints (keras/src/constraints/constraints.py), computed in float32 as Keras' but for the
- * norms' sums, which are double, in the order of the elements. One row each. */
+ * norms' sums, which are double, in an order of the elements that is
+ * fixed. One row each. */
 #include <math.h>
 #include <string.h>
 
+#include "kernel/kernels.h"
 #include "layer/layer.h"
 
 static const float epsilon = 1e-7F; /* Keras adds it to the norms that it divides by */
@@ -157,9 +159,13 @@ static struct vectors vectors_of(const struct ls_instance *constraint, const str
 /* Adds the squares of a run of weights to their norms, or scales them by these. */
 static void handle_run(float *weights, double *norm, size_t step, size_t n, bool scale)
 {
-    for (size_t i = 0; i < n && scale; i++)
+    if (step == 0 && scale)
+        ls_k->scale(weights, weights, (float)*norm, n);
+    else if (step == 0)
+        *norm += ls_sum_blocks(weights, n, LS_SUM_SQUARES);
+    for (size_t i = 0; i < n && step > 0 && scale; i++)
         weights[i] *= (float)norm[step * i];
-    for (size_t i = 0; i < n && !scale; i++)
+    for (size_t i = 0; i < n && step > 0 && !scale; i++)
         norm[step * i] += (double)weights[i] * (double)weights[i];
 }
 
