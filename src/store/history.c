@@ -246,7 +246,10 @@ static ls_status put_steps(struct ls_h5_image *image, const struct columns *colu
     const struct ls_h5_values step = {LS_H5_INT64, shape, columns->step, NULL};
     const struct ls_h5_values loss = {LS_H5_DOUBLE, shape, columns->loss, NULL};
     const struct ls_h5_values rate = {LS_H5_DOUBLE, shape, columns->learning_rate, NULL};
+    char *order[] = {"step", "loss", "learning_rate"};
+    const struct ls_texts names = {order, sizeof order / sizeof *order};
     LS_TRY(ls_h5_put_group(image, "/step"));
+    LS_TRY(ls_h5_put_texts(image, "/step", "columns", &names)); /* what ls_h5_read_table reads by */
     LS_TRY(ls_h5_put_values(image, "/step/step", &step));
     LS_TRY(ls_h5_put_values(image, "/step/loss", &loss));
     return ls_h5_put_values(image, "/step/learning_rate", &rate);

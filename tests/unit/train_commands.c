@@ -110,6 +110,9 @@ static void test_diff(void **state)
     check_diff("a/history.h5", "b/history.h5", true, "");
     check_diff("a", "c", false, "weights hidden/kernel: 24 of 24 numbers differ, first at 0: ");
     check_diff("a/history.h5", "c/history.h5", false, "epoch 1: ");
+    assert_ok(ls_run_diff("a/history.h5", "c/history.h5", 100, &same, &text));
+    assert_non_null(strstr(text, "\nstep "));
+    ls_text_free(text);
     check_diff("a/model.h5", "a/checkpoints/step-00000010.h5", false,
                "position.epoch: 3, 2\nposition.iteration: 15, 10\nweights hidden/kernel: ");
     check_diff("a/model.h5", "d/model.h5", false,
