@@ -132,15 +132,25 @@ struct ls_tree *ls_tree_new(enum ls_tree_type type)
     return node;
 }
 
+/* What the parent was to have: NULL, and remembered, where it could not be made. */
+static struct ls_tree *add_made(struct ls_tree *parent, struct ls_tree *node, ls_status status)
+{
+    if (status == LS_OK)
+        ls_tree_append(parent, node);
+    else
+        parent->incomplete = true;
+    return node;
+}
+
 static struct ls_tree *add_scalar(struct ls_tree *parent, const char *key, const char *text,
                                   bool quoted)
 {
     struct ls_tree *node;
-    if (ls_tree_node_create(&node, LS_TREE_SCALAR, key, text, (struct ls_tree_origin){0}) != LS_OK)
-        return NULL;
-    node->quoted = quoted;
-    ls_tree_append(parent, node);
-    return node;
+    ls_status status =
+        ls_tree_node_create(&node, LS_TREE_SCALAR, key, text, (struct ls_tree_origin){0});
+    if (node)
+        node->quoted = quoted;
+    return add_made(parent, node, status);
 }
 
 struct ls_tree *ls_tree_add(struct ls_tree *parent, const char *key, enum ls_tree_type type)
@@ -148,10 +158,8 @@ struct ls_tree *ls_tree_add(struct ls_tree *parent, const char *key, enum ls_tre
     struct ls_tree *node;
     if (type == LS_TREE_SCALAR)
         return add_scalar(parent, key, "", false);
-    if (ls_tree_node_create(&node, type, key, NULL, (struct ls_tree_origin){0}) != LS_OK)
-        return NULL;
-    ls_tree_append(parent, node);
-    return node;
+    ls_status status = ls_tree_node_create(&node, type, key, NULL, (struct ls_tree_origin){0});
+    return add_made(parent, node, status);
 }
 
 struct ls_tree *ls_tree_add_text(struct ls_tree *parent, const char *key, const char *text)
@@ -187,10 +195,21 @@ struct ls_tree *ls_tree_add_copy(struct ls_tree *parent, const char *key,
                                  const struct ls_tree *child)
 {
     struct ls_tree *copy;
-    if (copy_node(&copy, child, key) != LS_OK)
-        return NULL;
-    ls_tree_append(parent, copy);
-    return copy;
+    ls_status status = copy_node(&copy, child, key);
+    return add_made(parent, copy, status);
+}
+
+static bool is_complete(const struct ls_tree *tree)
+{
+    bool complete = !tree->incomplete;
+    for (const struct ls_tree *entry = tree->child; entry && complete; entry = entry->next)
+        complete = is_complete(entry);
+    return complete;
+}
+
+ls_status ls_tree_status(const struct ls_tree *tree)
+{
+    return tree && is_complete(tree) ? LS_OK : ls_fail(LS_FAILED, "out of memory");
 }
 
 void ls_tree_remove(struct ls_tree *entry)

@@ -25,6 +25,7 @@ struct ls_tree {
     struct ls_tree *last;   /* its last entry */
     struct ls_tree *next;   /* the next entry of the same parent */
     size_t count;           /* entries of a list or map */
+    bool incomplete;        /* there was no memory for an entry of it: ls_tree_status */
 };
 
 /* Reading. On failure *tree is NULL and the message has file and line. YAML: one document; aliases,
@@ -75,6 +76,9 @@ struct ls_tree *ls_tree_add_null(struct ls_tree *parent, const char *key);
 /* A copy of child under parent. */
 struct ls_tree *ls_tree_add_copy(struct ls_tree *parent, const char *key,
                                  const struct ls_tree *child);
+/* LS_FAILED where the tree is NULL, or an entry of any of its nodes could not be made: so that only
+ * the end of a chain of ls_tree_add needs a check. */
+ls_status ls_tree_status(const struct ls_tree *tree);
 /* Takes an entry out of its parent and frees it. */
 void ls_tree_remove(struct ls_tree *entry);
 

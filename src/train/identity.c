@@ -170,6 +170,8 @@ ls_status ls_identity_write(struct ls_tree **state, const struct ls_identity *id
     ls_tree_add_copy(map, "run", identity->run);
     ls_status status = ls_learnt_write(map, identity->data, before);
     if (status == LS_OK)
+        status = ls_tree_status(map);
+    if (status == LS_OK)
         *state = map;
     else
         ls_tree_free(map);

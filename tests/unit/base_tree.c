@@ -422,6 +422,29 @@ static void test_places(void **state)
     ls_tree_free(tree);
 }
 
+/* Whichever of its entries there was no memory for: the tree knows. */
+static void test_incomplete(void **state)
+{
+    (void)state;
+    ls_status status = LS_FAILED;
+    long n = 1;
+    for (; status != LS_OK; n++) {
+        struct ls_tree *map = ls_tree_new(LS_TREE_MAP), *list;
+        ls_memory_fail_at(n);
+        ls_tree_add_int(map, "epoch", 3);
+        list = ls_tree_add(map, "accepted", LS_TREE_LIST);
+        if (list)
+            ls_tree_add_text(list, NULL, "fit.seed");
+        ls_tree_add_copy(map, "run", list ? list : map);
+        ls_memory_fail_at(0);
+        status = ls_tree_status(map);
+        assert_true(status == LS_FAILED || map->count == 3);
+        ls_tree_free(map);
+    }
+    assert_true(n > 6);
+    assert_fails(ls_tree_status(NULL), LS_FAILED, "out of memory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +457,7 @@ int main(void)
         leak_checked_test(test_set_path),
         leak_checked_test(test_set_path_errors),
         leak_checked_test(test_places),
+        leak_checked_test(test_incomplete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
