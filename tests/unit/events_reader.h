@@ -45,6 +45,21 @@ static inline uint32_t castagnoli(const uint8_t *data, size_t length)
     return ~crc;
 }
 
+/* Memory that stays to the end, as records point into it: of all blocks, each with the next. */
+static inline uint8_t *keep_bytes(size_t length)
+{
+    struct kept {
+        struct kept *next;
+        uint8_t data[];
+    };
+    static struct kept *first;
+    struct kept *made = malloc(sizeof *made + length);
+    assert_non_null(made);
+    made->next = first;
+    first = made;
+    return made->data;
+}
+
 /* Adds a file's records to those that are there; every length and checksum is right. */
 static inline void read_records(struct records *all, const char *path)
 {
@@ -53,7 +68,7 @@ static inline void read_records(struct records *all, const char *path)
     fseek(file, 0, SEEK_END);
     size_t length = (size_t)ftell(file), at = 0;
     rewind(file);
-    uint8_t *data = malloc(length + 1); /* stays: records point into it */
+    uint8_t *data = keep_bytes(length);
     assert_int_equal(fread(data, 1, length, file), length);
     fclose(file);
     while (at < length) {

@@ -190,7 +190,6 @@ static void adapted_inside_is_for_archives(void **state)
         snprintf(yaml, sizeof yaml, HEAD "    - %s\n", cases[i].layer);
         struct ls_tree *tree = yaml_tree(yaml);
         assert_ok(ls_model_from_tree(&model, ls_tree_find(tree, "model")));
-        ls_tree_free(tree);
         assert_ok(ls_model_build(model));
         assert_ok(ls_model_initialize(model, 1));
         const struct ls_checkpoint made = {.model = model};
@@ -202,6 +201,7 @@ static void adapted_inside_is_for_archives(void **state)
                                 "predict as before the layer in it was adapted to the data: "
                                 "export a .keras");
         ls_model_free(model);
+        ls_tree_free(tree);
     }
 }
 
