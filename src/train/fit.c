@@ -223,12 +223,8 @@ static ls_status check_weights(const struct ls_fit_run *run)
     return LS_OK;
 }
 
-/* What the end of a training makes of the weights is what is saved last. */
 static ls_status save(struct ls_fit_run *run)
 {
-    const struct ls_position *position = &run->state.position;
-    if (is_over(run))
-        ls_update_plan_finish(run->state.update, position->before + position->iteration);
     if (run->saved == run->state.position.iteration)
         return LS_OK;
     LS_TRY(check_weights(run));
@@ -364,12 +360,15 @@ static ls_status run_epoch(struct ls_fit_run *run)
 
 static ls_status run_epochs(struct ls_fit_run *run)
 {
+    const struct ls_position *position = &run->state.position;
     call_callbacks(run, LS_CALLBACK_TRAIN_BEGIN);
     LS_TRY(ls_comm_agree(run->job.comm, run->pending));
     while (!is_over(run))
         LS_TRY(run_epoch(run));
+    /* Before the callbacks, as in Keras: weights that one restores are not averaged. */
+    ls_update_plan_finish(run->state.update, position->before + position->iteration);
     call_callbacks(run, LS_CALLBACK_FINISH);
-    if (run->state.position.ended)
+    if (position->ended)
         run->saved = -1; /* a checkpoint of this very step does not know of the end */
     LS_TRY(save(run));
     return ls_comm_agree(run->job.comm, run->pending);

@@ -174,16 +174,22 @@ static void test_restored(void **state)
 static void test_restored_at_the_end(void **state)
 {
     (void)state;
-    static const char *const set[] = {
-        "fit.callbacks=[{EarlyStopping: {monitor: loss, mode: max, patience: 9, "
-        "restore_best_weights: true}}]",
-        "fit.epochs=3", NULL};
+#define OF_THE_FIRST                                                                               \
+    "fit.callbacks=[{EarlyStopping: {monitor: loss, mode: max, patience: 9, "                      \
+    "restore_best_weights: true}}]",                                                               \
+        "fit.epochs=3"
+    static const char *const set[] = {OF_THE_FIRST, NULL};
+    static const char *const averaged[] = {
+        OF_THE_FIRST, "compile.optimizer={Adam: {learning_rate: 0.05, use_ema: true}}", NULL};
     assert_ok(train_in("three", false, set));
     assert_ok(train_in("one", false, (const char *const[]){"fit.epochs=1", NULL}));
     assert_same_model("one", "three", "model.h5"); /* the loss was largest in the first epoch */
     assert_int_equal(hash_of("three/checkpoints/step-00000005.h5"), hash_of("one"));
     assert_int_equal(hash_of("three/checkpoints/step-00000015.h5"), hash_of("one"));
     assert_int_not_equal(hash_of("three/checkpoints/step-00000010.h5"), hash_of("one"));
+    /* Averages become the weights before the callbacks' last word, as in Keras. */
+    assert_ok(train_in("averaged", false, averaged));
+    assert_same_model("one", "averaged", "model.h5");
 }
 
 /* The rate that stands in a compiled model. */
