@@ -1,6 +1,7 @@
 /* MatthewsCorrelation and CohenKappa, which Keras does not have: scikit-learn's matthews_corrcoef
  * and cohen_kappa_score of all classes that the output has. The predicted class is the largest of a
- * row, or, of an output of one number, whether that is above the threshold. */
+ * row, or, of an output of one number, whether that is above the threshold. Rows of zeros are targets
+ * of no class, as a loss may ignore: they do not count. */
 #include <math.h>
 
 #include "kernel/kernels.h"
@@ -44,6 +45,8 @@ static void update(const struct ls_metric_call *call,
     for (size_t p = 0; p < positions; p++) {
         double weight = call->weight ? call->weight[p] : 1;
         size_t w = columns > 1 ? (size_t)best_wanted[p] : call->target[p] != 0;
+        if (columns > 1 && call->target[p * columns + w] == 0)
+            continue;
         size_t b = columns > 1 ? (size_t)best[p] : call->prediction[p] > (float)o->threshold;
         wanted[w] += weight;
         predicted[b] += weight;

@@ -191,6 +191,18 @@ static void test_by_hand(void **state)
     expect("categorical_accuracy", "{}", call, 1);
 }
 
+/* A row of zeros, which an ignored class outside the columns is, is not taken for class 0. */
+static void test_no_class(void **state)
+{
+    static const float prediction[] = {0.1F, 0.9F, 0.9F, 0.1F, 0.1F, 0.9F};
+    static const float target[] = {0, 0, 1, 0, 0, 1};
+    struct ls_metric_call call = {
+        .positions = 3, .columns = 2, .prediction = prediction, .target = target};
+    (void)state;
+    expect("MatthewsCorrelation", "{}", call, 1);
+    expect("CohenKappa", "{}", call, 1);
+}
+
 /* A class that there is not gives NaN, not a number from somewhere else. */
 static void test_unknown_classes(void **state)
 {
@@ -339,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keras),
         cmocka_unit_test(test_unknown_classes),
+        cmocka_unit_test(test_no_class),
         cmocka_unit_test(test_means_of_losses),
         cmocka_unit_test(test_more),
         cmocka_unit_test(test_by_hand),
