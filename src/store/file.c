@@ -102,7 +102,13 @@ static int make_link(const char *name, const void *existing)
 ls_status ls_draft_open(struct ls_draft *draft, const char *path)
 {
     ls_status status = LS_OK;
+    struct stat there;
     *draft = (struct ls_draft){.file = -1};
+    bool is_there = stat(path, &there) == 0;
+    if (is_there && S_ISDIR(there.st_mode))
+        return cannot_write(path, EISDIR);
+    if (is_there && !S_ISREG(there.st_mode)) /* nothing takes the place of /dev/null */
+        return ls_fail(LS_CANNOT_WRITE, "cannot write '%s': it is there and not a file", path);
     LS_TRY_OUT(ls_duplicate(&draft->path, path));
     LS_TRY_OUT(directory_of(&draft->directory, path));
     draft->hasher = ls_hasher_create();

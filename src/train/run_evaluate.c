@@ -13,6 +13,7 @@
 #include "train/evaluator.h"
 #include "train/learnt.h"
 #include "train/open_model.h"
+#include "train/out.h"
 #include "train/split.h"
 
 /* The validation data of the run that a checkpoint's state is of: data of its own, or the part that
@@ -136,11 +137,14 @@ ls_status ls_run_evaluate(struct ls_comm *comm, const struct ls_run_evaluate *op
     struct ls_split data = {0};
     ls_status status;
     memset(evaluation, 0, sizeof *evaluation);
+    if (options->out && !ls_ends_with(options->out, ".h5"))
+        return ls_fail(LS_USAGE, "-o names the file to write: F.h5");
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = options->threads})));
     LS_TRY(ls_model_open_all(&opened, comm, options->model, LS_OPEN_TO_USE));
     LS_TRY_OUT(ls_comm_agree(comm, open_data(&data, options, opened.state)));
     struct ls_data *used = data.validation ? data.validation : data.train;
+    LS_TRY_OUT(ls_out_check(comm, options->out, options->model, used));
     struct reports reports = {.curves = options->out, .names = {used, opened.state}};
     LS_TRY_OUT(evaluate(comm, opened.model, used, &reports, evaluation));
     if (ls_comm_rank(comm) == 0)

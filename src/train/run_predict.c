@@ -9,6 +9,7 @@
 #include "store/numbers.h"
 #include "train/learnt.h"
 #include "train/open_model.h"
+#include "train/out.h"
 #include "train/result.h"
 #include "train/scan.h"
 
@@ -299,6 +300,7 @@ ls_status ls_run_predict(struct ls_comm *comm, const struct ls_run_predict *opti
         comm, ls_learnt_open(&p.data, &(struct ls_learnt_source){.data = options->data,
                                                                  .model = options->model,
                                                                  .state = p.state})));
+    LS_TRY_OUT(ls_out_check(comm, options->out, options->model, p.data));
     LS_TRY_OUT(predict(&p));
     for (size_t o = 0; o < p.outputs && ls_comm_rank(comm) == 0; o++)
         warn_of_nonfinite(&p, o);

@@ -32,6 +32,17 @@ status 0
 there numbers.h5
 refused 73 "cannot write 'nowhere/numbers.h5': No such file or directory" \
     evaluate points -o nowhere/numbers.h5
+refused 64 "-o names the file to write: F.h5" evaluate points -o numbers.json
+mkdir folder.h5 && mkfifo pipe.h5
+refused 73 "cannot write 'folder.h5': Is a directory" evaluate points -o folder.h5
+refused 73 "cannot write 'pipe.h5': it is there and not a file" evaluate points -o pipe.h5
+for out in ./points.h5 points/model.h5; do
+    both="'$out' is both what is read and what is to be written: name another file"
+    refused 64 "$both" evaluate points -o $out
+    refused 64 "$both" evaluate points/model.h5 --data points.h5:test -o $out
+    refused 64 "$both" predict points --data points.h5:test -o $out
+done
+there points.h5 points/model.h5
 refused 66 "cannot read 'nothing': No such file or directory" evaluate nothing
 refused_like 66 "nothing.h5: no such file" evaluate points --data nothing.h5:test
 refused_like 65 "points.h5: no split 'no'; it has: test, train" evaluate points --data points.h5:no
