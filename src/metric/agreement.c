@@ -1,7 +1,7 @@
 /* MatthewsCorrelation and CohenKappa, which Keras does not have: scikit-learn's matthews_corrcoef
  * and cohen_kappa_score of all classes that the output has. The predicted class is the largest of a
- * row, or, of an output of one number, whether that is above the threshold. Rows of zeros are targets
- * of no class, as a loss may ignore: they do not count. */
+ * row, or, of an output of one number, whether that is above the threshold. Rows of zeros are
+ * targets of no class, as a loss may ignore: they do not count. */
 #include <math.h>
 
 #include "kernel/kernels.h"

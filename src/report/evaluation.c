@@ -1,5 +1,6 @@
 /* An evaluation as text: loss and metrics, then each output's report as scikit-learn prints it. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -14,6 +15,12 @@ static int wider(int width, const char *name)
     return length > width ? length : width;
 }
 
+/* What is not a number has no sign here: whether there is one depends on the machine. */
+static void append_value(struct ls_text *text, int width, const char *name, double value)
+{
+    ls_text_append(text, "%-*s  %.6g\n", width, name, isnan(value) ? NAN : value);
+}
+
 static void append_values(struct ls_text *text, const struct ls_evaluation *evaluation)
 {
     int width = (int)strlen("samples");
@@ -21,7 +28,7 @@ static void append_values(struct ls_text *text, const struct ls_evaluation *eval
         width = wider(width, evaluation->names[i]);
     ls_text_append(text, "%-*s  %" PRId64 "\n", width, "samples", evaluation->samples);
     for (size_t i = 0; i < evaluation->count; i++)
-        ls_text_append(text, "%-*s  %.6g\n", width, evaluation->names[i], evaluation->values[i]);
+        append_value(text, width, evaluation->names[i], evaluation->values[i]);
 }
 
 /* -- classes: the layout of scikit-learn's classification_report */
@@ -121,8 +128,7 @@ static void append_residuals(struct ls_text *text, const struct ls_residuals *re
     ls_text_append(text, "residuals (target - prediction) of %" PRId64 " numbers\n\n",
                    residuals->count);
     for (int i = 0; i < LS_RESIDUALS_COUNT; i++)
-        ls_text_append(text, "%-*s  %.6g\n", width, ls_residual_name((enum ls_residual)i),
-                       residuals->value[i]);
+        append_value(text, width, ls_residual_name((enum ls_residual)i), residuals->value[i]);
 }
 
 /* -- the whole */
