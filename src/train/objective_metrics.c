@@ -15,6 +15,24 @@ static ls_status parse_metric(struct ls_instance *metric, const struct ls_tree *
     return ls_instance_parse(metric, &ls_metrics, tree);
 }
 
+/* Results name columns of the history, and keys beside the reports of an evaluation. */
+static ls_status check_name(const struct ls_tree *tree, const char *name)
+{
+    static const char *const taken[] = {"samples",   "confusion_matrix", "classification_report",
+                                        "residuals", "roc_curve",        "precision_recall_curve"};
+    if (*name == '\0' || strcmp(name, ".") == 0 || strchr(name, '/'))
+        return ls_fail_at(tree, LS_BAD_INPUT,
+                          "'%s' cannot be the name of a result: choose one that is not empty and "
+                          "has no '/'",
+                          name);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return ls_fail_at(tree, LS_BAD_INPUT,
+                              "'%s' is the name of a part of evaluations: give the metric another",
+                              name);
+    return LS_OK;
+}
+
 /* Finds the kind and the options of one more metric of an output. */
 static ls_status make_metric(struct ls_objective *objective, size_t o, const struct ls_tree *tree)
 {
@@ -33,7 +51,8 @@ static ls_status make_metric(struct ls_objective *objective, size_t o, const str
     else
         LS_TRY(parse_metric(&metric->instance, tree));
     objective->metrics++; /* from here on it is released with the objective */
-    return ls_metric_key(&metric->name, tree, &metric->instance);
+    LS_TRY(ls_metric_key(&metric->name, tree, &metric->instance));
+    return check_name(tree, metric->name);
 }
 
 static ls_status bind_metric(struct ls_objective *objective, size_t o, const struct ls_tree *tree,

@@ -261,6 +261,13 @@ static void test_refused_metrics(void **state)
                    "loss: mse\nmetrics: [f1_score, F1Score: {name: f1_score_1, average: micro}]\n",
                    "compile: two results would be named 'f1_score_1': give one of the metrics "
                    "another `name`");
+    refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [{MeanAbsoluteError: {name: a/b}}]\n",
+                   "run.yaml:2: metrics[0]: 'a/b' cannot be the name of a result: choose one that "
+                   "is not empty and has no '/'");
+    refuse_compile("units: 4", "[]",
+                   "loss: mse\nmetrics: [{MeanAbsoluteError: {name: residuals}}]\n",
+                   "run.yaml:2: metrics[0]: 'residuals' is the name of a part of evaluations: give "
+                   "the metric another");
     refuse_compile("units: 4", "[]", "loss: mse\nmetrics: [null]\n",
                    "run.yaml:2: metrics[0]: expected a metric");
     refuse_compile("units: 4", "[4]", "loss: mse\nmetrics: [sparse_categorical_accuracy]\n",
