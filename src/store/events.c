@@ -24,6 +24,7 @@ struct ls_events {
     char *path;
     int file;
     int64_t number, bytes;
+    bool first;             /* of the run's that are left */
     struct ls_text records; /* not yet written */
 };
 
@@ -133,6 +134,11 @@ int64_t ls_events_number(const struct ls_events *events)
     return events->number;
 }
 
+bool ls_events_is_first(const struct ls_events *events)
+{
+    return events->first;
+}
+
 int64_t ls_events_bytes(const struct ls_events *events)
 {
     return events->bytes;
@@ -174,6 +180,7 @@ static ls_status clean(struct ls_events *events, const char *directory,
     if (!opened)
         return cannot_write(directory, errno);
     events->number = file->number < 0 ? 0 : file->number;
+    events->first = true;
     for (const struct dirent *entry; status == LS_OK && (entry = readdir(opened)) != NULL;) {
         long long time, number;
         unsigned long long run;
@@ -184,6 +191,7 @@ static ls_status clean(struct ls_events *events, const char *directory,
         *seconds = time >= *seconds ? time + 1 : *seconds;
         if (file->number < 0 && number >= events->number)
             events->number = number + 1;
+        events->first &= number >= events->number;
         status = ls_path_join(&path, directory, entry->d_name);
         if (status == LS_OK)
             status = keep_or_remove(path, number, file);

@@ -27,6 +27,7 @@ ls_status ls_events_open(struct ls_events **events, const char *directory,
 /* Does not flush. NULL is allowed. */
 void ls_events_close(struct ls_events *events);
 int64_t ls_events_number(const struct ls_events *events);
+bool ls_events_is_first(const struct ls_events *events); /* none of the run's is before it */
 
 /* Writes what was added since. On failure (LS_CANNOT_WRITE names the file) the file ends with a
  * whole record, and what was added is gone. */

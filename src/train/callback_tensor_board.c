@@ -218,7 +218,7 @@ static ls_status open_parts(const struct ls_callback_call *call)
     LS_TRY(open_part(call, TRAIN));
     if (fit->evaluator)
         LS_TRY(open_part(call, VALIDATION));
-    if (o->write_graph && ls_events_number(writer->events[TRAIN]) == 0)
+    if (o->write_graph && ls_events_is_first(writer->events[TRAIN]))
         LS_TRY(ls_events_model(writer->events[TRAIN], fit->job->model));
     return flush(call);
 }

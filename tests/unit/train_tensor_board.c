@@ -313,6 +313,20 @@ static void test_other_callbacks(void **state)
     assert_same_events("whole", "run");
 }
 
+/* A file that somebody removed: its events are gone, the graph is written anew. */
+static void test_removed(void **state)
+{
+    (void)state;
+    struct seen seen = {.stop_after = STEPS};
+    assert_int_equal(train_seen(&seen, "run", false, everything), LS_INTERRUPTED);
+    assert_int_equal(rename("run/logs", "elsewhere"), 0);
+    assert_ok(train_in("run", true, everything));
+    const struct records *all = read_part("run", TRAIN_PART);
+    assert_int_equal(count_tag(all, "keras"), 1);
+    assert_int_equal(count_tag(all, "epoch_loss"), EPOCHS - 1);
+    assert_int_equal(count_tag(all, "batch_loss"), EPOCHS * STEPS / 2 - 3); /* it did 6 steps */
+}
+
 /* -- files that cannot be written */
 
 static void test_cannot_write(void **state)
@@ -464,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_and_resume, enter, leave_directory),
         cmocka_unit_test_setup_teardown(test_crash_and_resume, enter, leave_directory),
         cmocka_unit_test_setup_teardown(test_other_callbacks, enter, leave_directory),
+        cmocka_unit_test_setup_teardown(test_removed, enter, leave_directory),
         cmocka_unit_test_setup_teardown(test_cannot_write, enter, leave_directory),
         cmocka_unit_test_setup_teardown(test_full, enter, leave_directory),
         cmocka_unit_test_setup_teardown(test_refused, enter, leave_directory),
