@@ -356,7 +356,7 @@ static ls_status put_confusion(const struct ls_callback_call *call, size_t outpu
 {
     const struct writer *writer = *call->memory;
     const struct ls_model *model = call->fit->job->model;
-    const double *count = ls_tally_counts(writer->tally, output);
+    const int64_t *count = ls_tally_counts(writer->tally, output);
     struct ls_picture picture = {0};
     char *tag = NULL;
     if (!count)

@@ -60,7 +60,7 @@ static void draw_number(const struct ls_picture *picture, double number, struct 
     }
 }
 
-static void draw_row(const struct ls_picture *picture, const double *count, size_t classes,
+static void draw_row(const struct ls_picture *picture, const int64_t *count, size_t classes,
                      struct box field)
 {
     double all = 0;
@@ -77,7 +77,7 @@ static void draw_row(const struct ls_picture *picture, const double *count, size
     }
 }
 
-ls_status ls_confusion_picture(struct ls_picture *picture, const double *count, size_t classes)
+ls_status ls_confusion_picture(struct ls_picture *picture, const int64_t *count, size_t classes)
 {
     static const colour grey = {221, 221, 221};
     size_t field = WHOLE / classes;

@@ -3,13 +3,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "comm/combine.h"
 #include "train/objective_inside.h"
 
 struct ls_tally {
     const struct ls_objective *objective;
-    size_t *begin;        /* by output, and the end: of its counts */
-    double *count, *mine; /* whole numbers, far below 2^53: of all ranks, of this one */
+    size_t *begin;         /* by output, and the end: of its counts */
+    int64_t *count, *mine; /* of all ranks, of this one */
 };
 
 size_t ls_tally_classes(const struct ls_objective *objective, size_t o)
@@ -84,7 +83,7 @@ static size_t class_of(const float *row, int64_t columns, bool logits)
     return columns > 1 ? largest(row, columns) : *row > (logits ? 0.0F : 0.5F);
 }
 
-static void add_output(double *count, const struct ls_objective_output *output, int64_t positions,
+static void add_output(int64_t *count, const struct ls_objective_output *output, int64_t positions,
                        const float *prediction, const struct ls_measured *measured)
 {
     const bool by_number = output->form == LS_TARGET_CLASS && output->columns > 1;
@@ -112,14 +111,14 @@ void ls_tally_add(struct ls_tally *tally, const struct ls_plan_run *run,
     }
 }
 
-/* Each rank is a block of its own: whole numbers have the same sum in any order. */
 ls_status ls_tally_sum(struct ls_tally *tally, struct ls_comm *comm)
 {
-    return ls_comm_sum_blocks(comm, tally->count, tally->mine, ls_comm_size(comm),
-                              counts_of(tally));
+    memcpy(tally->count, tally->mine, counts_of(tally) * sizeof *tally->count);
+    ls_comm_sum_counts(comm, tally->count, counts_of(tally));
+    return ls_comm_agree(comm, LS_OK);
 }
 
-const double *ls_tally_counts(const struct ls_tally *tally, size_t output)
+const int64_t *ls_tally_counts(const struct ls_tally *tally, size_t output)
 {
     return tally->begin[output + 1] > tally->begin[output] ? tally->count + tally->begin[output]
                                                            : NULL;

@@ -27,6 +27,6 @@ void ls_tally_add(struct ls_tally *tally, const struct ls_plan_run *run,
 ls_status ls_tally_sum(struct ls_tally *tally, struct ls_comm *comm);
 
 /* [true class][predicted class] of an output; NULL: it has none. */
-const double *ls_tally_counts(const struct ls_tally *tally, size_t output);
+const int64_t *ls_tally_counts(const struct ls_tally *tally, size_t output);
 
 #endif

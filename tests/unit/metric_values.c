@@ -349,16 +349,11 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keras),
-        cmocka_unit_test(test_unknown_classes),
-        cmocka_unit_test(test_no_class),
-        cmocka_unit_test(test_means_of_losses),
-        cmocka_unit_test(test_more),
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_resolve),
-        cmocka_unit_test(test_counts_are_exact),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_keras),    cmocka_unit_test(test_unknown_classes),
+        cmocka_unit_test(test_no_class), cmocka_unit_test(test_means_of_losses),
+        cmocka_unit_test(test_more),     cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_resolve),  cmocka_unit_test(test_counts_are_exact),
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_options),
         cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, test_kernels, NULL);

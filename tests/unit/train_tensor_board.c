@@ -216,7 +216,7 @@ static void test_confusion(void **state)
     (void)state;
     enum { CLASSES = 3, ROWS = 11 };
     float x[ROWS * INPUTS], y[ROWS * CLASSES];
-    double count[CLASSES * CLASSES] = {0};
+    int64_t count[CLASSES * CLASSES] = {0};
     struct ls_model *model;
     struct ls_picture picture;
     struct ls_text png = {0};
@@ -437,7 +437,7 @@ static void test_confusion_picture(void **state)
     enum { EDGE = 40, FIELD = 56 };
     static const uint8_t white[] = {255, 255, 255}, blue[] = {8, 48, 107}, half[] = {132, 152, 181};
     struct ls_picture picture;
-    const double two[] = {9, 0, 11, 11};
+    const int64_t two[] = {9, 0, 11, 11};
     assert_ok(ls_confusion_picture(&picture, two, 2));
     assert_int_equal(picture.width, EDGE + 2 * FIELD);
     assert_int_equal(picture.height, EDGE + 2 * FIELD);
@@ -453,9 +453,9 @@ static void test_confusion_picture(void **state)
     assert_memory_equal(pixel(&picture, x + 5, y + 9), white, 3);
     assert_memory_equal(pixel(&picture, x + 6, y + 9), blue, 3);
     ls_release(picture.pixel);
-    double *many = NULL; /* the largest, of a class that nothing is of */
+    int64_t *many = NULL; /* the largest, of a class that nothing is of */
     assert_ok(ls_allocate(&many, (size_t)256 * 256, sizeof *many));
-    many[255] = 1e15;
+    many[255] = 1000000000000000;
     assert_ok(ls_confusion_picture(&picture, many, 256));
     assert_int_equal(picture.width, EDGE + 4 * 256);
     assert_memory_equal(pixel(&picture, picture.width - 4, EDGE), blue, 3);
