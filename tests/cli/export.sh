@@ -43,8 +43,11 @@ status 0
 mkdir -p copy && cp points/run.yaml copy && cp slots.h5 copy/model.h5
 lockstep train copy --resume --epochs 4 --quiet || exit 1
 lockstep train points.yaml --epochs 4 -o four --quiet || exit 1
-run lockstep diff copy four
+run lockstep diff copy/model.h5 four/model.h5
 status 0
+run lockstep diff copy four
+status 1
+prints "step: 10 and 40 rows" # those of before the copy are in the log of the run that it was of
 
 # -- a run that begins with a file goes on with its optimizer, on any number of ranks
 start() { # FILE DIRECTORY [LINE]: 2 epochs, the second one after a resume
