@@ -31,10 +31,12 @@ void ls_fit_log_learning_rate(struct ls_fit_state *state)
 }
 
 /* The way to the rate of an optimizer in any of its forms: Adam, {Adam: {...}}, {class_name,
- * config}; in new memory. */
+ * config}, where config may be left out; in new memory. */
 static ls_status find_rate(char **path, const struct ls_tree *optimizer)
 {
     bool named = optimizer->type == LS_TREE_MAP && optimizer->count == 1;
+    if (optimizer->type == LS_TREE_MAP && ls_tree_find(optimizer, "class_name"))
+        return ls_format(path, "optimizer.config.%s", rate_name);
     return named ? ls_format(path, "optimizer.%s.%s", optimizer->child->key, rate_name)
                  : ls_format(path, "optimizer.%s", rate_name);
 }

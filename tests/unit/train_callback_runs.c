@@ -435,6 +435,7 @@ static void test_model_fit(void **state)
         {"optimizer: sgd", "optimizer.sgd.learning_rate"},
         {"optimizer: {adam: {beta_1: 0.5}}", "optimizer.adam.learning_rate"},
         {"optimizer: {class_name: SGD, config: {momentum: 0.5}}", "optimizer.learning_rate"},
+        {"optimizer: {class_name: SGD}", "optimizer.config.learning_rate"},
         {"metrics: []", "optimizer.RMSprop.learning_rate"},
     };
     struct ls_data *data;
