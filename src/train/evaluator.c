@@ -68,8 +68,13 @@ ls_status ls_evaluator_bytes(size_t *bytes, struct ls_comm *comm, struct ls_mode
         status = ls_scan_bytes(
             bytes, &(struct ls_scan_options){
                        .comm = comm, .model = model, .data = data, .objective = objective});
-    if (status == LS_OK)
-        *bytes += ls_measure_room_bytes(objective, LS_BLOCK_ROWS);
+    if (status == LS_OK) {
+        int64_t blocks = ls_order_steps(ls_data_samples(data), LS_BLOCK_ROWS);
+        struct ls_range mine = ls_part(blocks, ls_comm_size(comm), ls_comm_rank(comm));
+        size_t sums = (size_t)(mine.end - mine.begin) + 1; /* of each block, and of all */
+        *bytes += ls_measure_room_bytes(objective, LS_BLOCK_ROWS) +
+                  sums * ls_objective_doubles(objective) * sizeof(double);
+    }
     ls_objective_free(objective);
     return status;
 }

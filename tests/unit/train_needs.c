@@ -31,13 +31,13 @@ static struct ls_data *open_reader(int64_t samples, size_t *size)
 }
 
 /* Layers as pairs of a kind and its options; the first is the input. */
-static struct ls_model *compiled(const char *const *layers)
+static struct ls_model *compiled(const char *const *layers, const char *compile)
 {
     struct ls_model *model;
     assert_ok(ls_model_create(&model, NULL));
     for (size_t i = 0; layers[i]; i += 2)
         assert_ok(ls_layer_add(model, layers[i], layers[i + 1]));
-    assert_ok(ls_model_compile(model, "optimizer: adam, loss: mse"));
+    assert_ok(ls_model_compile(model, compile ? compile : "optimizer: adam, loss: mse"));
     return model;
 }
 
@@ -46,12 +46,13 @@ struct training {
     size_t size;
     int64_t samples, batch, replicas;
     bool validation, own_statistics;
+    const char *compile; /* NULL: adam, mse */
 };
 
 static struct ls_needs needs_of(const struct training *t)
 {
     size_t size = t->size;
-    struct ls_model *model = compiled(t->layers);
+    struct ls_model *model = compiled(t->layers, t->compile);
     struct ls_data *data = open_reader(t->samples, &size);
     struct ls_needs needs;
     assert_ok(ls_model_build(model));
@@ -74,7 +75,7 @@ static ls_status fit(const struct training *t)
 {
     char options[64];
     size_t size = t->size;
-    struct ls_model *model = compiled(t->layers);
+    struct ls_model *model = compiled(t->layers, t->compile);
     struct ls_data *data = open_reader(t->samples, &size);
     snprintf(options, sizeof options, "batch_size: %lld, epochs: 1", (long long)t->batch);
     ls_status status = ls_model_make_weights(model);
@@ -110,7 +111,8 @@ static const char *const convolution[] = {"Input",
 static void part_by_part(void **state)
 {
     (void)state;
-    struct ls_needs needs = needs_of(&(struct training){dense, 1000, 1000, 100, 1, false, false});
+    struct ls_needs needs =
+        needs_of(&(struct training){dense, 1000, 1000, 100, 1, false, false, NULL});
     double floats = 1000 * 1000 + 1008 + 1008 + 16; /* each variable begins aligned */
     assert_int_equal(needs.bytes[LS_NEEDS_WEIGHTS], 4 * floats);
     assert_int_equal(needs.bytes[LS_NEEDS_SLOTS], 2 * 4 * floats); /* Adam's */
@@ -122,18 +124,30 @@ static void part_by_part(void **state)
     assert_int_equal(needs.bytes[LS_NEEDS_CHECKPOINT], 0);
     assert_int_equal(needs.runs, 1);
     /* No more rows than there are samples, however large a batch may be. */
-    struct ls_needs all = needs_of(&(struct training){dense, 1000, 100, 1 << 30, 1, false, false});
+    struct ls_needs all =
+        needs_of(&(struct training){dense, 1000, 100, 1 << 30, 1, false, false, NULL});
     assert_int_equal(all.bytes[LS_NEEDS_ACTIVATIONS], needs.bytes[LS_NEEDS_ACTIVATIONS]);
-    struct ls_needs valid = needs_of(&(struct training){dense, 1000, 1000, 100, 1, true, false});
+    struct ls_needs valid =
+        needs_of(&(struct training){dense, 1000, 1000, 100, 1, true, false, NULL});
     assert_in_range(valid.bytes[LS_NEEDS_EVALUATION], 256 * 8000, 256 * 16000 + 16 * 256 * 8000);
+    /* a metric's sums, of each of the 4 blocks of samples and of all */
+    static const char many[] =
+        "optimizer: adam, loss: mse, metrics: [AUC: {num_thresholds: 10000}]";
+    struct ls_needs sums =
+        needs_of(&(struct training){dense, 1000, 1000, 100, 1, true, false, many});
+    double more = sums.bytes[LS_NEEDS_EVALUATION] - valid.bytes[LS_NEEDS_EVALUATION];
+    assert_in_range(more, 5 * 2 * 10000 * 8, 5 * 2 * 10000 * 8 + 4096);
 }
 
 static void replicas_by_their_points(void **state)
 {
     (void)state;
-    struct ls_needs one = needs_of(&(struct training){dense, 1000, 1000, 400, 4, false, false});
-    struct ls_needs own = needs_of(&(struct training){normal, 1000, 1000, 400, 4, false, true});
-    struct ls_needs all = needs_of(&(struct training){normal, 1000, 1000, 400, 4, false, false});
+    struct ls_needs one =
+        needs_of(&(struct training){dense, 1000, 1000, 400, 4, false, false, NULL});
+    struct ls_needs own =
+        needs_of(&(struct training){normal, 1000, 1000, 400, 4, false, true, NULL});
+    struct ls_needs all =
+        needs_of(&(struct training){normal, 1000, 1000, 400, 4, false, false, NULL});
     assert_int_equal(one.runs, 1);
     assert_int_equal(own.runs, 1);
     assert_int_equal(all.runs, 4);
@@ -145,8 +159,10 @@ static void replicas_by_their_points(void **state)
 static void what_layers_keep(void **state)
 {
     (void)state;
-    struct ls_needs even = needs_of(&(struct training){convolution, 3072, 64, 32, 2, false, false});
-    struct ls_needs odd = needs_of(&(struct training){convolution, 3072, 64, 31, 2, false, false});
+    struct ls_needs even =
+        needs_of(&(struct training){convolution, 3072, 64, 32, 2, false, false, NULL});
+    struct ls_needs odd =
+        needs_of(&(struct training){convolution, 3072, 64, 31, 2, false, false, NULL});
     assert_true(even.bytes[LS_NEEDS_KEPT] > 0);
     /* Slices of 16 and 15 rows, and of 1 in the last batch: two more sets. */
     assert_true(odd.bytes[LS_NEEDS_KEPT] > even.bytes[LS_NEEDS_KEPT]);
@@ -196,9 +212,9 @@ static void as_much_as_it_takes(void **state)
                                        "units: 2000", "Dense",       "units: 2000",
                                        "Dense",       "units: 1",    NULL};
     const struct training trainings[] = {
-        {wide, 2000, 64, 64, 1, false, false},
-        {normal, 1000, 16000, 16000, 4, false, false},
-        {convolution, 3072, 512, 512, 2, true, false},
+        {wide, 2000, 64, 64, 1, false, false, NULL},
+        {normal, 1000, 16000, 16000, 4, false, false, NULL},
+        {convolution, 3072, 512, 512, 2, true, false, NULL},
     };
     for (size_t i = 0; i < sizeof trainings / sizeof *trainings; i++) {
         struct ls_needs needs = needs_of(&trainings[i]);
@@ -235,26 +251,26 @@ static void too_large(void **state)
                                            "Dense",    "units: 1",      NULL};
     /* Where the weights alone are too many, the layer is named. */
     refuse(
-        &(struct training){heavy, 5000, 10, 1, 1, false, false}, 90 * MB,
+        &(struct training){heavy, 5000, 10, 1, 1, false, false, NULL}, 90 * MB,
         "dense (Dense): the model's weights take 100.0 MB (100.0 MB in this layer), but 90.0 MB of memory are free");
     refuse(
-        &(struct training){deep, 10, 100000, 100000, 1, false, false}, 300 * MB,
+        &(struct training){deep, 10, 100000, 100000, 1, false, false, NULL}, 300 * MB,
         "the training takes 1.3 GB of memory, but 300.0 MB are free ("
         "activations 1.2 GB, batches read ahead 82.0 MB, optimizer 8.1 MB): use a smaller fit.batch_size");
     refuse(
-        &(struct training){apart, 10, 100000, 100000, 4, false, false}, 300 * MB,
+        &(struct training){apart, 10, 100000, 100000, 4, false, false, NULL}, 300 * MB,
         "the training takes 1.3 GB of memory, but 300.0 MB are free ("
         "activations 1.2 GB, batches read ahead 82.0 MB, data kept in memory 5.2 MB): use a smaller fit.batch_size, or more nodes");
     refuse(
-        &(struct training){heavy, 5000, 10, 1, 1, false, false}, 250 * MB,
+        &(struct training){heavy, 5000, 10, 1, 1, false, false, NULL}, 250 * MB,
         "the training takes 300.5 MB of memory, but 250.0 MB are free ("
         "optimizer 200.1 MB, gradients 100.0 MB, batches read ahead 341.7 kB): it takes a smaller model or more memory");
     refuse(
-        &(struct training){long_one, 100000, 1000, 1, 1, true, false}, 150 * MB,
+        &(struct training){long_one, 100000, 1000, 1, 1, true, false, NULL}, 150 * MB,
         "the training takes 541.6 MB of memory, but 150.0 MB are free ("
         "validation 409.6 MB, data kept in memory 102.8 MB, optimizer 14.4 MB): leave out data.validation, which is measured in blocks of 256 samples whatever fit.batch_size is");
     refuse(
-        &(struct training){normal, 1000, 100, 100, 64, false, false}, 100 * MB,
+        &(struct training){normal, 1000, 100, 100, 64, false, false, NULL}, 100 * MB,
         "the training takes 276.4 MB of memory, but 100.0 MB are free ("
         "gradients 257.6 MB, optimizer 8.0 MB, batches read ahead 6.8 MB): use fewer replicas, or more nodes: layers that span the batch keep the gradients of each replica");
 }
