@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "base/memory.h"
-#include "store/file.h"
 #include "store/h5.h"
 
 enum { CONFUSION_RANK_MOST = 3, PAIR = 2 };
@@ -170,20 +169,17 @@ static ls_status put_report(struct ls_h5_image *image, const struct ls_output_re
     return put_residuals(image, report->prefix, report->residuals);
 }
 
+static ls_status put_all(struct ls_h5_image *image, const void *user)
+{
+    const struct ls_evaluation *evaluation = user;
+    for (size_t i = 0; i < evaluation->count; i++)
+        LS_TRY(put_number(image, "", evaluation->names[i], &evaluation->values[i]));
+    for (size_t r = 0; r < evaluation->reports; r++)
+        LS_TRY(put_report(image, &evaluation->report[r]));
+    return LS_OK;
+}
+
 ls_status ls_evaluation_write(const char *path, const struct ls_evaluation *evaluation)
 {
-    struct ls_h5_buffer buffer = {0};
-    struct ls_h5_image image;
-    ls_status status = ls_h5_image_open(&image, &buffer, path);
-    for (size_t i = 0; i < evaluation->count && status == LS_OK; i++)
-        status = put_number(&image, "", evaluation->names[i], &evaluation->values[i]);
-    for (size_t r = 0; r < evaluation->reports && status == LS_OK; r++)
-        status = put_report(&image, &evaluation->report[r]);
-    if (status == LS_OK)
-        status = ls_h5_image_finish(&image);
-    ls_h5_image_close(&image);
-    if (status == LS_OK)
-        status = ls_file_publish(path, buffer.bytes, buffer.length);
-    ls_h5_buffer_release(&buffer);
-    return status;
+    return ls_h5_publish(path, put_all, evaluation);
 }

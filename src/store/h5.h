@@ -138,6 +138,11 @@ ls_status ls_h5_put_int(struct ls_h5_image *image, const char *object, const cha
 ls_status ls_h5_image_finish(struct ls_h5_image *image);
 void ls_h5_image_close(struct ls_h5_image *image); /* a failed open is allowed */
 
+/* A new file at path, whole or not there, with what `put` puts into it. LS_CANNOT_WRITE. */
+ls_status ls_h5_publish(const char *path,
+                        ls_status (*put)(struct ls_h5_image *image, const void *user),
+                        const void *user);
+
 /* HDF5 looks for a file of the name that it is given, in memory too: no file has this name. */
 #define LS_H5_NO_FILE "/dev/null/image"
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "data/hdf5.h"
+#include "store/file.h"
 #include "store/h5.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as they are");
@@ -149,6 +150,24 @@ ls_status ls_h5_image_finish(struct ls_h5_image *image)
             memcpy(buffer->bytes + piece->offset, piece->values, piece->bytes);
     }
     return LS_OK;
+}
+
+ls_status ls_h5_publish(const char *path,
+                        ls_status (*put)(struct ls_h5_image *image, const void *user),
+                        const void *user)
+{
+    struct ls_h5_buffer buffer = {0};
+    struct ls_h5_image image;
+    ls_status status = ls_h5_image_open(&image, &buffer, path);
+    if (status == LS_OK)
+        status = put(&image, user);
+    if (status == LS_OK)
+        status = ls_h5_image_finish(&image);
+    ls_h5_image_close(&image);
+    if (status == LS_OK)
+        status = ls_file_publish(path, buffer.bytes, buffer.length);
+    ls_h5_buffer_release(&buffer);
+    return status;
 }
 
 /* -- objects
