@@ -101,17 +101,13 @@ static struct ls_answer *find(struct ls_answers *answers, size_t output)
     return NULL;
 }
 
-/* Which positions count: those that the mask lets through, of a class that the loss does not
- * ignore. */
+/* Marks the positions that count, and returns how many they are. */
 static size_t find_counted(struct ls_answer *answer, const struct ls_objective_output *output,
                            const struct ls_metric_call *call)
 {
     size_t count = 0;
-    for (size_t p = 0; p < (size_t)call->positions; p++) {
-        bool class = output->form == LS_TARGET_CLASS;
-        bool ignored =
-            class && output->ignored != LS_NULL_INT && call->target[p] == (float)output->ignored;
-        answer->counts[p] = (!call->weight || call->weight[p] != 0) && !ignored;
+    for (int64_t p = 0; p < call->positions; p++) {
+        answer->counts[p] = ls_position_counts(output, call->target, call->weight, p);
         count += answer->counts[p];
     }
     return count;

@@ -56,7 +56,7 @@ static ls_status make(struct ls_exact *exact, const struct ls_objective *objecti
             exact->scores[exact->count].value = value;
             LS_TRY(make_scores(&exact->scores[exact->count++], objective, metric, samples));
         }
-        value += metric->list ? metric->list : 1;
+        value += ls_metric_numbers(metric);
     }
     return LS_OK;
 }

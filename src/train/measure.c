@@ -336,7 +336,7 @@ void ls_objective_values(const struct ls_objective *objective, const double *sum
         const struct ls_objective_metric *metric = &objective->metric[m];
         ls_metric_results(&metric->instance, sums + metric->offset,
                           objective->output[metric->output].columns, values + next);
-        next += metric->list ? metric->list : 1;
+        next += ls_metric_numbers(metric);
     }
 }
 

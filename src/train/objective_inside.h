@@ -91,4 +91,20 @@ static inline const struct ls_metric_kind *ls_metric_of(const struct ls_objectiv
     return (const struct ls_metric_kind *)metric->instance.kind;
 }
 
+/* How many of the reported numbers are the metric's. */
+static inline size_t ls_metric_numbers(const struct ls_objective_metric *metric)
+{
+    return metric->list ? metric->list : 1;
+}
+
+/* Whether position p of an output is one to report of: the mask (or NULL) lets it through, and it
+ * is not of the class that the loss ignores. */
+static inline bool ls_position_counts(const struct ls_objective_output *output, const float *target,
+                                      const float *mask, int64_t p)
+{
+    bool ignored = output->form == LS_TARGET_CLASS && output->ignored != LS_NULL_INT &&
+                   target[p] == (float)output->ignored;
+    return (!mask || mask[p] != 0) && !ignored;
+}
+
 #endif

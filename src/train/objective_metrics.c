@@ -174,7 +174,7 @@ ls_status ls_objective_name_results(struct ls_objective *objective)
 {
     size_t losses = ls_objective_losses(objective), names = losses;
     for (size_t m = 0; m < objective->metrics; m++)
-        names += objective->metric[m].list ? objective->metric[m].list : 1;
+        names += ls_metric_numbers(&objective->metric[m]);
     LS_TRY(ls_allocate(&objective->list, names, sizeof *objective->list));
     LS_TRY(ls_allocate(&objective->name, names, sizeof *objective->name));
     LS_TRY(ls_duplicate(&objective->name[objective->names++], "loss"));
@@ -194,7 +194,7 @@ enum ls_direction ls_objective_direction(const struct ls_objective *objective, s
         return LS_DIRECTION_DOWN;
     size_t m = 0;
     for (size_t end = losses; m < objective->metrics; m++) {
-        end += objective->metric[m].list ? objective->metric[m].list : 1;
+        end += ls_metric_numbers(&objective->metric[m]);
         if (result < end)
             break;
     }

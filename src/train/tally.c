@@ -90,8 +90,7 @@ static void add_output(int64_t *count, const struct ls_objective_output *output,
     const int64_t columns = output->columns;
     const size_t classes = columns > 1 ? (size_t)columns : 2;
     for (int64_t p = 0; p < positions; p++) {
-        if ((measured->mask && measured->mask[p] == 0) ||
-            (by_number && measured->target[p] == (float)output->ignored))
+        if (!ls_position_counts(output, measured->target, measured->mask, p))
             continue;
         size_t target = by_number ? (size_t)measured->target[p]
                                   : class_of(measured->target + p * columns, columns, false);
