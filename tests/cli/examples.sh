@@ -21,10 +21,12 @@ run env LOCKSTEP="$program" $examples/prepare
 status 0
 same "$before" "$(cat $data/*.h5 | cksum)" # the same again
 
+fewer=()
+
 # train NAME [OPTION...]: into NAME/
 trained=
 train() {
-    run lockstep train $examples/"$1".yaml -o "$1" --quiet "${@:2}"
+    run lockstep train $examples/"$1".yaml -o "$1" --quiet "${@:2}" "${fewer[@]}"
     status 0
     silent
     trained+=" $1 "
@@ -51,8 +53,12 @@ run lockstep summary $examples/xor_sign.yaml
 status 0
 
 # -- the others, on data that they were not trained on
+# Under sanitizers all is several times slower: fewer epochs, and no word on how good they are.
+[ -z "${TESTS_SANITIZED-}" ] || fewer=(--epochs 1)
+
 # metric NAME METRIC OPERATOR BOUND
 metric() {
+    [ ${#fewer[@]} = 0 ] || return 0
     run lockstep evaluate "$1" --json
     status 0
     local value
@@ -92,9 +98,9 @@ metric resnet20 accuracy ">" 0.35
 
 # -- two ranks, and one process in their place: the same bits
 for name in siamese residual conv1d transformer gru; do
-    run lockstep train $examples/$name.yaml --epochs 2 --replicas 2 -o $name-one --quiet
+    run lockstep train $examples/$name.yaml --epochs 2 --replicas 2 -o $name-one --quiet "${fewer[@]}"
     status 0
-    run ranks 2 train $examples/$name.yaml --epochs 2 -o $name-two --quiet
+    run ranks 2 train $examples/$name.yaml --epochs 2 -o $name-two --quiet "${fewer[@]}"
     status 0
     run lockstep diff $name-one $name-two
     status 0
