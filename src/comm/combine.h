@@ -6,7 +6,11 @@
  * together are added as soon as both are there. After the last replica the combine adds over the
  * ranks, and every rank reads the same sum. One cycle a step: (slot, push) x replicas, finish,
  * read, and again.
- */
+ *
+ * The elements may be cut into buckets. While the last replica is still being written, the rank
+ * says bucket by bucket what is final (ls_combine_write); a bucket that all ranks of a node have
+ * written is summed there, and goes to the other nodes, while the ranks compute on. Buckets change
+ * when things are done, never the order of additions: the bits are the same for any. */
 #ifndef COMM_COMBINE_H
 #define COMM_COMBINE_H
 
@@ -22,6 +26,12 @@ struct ls_combine_options {
     int64_t replicas; /* of the run; >= size */
     bool resident;    /* all local replicas' slots exist at once (plans with cross-replica points):
                          ls_combine_slot(i) may be asked for in any order before the pushes */
+    const struct ls_range *bucket; /* of the elements, which they part; cut at multiples of
+                                      LS_ALIGNMENT_FLOATS; in the order in which they are written;
+                                      the same on all ranks; need not outlive the creation */
+    size_t buckets;                /* 0: one of all elements */
+    bool fast; /* MPI's own sum in MPI's own order: no promise of bits but that all ranks have the
+                  same */
 };
 
 /* Collective, after ls_kernels_init. The arenas lie in memory that the node's ranks share where
@@ -49,6 +59,14 @@ struct ls_slot {
 struct ls_slot ls_combine_slot(struct ls_combine *combine, int64_t replica);
 /* The replica's slot is written. An empty slice is zeros, and pushed like any other. */
 void ls_combine_push(struct ls_combine *combine, int64_t replica);
+/* Before the pushes of what is in slots now: the next bucket of all these slots is final. Of use
+ * where the last slot of this rank is being written; what is left is written with the pushes. Every
+ * rank may do so with as many buckets as it likes. From here to ls_combine_finish the rank calls
+ * nothing that is collective but this combine's points: a thread of the combine's may call MPI. */
+void ls_combine_write(struct ls_combine *combine);
+/* Does for the buckets on their way what can be done without waiting: to be called now and then
+ * from ls_combine_write to ls_combine_finish, whose failure it will be where something fails. */
+void ls_combine_progress(struct ls_combine *combine);
 
 /* Collective: completes the tree over all ranks. The result may be the same memory for all ranks of
  * a node, and for a rank alone its first slot: read only, valid until this rank next asks for a

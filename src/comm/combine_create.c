@@ -94,6 +94,23 @@ static ls_status get_memory(struct ls_combine *combine)
                                   combine->layout.arenas * combine->layout.arena_bytes);
 }
 
+/* -- buckets */
+
+static ls_status cut(struct ls_combine *combine)
+{
+    const struct ls_combine_options *options = &combine->options;
+    const struct ls_range all = {0, (int64_t)options->floats};
+
+    combine->buckets = options->buckets ? options->buckets : 1;
+    LS_TRY(ls_allocate(&combine->bucket, combine->buckets, sizeof *combine->bucket));
+    for (size_t b = 0; b < combine->buckets; b++) {
+        struct ls_bucket *bucket = &combine->bucket[b];
+        bucket->elements = options->buckets ? options->bucket[b] : all;
+        bucket->slice = ls_combine_split(bucket->elements, combine->team.size, combine->team.rank);
+    }
+    return LS_OK;
+}
+
 /* -- trees */
 
 static ls_status make_tree(struct ls_combine *combine)
@@ -135,23 +152,44 @@ static ls_status find_doubles(struct ls_combine *combine)
     return LS_OK;
 }
 
+/* The rest of the tree: over all nodes' partial sums, which differ in place from bucket to bucket.
+ */
+static ls_status make_rest(struct ls_combine *combine)
+{
+    const struct ls_leaves *leaves = &combine->node_leaves;
+    const struct ls_range all = {0, leaves->n};
+    float *sum = ls_combine_arena(combine, combine->layout.sum);
+
+    LS_TRY(ls_treesum_create(&combine->rest, leaves->range, leaves->count, &all, 1));
+    combine->rest.operand[leaves->count] = (struct ls_operand){sum, 0};
+    for (size_t b = 0; b < combine->buckets; b++)
+        LS_TRY(ls_exchange_create(&combine->bucket[b].exchange, combine, &combine->bucket[b]));
+    return LS_OK;
+}
+
 static ls_status make_trees(struct ls_combine *combine)
 {
-    struct ls_range elements = {0, (int64_t)combine->options.floats};
-
-    combine->slice = ls_combine_split(elements, combine->team.size, combine->team.rank);
-    LS_TRY(ls_allocate(&combine->stack, (size_t)(combine->replicas.end - combine->replicas.begin),
-                       sizeof *combine->stack));
+    LS_TRY(cut(combine));
+    LS_TRY(ls_combine_make_folds(combine));
     if (combine->comm->place.size == 1)
         return LS_OK;
     LS_TRY(make_tree(combine));
     LS_TRY(find_doubles(combine));
-    if (combine->nodes > 1)
-        LS_TRY(ls_exchange_create(&combine->exchange, combine, elements, 0));
-    return LS_OK;
+    return combine->nodes > 1 ? make_rest(combine) : LS_OK;
+}
+
+/* With one bucket nothing is under way while the rank computes. */
+static ls_status make_pump(struct ls_combine *combine)
+{
+    if (combine->nodes == 1 || combine->buckets == 1 || !combine->comm->threads)
+        return LS_OK;
+    return ls_pump_create(&combine->pump, combine);
 }
 
 /* -- creation */
+
+/* Combines of one comm keep their messages apart by tags: two each, above those of others. */
+enum { FIRST_TAG = 1000, COMBINES = 10000 };
 
 static ls_status check(const struct ls_comm *comm, const struct ls_combine_options *options)
 {
@@ -174,15 +212,19 @@ ls_status ls_combine_create(struct ls_combine **out_combine, struct ls_comm *com
     ls_status status;
 
     *out_combine = NULL;
+    int number = comm->combines++;
     status = check(comm, options);
     if (status == LS_OK)
         status = ls_allocate(&combine, 1, sizeof *combine);
     if (status == LS_OK) {
         combine->comm = comm;
+        combine->tag = FIRST_TAG + 2 * (number % COMBINES);
         combine->options = *options;
         status = ls_combine_plan(combine, NULL);
     }
     LS_TRY_OUT(ls_comm_agree(comm, status));
+    if (options->fast && !ls_comm_alone(comm) && comm->fast == MPI_COMM_NULL)
+        LS_TRY_OUT(LS_MPI(MPI_Comm_dup, comm->world, &comm->fast));
     status = get_memory(combine);
     if (status == LS_OK)
         status = make_trees(combine);
@@ -190,6 +232,7 @@ ls_status ls_combine_create(struct ls_combine **out_combine, struct ls_comm *com
     if (combine->nodes > 1)
         LS_TRY_OUT(ls_gather_create(&combine->gather, comm, &combine->leaves, comm->rank_at,
                                     options->doubles));
+    status = ls_comm_agree(comm, make_pump(combine));
 out:
     if (status != LS_OK)
         ls_combine_free(combine);
@@ -216,7 +259,7 @@ ls_status ls_combine_needs(struct ls_comm *comm, const struct ls_combine_options
         *bytes =
             (layout->first_slot[rank + 1] - layout->first_slot[rank]) * layout->arena_bytes +
             ((layout->arenas - layout->sum) * layout->arena_bytes + layout->flags_bytes) / size;
-        if (dry->nodes > 1)
+        if (dry->nodes > 1 && !options->fast)
             *bytes += received * (options->floats / (size_t)comm->place.size) * sizeof(float);
     }
     ls_combine_free(dry);
@@ -227,9 +270,12 @@ void ls_combine_free(struct ls_combine *combine)
 {
     if (!combine)
         return;
-    ls_exchange_free(combine->exchange);
+    ls_pump_free(combine->pump);
+    for (size_t b = 0; combine->bucket && b < combine->buckets; b++)
+        ls_exchange_free(combine->bucket[b].exchange);
     ls_gather_free(combine->gather);
     ls_treesum_release(&combine->tree);
+    ls_treesum_release(&combine->rest);
     ls_leaves_release(&combine->leaves);
     ls_leaves_release(&combine->node_leaves);
     ls_shared_release(&combine->memory);
@@ -237,7 +283,10 @@ void ls_combine_free(struct ls_combine *combine)
     ls_release(combine->node_first);
     ls_release(combine->layout.first_slot);
     ls_release(combine->begins);
-    ls_release(combine->stack);
+    ls_release(combine->bucket);
+    ls_release(combine->slot);
+    ls_release(combine->fold);
+    ls_release(combine->folds);
     ls_release(combine->leaf_doubles);
     ls_release(combine->doubles);
     ls_release(combine->point_values);

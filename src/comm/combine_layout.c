@@ -99,7 +99,8 @@ static ls_status deal_replicas(struct ls_combine *combine)
     return ls_leaves_create(&combine->leaves, replicas, place->size, combine->begins);
 }
 
-/* The comm's nodes, but those that cannot share memory taken apart (alone[node]; NULL: none). */
+/* The comm's nodes, but those that cannot share memory taken apart (alone[node]; NULL: none). For
+ * MPI's own sum each rank stands for itself. */
 static ls_status number_nodes(struct ls_combine *combine, const bool *alone)
 {
     const struct ls_comm *comm = combine->comm;
@@ -110,7 +111,7 @@ static ls_status number_nodes(struct ls_combine *combine, const bool *alone)
                            sizeof *combine->node_first));
     for (int node = 0; node < comm->place.nodes; node++)
         for (int p = comm->node_first[node]; p < comm->node_first[node + 1]; p++) {
-            if (p == comm->node_first[node] || (alone && alone[node]))
+            if (p == comm->node_first[node] || combine->options.fast || (alone && alone[node]))
                 combine->node_first[nodes++] = p;
             if (p == comm->place.position)
                 combine->node = nodes - 1;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "comm/combine.h"
 #include "comm/gather.h"
+#include "comm/pump.h"
 #include "comm/shared.h"
 #include "comm/team.h"
 #include "comm/treesum.h"
@@ -22,8 +23,19 @@ struct ls_layout {
     size_t arenas;
 };
 
-/* The way of the elements [begin, end) between nodes: exchange.c. */
+/* The way of a bucket's elements between nodes: exchange.c. */
 struct ls_exchange;
+
+/* A range of the elements that is summed, and goes between nodes, by itself. */
+struct ls_bucket {
+    struct ls_range elements, slice; /* slice: this rank's part on its node */
+    struct ls_exchange *exchange;    /* with several nodes */
+};
+
+/* left += right: of this rank's slots. */
+struct ls_fold {
+    size_t left, right;
+};
 
 struct ls_combine {
     struct ls_comm *comm;
@@ -41,21 +53,32 @@ struct ls_combine {
     struct ls_leaves leaves;      /* partial sums by position */
     struct ls_leaves node_leaves; /* and by node */
 
-    /* Folding. The stack holds the numbers of the slots in use: the finished partial sums, then
-     * what is being folded. */
+    /* Folding. */
     struct ls_range replicas;
-    size_t part; /* which partial sum is being folded */
-    size_t *stack, depth;
+    size_t *slot; /* by local replica: where it is written */
+    struct ls_fold *fold;
+    size_t *folds; /* [local replicas + 1]: the first of each push */
+    size_t pushed; /* so many were, in this step */
 
     /* Completing. On one node the tree's only root is the sum; with several, its roots are this
-     * node's partial sums. */
-    uint64_t step;
-    struct ls_treesum tree;
-    struct ls_range slice;        /* this rank's part of the elements on its node */
-    const double **leaf_doubles;  /* [leaves.count], one node only */
-    double *doubles;              /* the sum's */
-    struct ls_gather *gather;     /* of doubles and points, where they do not lie in one memory */
-    struct ls_exchange *exchange; /* with several nodes */
+     * node's partial sums, and the rest of the tree goes over those of all nodes. */
+    struct ls_treesum tree, rest;
+    const double **leaf_doubles; /* [leaves.count], one node only */
+    double *doubles;             /* the sum's */
+    struct ls_gather *gather;    /* of doubles and points, where they do not lie in one memory */
+
+    /* On its way: so many buckets are written by this rank; folded (this rank's slice of the node's
+     * sums), summed (its part of the sum of all), and done with. But for `written`, of the one that
+     * does ls_combine_advance: the pump, or this rank while that rests. */
+    struct ls_bucket *bucket;
+    size_t buckets;
+    int tag;        /* the first of its messages' */
+    uint64_t steps; /* that are over */
+    _Atomic size_t written;
+    size_t folded, summed, done;
+    struct ls_pump *pump; /* NULL: the rank itself keeps it going */
+    ls_status fault;      /* of the transport, with its message, until the step's end */
+    char broken[LS_BROKEN_BYTES];
 
     struct ls_combine_times *times; /* the user's, or NULL */
 
@@ -94,13 +117,28 @@ struct ls_range ls_combine_node_run(const struct ls_combine *combine);
  * of it, else the next of those that follow the sum. */
 size_t ls_combine_root_arena(const struct ls_combine *combine, int i, size_t *next);
 
-/* -- between nodes: exchange.c */
+/* Which additions a push makes. */
+ls_status ls_combine_make_folds(struct ls_combine *combine);
+/* This rank has written so many buckets of this step. */
+void ls_combine_publish(struct ls_combine *combine, size_t written);
+/* Does what can be done by now, without waiting for anybody. By one thread at a time. */
+ls_status ls_combine_advance(struct ls_combine *combine, bool *moved);
+/* The same; what fails is kept for ls_combine_finish. */
+void ls_combine_try(struct ls_combine *combine);
+
+/* -- between nodes: exchange.c. None of these waits for anybody. */
 ls_status ls_exchange_create(struct ls_exchange **exchange, struct ls_combine *combine,
-                             struct ls_range elements, int number);
+                             const struct ls_bucket *bucket);
 void ls_exchange_free(struct ls_exchange *exchange);
-/* All of the node have written: sends this rank's slice of the node's partial sums. */
-ls_status ls_exchange_start(struct ls_exchange *exchange, struct ls_combine *combine);
-/* The rest of the tree, and the sums to and from the other nodes. */
-ls_status ls_exchange_finish(struct ls_exchange *exchange, struct ls_combine *combine);
+/* Messages may come in from now on: nobody on this node reads the last step's sum any more. In the
+ * order of the buckets, as are all that follow. */
+ls_status ls_exchange_open(struct ls_exchange *exchange);
+/* The node's partial sums are folded: sends this rank's slice. */
+ls_status ls_exchange_send(struct ls_exchange *exchange, struct ls_combine *combine);
+/* Where the other nodes' partial sums are here: the rest of the tree over this rank's part, and the
+ * sums to the other nodes. */
+ls_status ls_exchange_sum(struct ls_exchange *exchange, struct ls_combine *combine, bool *summed);
+/* Whether all messages are through. */
+ls_status ls_exchange_end(struct ls_exchange *exchange, bool *done);
 
 #endif

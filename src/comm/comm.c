@@ -134,7 +134,7 @@ static ls_status build(struct ls_comm **out_comm, MPI_Comm parent, const struct 
 
     *out_comm = NULL;
     LS_TRY(ls_allocate(&comm, 1, sizeof *comm));
-    comm->world = comm->node = MPI_COMM_NULL;
+    comm->world = comm->node = comm->fast = MPI_COMM_NULL;
     comm->no_proc = test && test->no_proc;
     LS_TRY_OUT(LS_MPI(MPI_Comm_dup, parent, &comm->world));
     LS_TRY_OUT(LS_MPI(MPI_Comm_set_errhandler, comm->world, MPI_ERRORS_RETURN));
@@ -157,7 +157,7 @@ ls_status ls_comm_create_alone(struct ls_comm **out_comm)
 
     *out_comm = NULL;
     LS_TRY(ls_allocate(&comm, 1, sizeof *comm));
-    comm->world = comm->node = MPI_COMM_NULL;
+    comm->world = comm->node = comm->fast = MPI_COMM_NULL;
     comm->place = (struct ls_place){.size = 1, .nodes = 1, .node_size = 1};
     LS_TRY_OUT(allocate_tables(comm));
     comm->node_first[1] = 1;
@@ -187,7 +187,7 @@ static ls_status look_for_mpi(bool *running)
 ls_status ls_comm_create(struct ls_comm **comm)
 {
     struct ls_launch launch;
-    int level;
+    int level = 0;
     bool running = false;
     ls_status status;
 
@@ -199,9 +199,11 @@ ls_status ls_comm_create(struct ls_comm **comm)
             return ls_comm_create_alone(comm);
         if (!launch.reachable)
             return ls_launch_refuse(&launch); /* MPI_Init would end the process */
-        LS_TRY(LS_MPI(MPI_Init_thread, NULL, NULL, MPI_THREAD_FUNNELED, &level));
+        LS_TRY(LS_MPI(MPI_Init_thread, NULL, NULL, MPI_THREAD_SERIALIZED, &level));
     }
     LS_TRY_OUT(ls_comm_create_mpi(comm, MPI_COMM_WORLD));
+    /* Who did not initialize MPI may have threads that call it, and know nothing of ours. */
+    (*comm)->threads |= !running && level >= MPI_THREAD_SERIALIZED;
     if (launch.processes > 1 && (*comm)->place.size == 1)
         status = ls_launch_refuse(&launch);
 out:
@@ -234,7 +236,9 @@ ls_status ls_comm_create_mpi(struct ls_comm **comm, MPI_Comm parent)
     if (between)
         return ls_fail(LS_USAGE, "an intercommunicator cannot train: merge it with "
                                  "MPI_Intercomm_merge first");
-    return build(comm, parent, NULL);
+    LS_TRY(build(comm, parent, NULL));
+    (*comm)->threads = level >= MPI_THREAD_MULTIPLE;
+    return LS_OK;
 }
 
 ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *parent, int ranks,
@@ -250,6 +254,8 @@ ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *paren
     LS_TRY(LS_MPI(MPI_Comm_split, parent->world, rank < ranks ? 0 : MPI_UNDEFINED, rank, &part));
     if (part != MPI_COMM_NULL) {
         status = build(comm, part, test);
+        if (status == LS_OK)
+            (*comm)->threads = parent->threads && !(test && test->no_threads);
         MPI_Comm_free(&part);
     }
     return status;
@@ -262,6 +268,8 @@ void ls_comm_free(struct ls_comm *comm)
     bool finalize = comm->finalize;
     if (comm->node != MPI_COMM_NULL)
         MPI_Comm_free(&comm->node);
+    if (comm->fast != MPI_COMM_NULL)
+        MPI_Comm_free(&comm->fast);
     if (comm->world != MPI_COMM_NULL)
         MPI_Comm_free(&comm->world);
     ls_release(comm->hosts);

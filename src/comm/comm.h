@@ -30,7 +30,8 @@ const char *ls_comm_fallback(const struct ls_comm *comm);
 struct ls_comm_test {
     int ranks_per_node; /* 0: as they are */
     bool no_shared_memory;
-    bool no_proc; /* shared memory is passed over a socket, as where /proc does not let us */
+    bool no_proc;    /* shared memory is passed over a socket, as where /proc does not let us */
+    bool no_threads; /* as where MPI's thread level is too low for the combine's */
 };
 ls_status ls_comm_create_test(struct ls_comm **comm, const struct ls_comm *parent, int ranks,
                               const struct ls_comm_test *test); /* NULL on ranks >= ranks */

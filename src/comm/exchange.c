@@ -1,15 +1,20 @@
-/* The combine between nodes, for one range of elements. Each rank folds its slice of its node's
- * partial sums and sends every rank w of the other nodes what of it lies in w's part of the
- * elements; w finishes the tree over its part and sends the sums back to those whose slice they lie
- * in. Parts and slices are cut by element, so nodes may be uneven. A rank has to do with one or two
- * ranks of each other node only, so these are plain messages, straight from arena to arena, set up
- * once; MPI_Alltoallv would visit all ranks and want the pieces packed. */
+/* A bucket's way between nodes. Each rank folds its slice of its node's partial sums and sends
+ * every rank w of the other nodes what of it lies in w's part of the elements; w finishes the tree
+ * over its part and sends the sums back to those whose slice they lie in. Parts and slices are cut
+ * by element, so nodes may be uneven. A rank has to do with one or two ranks of each other node
+ * only, so these are plain messages, straight from arena to arena, set up once; MPI_Alltoallv would
+ * visit all ranks and want the pieces packed.
+ *
+ * MPI's own sum is one MPI_Iallreduce in place of all that. */
 #include <limits.h>
 
 #include "comm/combine_private.h"
 
 /* MPI counts in int, and some of its transports dislike more than 2 GB at once. */
 enum { MESSAGE_FLOATS = 1 << 28 };
+
+/* Messages come in the order of the buckets, so that one tag each will do. */
+enum { PARTIALS_TAG, SUMS_TAG };
 
 struct requests {
     MPI_Request *request;
@@ -18,10 +23,9 @@ struct requests {
 
 struct ls_exchange {
     struct ls_range elements, slice, mine;
-    int number;      /* of this exchange: its tags */
     float *received; /* [other nodes' partial sums][mine] */
-    struct ls_treesum rest;
     struct requests receive_partials, send_partials, receive_sums, send_sums;
+    struct requests reduce; /* MPI's own sum */
 };
 
 static struct ls_range intersect(struct ls_range a, struct ls_range b)
@@ -31,13 +35,24 @@ static struct ls_range intersect(struct ls_range a, struct ls_range b)
     return both.end > both.begin ? both : (struct ls_range){0, 0};
 }
 
+/* Partial sum i of node_leaves: ours in place, theirs as received. */
+static struct ls_operand partial(const struct ls_exchange *x, const struct ls_combine *c, int i)
+{
+    int ours = c->node_leaves.first[c->node], end = c->node_leaves.first[c->node + 1];
+    int64_t theirs = i < ours ? i : i - (end - ours);
+
+    if (i >= ours && i < end)
+        return c->tree.operand[c->tree.leaves + (uint32_t)(i - ours)];
+    return (struct ls_operand){x->received + theirs * (x->mine.end - x->mine.begin), x->mine.begin};
+}
+
 /* -- setting up */
 
 static ls_status grow(struct requests *requests)
 {
     if (requests->count < requests->room)
         return LS_OK;
-    int room = requests->room ? 2 * requests->room : 16;
+    int room = requests->room ? 2 * requests->room : 4;
     LS_TRY(ls_reallocate(&requests->request, (size_t)room, sizeof *requests->request));
     requests->room = room;
     return LS_OK;
@@ -73,7 +88,7 @@ static ls_status add_message(struct requests *requests, bool send, const struct 
 }
 
 /* All messages to and from the rank at a position of another node. Partial sums go in the order of
- * the tree on both sides, so that one tag will do. */
+ * the tree on both sides. */
 static ls_status add_peer(struct ls_exchange *x, const struct ls_combine *c, int node, int position)
 {
     int node_size = c->node_first[node + 1] - c->node_first[node];
@@ -83,81 +98,68 @@ static ls_status add_peer(struct ls_exchange *x, const struct ls_combine *c, int
     struct message message = {.rank = c->comm->rank_at[position], .comm = c->comm->world};
     const int *first = c->node_leaves.first;
 
-    message.tag = 2 * x->number;
+    message.tag = c->tag + PARTIALS_TAG;
     message.elements = intersect(its_slice, x->mine);
     for (int i = first[node]; i < first[node + 1]; i++) {
-        message.place = x->rest.operand[i];
+        message.place = partial(x, c, i);
         LS_TRY(add_message(&x->receive_partials, false, &message));
     }
     message.elements = intersect(x->slice, its);
     for (int i = first[c->node]; i < first[c->node + 1]; i++) {
-        message.place = x->rest.operand[i];
+        message.place = partial(x, c, i);
         LS_TRY(add_message(&x->send_partials, true, &message));
     }
-    message.tag = 2 * x->number + 1;
-    message.place = x->rest.operand[x->rest.leaves];
+    message.tag = c->tag + SUMS_TAG;
+    message.place = c->rest.operand[c->rest.leaves];
     message.elements = intersect(its, x->slice);
     LS_TRY(add_message(&x->receive_sums, false, &message));
     message.elements = intersect(x->mine, its_slice);
     return add_message(&x->send_sums, true, &message);
 }
 
-/* The rest of the tree: over all nodes' partial sums, ours in place, theirs as received. */
-static ls_status set_up_tree(struct ls_exchange *x, const struct ls_combine *c)
+/* Each rank begins with the node after its own, so that not all send to the first at once. */
+static ls_status add_peers(struct ls_exchange *x, const struct ls_combine *c)
 {
-    const struct ls_leaves *leaves = &c->node_leaves;
-    struct ls_range all = {0, leaves->n};
-    int64_t length = x->mine.end - x->mine.begin;
-    int ours = leaves->first[c->node], end = leaves->first[c->node + 1];
-    float *at;
+    int ours = c->node_leaves.first[c->node + 1] - c->node_leaves.first[c->node];
+    size_t theirs = c->node_leaves.count - (size_t)ours;
 
-    LS_TRY(ls_treesum_create(&x->rest, leaves->range, leaves->count, &all, 1));
-    LS_TRY(ls_allocate(&x->received, (leaves->count - (size_t)(end - ours)) * (size_t)length,
+    LS_TRY(ls_allocate(&x->received, theirs * (size_t)(x->mine.end - x->mine.begin),
                        sizeof *x->received));
-    at = x->received;
-    for (int i = 0; i < (int)leaves->count; i++) {
-        if (i >= ours && i < end) {
-            x->rest.operand[i] = c->tree.operand[c->tree.leaves + (uint32_t)(i - ours)];
-            continue;
-        }
-        x->rest.operand[i] = (struct ls_operand){at, x->mine.begin};
-        at += length;
+    for (int i = 1; i < c->nodes; i++) {
+        int node = (c->node + i) % c->nodes;
+        for (int p = c->node_first[node]; p < c->node_first[node + 1]; p++)
+            LS_TRY(add_peer(x, c, node, p));
     }
-    x->rest.operand[leaves->count] = (struct ls_operand){ls_combine_arena(c, c->layout.sum), 0};
     return LS_OK;
 }
 
-ls_status ls_exchange_create(struct ls_exchange **out_exchange, struct ls_combine *combine,
-                             struct ls_range elements, int number)
+ls_status ls_exchange_create(struct ls_exchange **exchange, struct ls_combine *combine,
+                             const struct ls_bucket *bucket)
 {
     struct ls_exchange *x = NULL;
+    int position = combine->comm->place.position;
     ls_status status;
 
-    *out_exchange = NULL;
+    *exchange = NULL;
     LS_TRY_OUT(ls_allocate(&x, 1, sizeof *x));
-    x->elements = elements;
-    x->number = number;
-    x->slice = ls_combine_split(elements, combine->team.size, combine->team.rank);
-    x->mine = ls_combine_split(elements, combine->comm->place.size, combine->comm->place.position);
-    LS_TRY_OUT(set_up_tree(x, combine));
-    /* Each begins with the node after its own, so that not all send to the first at once. */
-    for (int i = 1; i < combine->nodes; i++) {
-        int node = (combine->node + i) % combine->nodes;
-        for (int p = combine->node_first[node]; p < combine->node_first[node + 1]; p++)
-            LS_TRY_OUT(add_peer(x, combine, node, p));
-    }
+    x->elements = bucket->elements;
+    x->slice = bucket->slice;
+    x->mine = ls_combine_split(x->elements, combine->comm->place.size, position);
+    if (!combine->options.fast)
+        LS_TRY_OUT(add_peers(x, combine));
 out:
     if (status != LS_OK)
         ls_exchange_free(x);
     else
-        *out_exchange = x;
+        *exchange = x;
     return status;
 }
 
 static void release_requests(struct requests *requests)
 {
     for (int i = 0; i < requests->count; i++)
-        MPI_Request_free(&requests->request[i]);
+        if (requests->request[i] != MPI_REQUEST_NULL)
+            MPI_Request_free(&requests->request[i]);
     ls_release(requests->request);
 }
 
@@ -169,7 +171,7 @@ void ls_exchange_free(struct ls_exchange *x)
     release_requests(&x->send_partials);
     release_requests(&x->receive_sums);
     release_requests(&x->send_sums);
-    ls_treesum_release(&x->rest);
+    release_requests(&x->reduce);
     ls_release(x->received);
     ls_release(x);
 }
@@ -181,32 +183,64 @@ static ls_status start(struct requests *requests)
     return requests->count ? LS_MPI(MPI_Startall, requests->count, requests->request) : LS_OK;
 }
 
-static ls_status complete(struct requests *requests)
+static ls_status are_through(struct requests *requests, bool *through)
 {
-    return requests->count
-               ? LS_MPI(MPI_Waitall, requests->count, requests->request, MPI_STATUSES_IGNORE)
-               : LS_OK;
-}
+    int all = 1;
 
-ls_status ls_exchange_start(struct ls_exchange *x, struct ls_combine *combine)
-{
-    /* Sums may come in from now on: nobody on this node reads the last step's any more. */
-    LS_TRY(start(&x->receive_partials));
-    LS_TRY(start(&x->receive_sums));
-    ls_treesum_run(&combine->tree, x->slice);
-    LS_TRY(start(&x->send_partials));
-    ls_team_publish(&combine->team, LS_EVENT_FOLDED, combine->step);
+    if (*through && requests->count)
+        LS_TRY(LS_MPI(MPI_Testall, requests->count, requests->request, &all, MPI_STATUSES_IGNORE));
+    *through &= all != 0;
     return LS_OK;
 }
 
-ls_status ls_exchange_finish(struct ls_exchange *x, struct ls_combine *combine)
+ls_status ls_exchange_open(struct ls_exchange *x)
 {
-    /* Our part of the elements lies in slices that others of the node have folded. */
-    LS_TRY(ls_team_wait(&combine->team, LS_EVENT_FOLDED, combine->step));
-    LS_TRY(complete(&x->receive_partials));
-    ls_treesum_run(&x->rest, x->mine);
-    LS_TRY(start(&x->send_sums));
-    LS_TRY(complete(&x->send_partials));
-    LS_TRY(complete(&x->receive_sums));
-    return complete(&x->send_sums);
+    LS_TRY(start(&x->receive_partials));
+    return start(&x->receive_sums);
+}
+
+/* The rank's sum is in its first slot (combine_fold.c). */
+static ls_status reduce(struct ls_exchange *x, struct ls_combine *combine)
+{
+    struct ls_range left = x->elements;
+    const float *mine = ls_combine_arena(combine, 0);
+    float *sum = ls_combine_arena(combine, combine->layout.sum);
+
+    for (x->reduce.count = 0; left.begin < left.end; x->reduce.count++) {
+        int64_t length = left.end - left.begin;
+        int count = length < MESSAGE_FLOATS ? (int)length : MESSAGE_FLOATS;
+        LS_TRY(grow(&x->reduce));
+        LS_TRY(LS_MPI(MPI_Iallreduce, mine + left.begin, sum + left.begin, count, MPI_FLOAT,
+                      MPI_SUM, combine->comm->fast, &x->reduce.request[x->reduce.count]));
+        left.begin += count;
+    }
+    return LS_OK;
+}
+
+ls_status ls_exchange_send(struct ls_exchange *x, struct ls_combine *combine)
+{
+    return combine->options.fast ? reduce(x, combine) : start(&x->send_partials);
+}
+
+ls_status ls_exchange_sum(struct ls_exchange *x, struct ls_combine *combine, bool *summed)
+{
+    *summed = true;
+    if (combine->options.fast)
+        return LS_OK;
+    LS_TRY(are_through(&x->receive_partials, summed));
+    if (!*summed)
+        return LS_OK;
+    for (uint32_t i = 0; i < combine->rest.leaves; i++)
+        combine->rest.operand[i] = partial(x, combine, (int)i);
+    ls_treesum_run(&combine->rest, x->mine);
+    return start(&x->send_sums);
+}
+
+ls_status ls_exchange_end(struct ls_exchange *x, bool *done)
+{
+    *done = true;
+    LS_TRY(are_through(&x->send_partials, done));
+    LS_TRY(are_through(&x->receive_sums, done));
+    LS_TRY(are_through(&x->send_sums, done));
+    return are_through(&x->reduce, done);
 }

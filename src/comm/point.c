@@ -84,7 +84,11 @@ ls_status ls_combine_point(struct ls_combine *combine, double *sums, const doubl
     if (combine->gather) {
         fold(combine, combine->gather->mine, count, values, count);
         ls_combine_lap(combine, LS_COMBINE_ADDING);
+        ls_pump_hold(combine->pump);
         ls_status status = ls_gather_sum(combine->gather, sums, count);
+        ls_pump_release(combine->pump);
+        if (status != LS_OK)
+            ls_pump_rest(combine->pump);
         ls_combine_lap(combine, LS_COMBINE_EXCHANGING);
         return status;
     }

@@ -38,21 +38,37 @@ static ls_status keep_going(struct ls_team *team)
                   MPI_STATUS_IGNORE);
 }
 
+ls_status ls_team_pause(struct ls_team *team, int *pauses)
+{
+    if (!team->crowded && *pauses < SPINS) {
+        ++*pauses;
+        pause_core();
+        return LS_OK;
+    }
+    LS_TRY(keep_going(team));
+    sched_yield();
+    return LS_OK;
+}
+
+static bool has_reached(const struct ls_team *team, enum ls_event event, int rank, uint64_t count)
+{
+    return atomic_load_explicit(&flag(team, event, rank)->count, memory_order_acquire) >= count;
+}
+
+bool ls_team_reached(const struct ls_team *team, enum ls_event event, uint64_t count)
+{
+    for (int rank = 0; team->size > 1 && rank < team->size; rank++)
+        if (!has_reached(team, event, rank, count))
+            return false;
+    return true;
+}
+
 ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count)
 {
-    int spins = team->crowded ? 0 : SPINS;
+    int pauses = 0;
 
-    for (int rank = 0; team->size > 1 && rank < team->size; rank++) {
-        const struct ls_flag *other = flag(team, event, rank);
-        while (atomic_load_explicit(&other->count, memory_order_acquire) < count) {
-            if (spins > 0) {
-                spins--;
-                pause_core();
-                continue;
-            }
-            LS_TRY(keep_going(team));
-            sched_yield();
-        }
-    }
+    for (int rank = 0; team->size > 1 && rank < team->size; rank++)
+        while (!has_reached(team, event, rank, count))
+            LS_TRY(ls_team_pause(team, &pauses));
     return LS_OK;
 }

@@ -32,7 +32,12 @@ static inline size_t ls_team_bytes(int size)
 
 /* What this rank wrote before is seen by all who wait for it. */
 void ls_team_publish(struct ls_team *team, enum ls_event event, uint64_t count);
-/* Until every rank of the node has published count, or a later one. */
+/* Whether every rank of the node has published count, or a later one. */
+bool ls_team_reached(const struct ls_team *team, enum ls_event event, uint64_t count);
+/* Until they have. */
 ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count);
+/* A moment of a wait for what other ranks do, looked for in between: the core is kept at first,
+ * then left to others. *pauses: so many there were, 0 at first. */
+ls_status ls_team_pause(struct ls_team *team, int *pauses);
 
 #endif

@@ -14,12 +14,16 @@ struct ls_comm {
     struct ls_place place;
     MPI_Comm world; /* our duplicate; MPI_COMM_NULL: a process alone, and no call of MPI at all */
     MPI_Comm node;  /* the node's ranks in rank order; MPI_COMM_NULL likewise */
-    bool finalize;  /* MPI_Init was ours */
-    bool crowded;   /* the host runs more of our ranks than it has cores for them */
-    bool no_proc;   /* struct ls_comm_test */
+    MPI_Comm
+        fast; /* one more duplicate, for combines in MPI's own order; MPI_COMM_NULL till then */
+    bool finalize;                /* MPI_Init was ours */
+    bool threads;                 /* a thread of ours may call MPI while no other of ours does */
+    bool crowded;                 /* the host runs more of our ranks than it has cores for them */
+    bool no_proc;                 /* struct ls_comm_test */
     char (*hosts)[LS_HOST_BYTES]; /* by rank */
     int *rank_at;                 /* by position */
     int *node_first;              /* the first position of each node; nodes + 1 entries */
+    int combines;                 /* so many were made */
     char *fallback;               /* ls_comm_fallback */
     char broken[LS_BROKEN_BYTES]; /* the first failure of a call that returns no status */
 };

@@ -22,6 +22,13 @@ static inline size_t ls_call_elements(const struct ls_call *call)
  * the epoch. Words of the counter are call->stream, the sample and whatever is drawn of it. */
 struct ls_random_key ls_call_key(const struct ls_call *call, int64_t seed, enum ls_purpose purpose);
 
+/* weight_grad is written. */
+static inline void ls_call_written(const struct ls_call *call)
+{
+    if (call->written)
+        call->written(call->written_user);
+}
+
 /* The mask of an input, or NULL where it has none. */
 static inline const float *ls_call_mask(const struct ls_call *call, size_t input)
 {

@@ -145,6 +145,7 @@ static void backward(const struct ls_call *call)
     }
     if (kernel_grad)
         ls_convolution_kernel(call->prepared, kernel_grad, call->in[0], grad, call->accumulate);
+    ls_call_written(call);
     if (call->in_grad[0])
         ls_convolution_data(call->prepared, call->in_grad[0], grad, call->weight[KERNEL]);
 }

@@ -142,6 +142,7 @@ static void backward(const struct ls_call *call)
                                   .beta = call->accumulate ? 1 : 0});
     if (bias_grad)
         ls_k->column_sums(bias_grad, grad, (size_t)s.rows, (size_t)s.units, call->accumulate);
+    ls_call_written(call);
     if (call->in_grad[0] && s.rows > 0)
         ls_gemm(&(struct ls_gemm){.transpose_b = true,
                                   .m = s.rows,

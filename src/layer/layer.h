@@ -122,6 +122,10 @@ struct ls_call {
     size_t phase;           /* 0 .. points; a phase ends at a cross-replica point; there are
                                points in training only: else phase 0 is all */
     double *point;          /* in phase p: written; in phase p + 1: the sum over replicas */
+    /* Where not NULL, what backward may call as soon as weight_grad is written, before it turns to
+     * in_grad: the gradients are sent on meanwhile. A layer within a layer has none. */
+    void (*written)(void *user);
+    void *written_user;
 };
 
 enum ls_layer_flags {

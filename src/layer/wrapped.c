@@ -106,6 +106,7 @@ void ls_wrapped_bind(struct ls_wrapped_call *bound, const struct ls_wrapped *wra
     bound->call.weight = outer->weight + wrapped->first;
     bound->call.weight_grad = outer->weight_grad + wrapped->first;
     bound->call.prepared = NULL;
+    bound->call.written = NULL;
 }
 
 void ls_wrapped_clear_gradients(const struct ls_call *outer)

@@ -89,9 +89,11 @@ struct ls_plan_run {
     bool borrowed;                     /* of another run; else owned */
     void *const *kept;                 /* of that, for `rows`: by call; or NULL */
     struct ls_plan_times *times;       /* not owned; NULL: nobody wants to know */
+    /* Called in between: what ls_plan_final says of up to `items` items is final. NULL: not. */
+    void (*passed)(void *user, struct ls_plan_run *run, size_t items);
     void (*loss)(void *user, struct ls_plan_run *run);  /* the plan's, unless set otherwise */
     void (*count)(void *user, struct ls_plan_run *run); /* so too */
-    void *user;                                         /* for both */
+    void *user;                                         /* for all of them */
 };
 
 ls_status ls_plan_run_create(struct ls_plan_run **run, const struct ls_plan *plan);
@@ -109,6 +111,10 @@ ls_status ls_plan_prepare(struct ls_plan_run *run);
 /* Runs a segment; rows may be 0. LS_FAILED where a library had no memory for something: what the
  * run has computed is void. */
 ls_status ls_plan_execute(struct ls_plan_run *run, size_t segment);
+/* After how many items of a whole pass the elements [begin, end) of the gradient arena stay as they
+ * are: 0 where no pass writes any of them but its beginning. (A layer that is called several times
+ * adds to its gradients till the last of its backward passes, which is of its first call.) */
+size_t ls_plan_final(const struct ls_plan *plan, size_t begin, size_t end);
 
 /* What a training plan computes from fixed numbers (weights, inputs, gradients of its outputs), as
  * a hash of its results and gradients, begun with *hash: the same wherever the kernels compute the

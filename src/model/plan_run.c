@@ -123,9 +123,37 @@ static void add_output_gradients(const struct ls_plan_run *run)
     }
 }
 
+/* The time since the item before it is this one's. */
+static void lap(struct ls_plan_times *times, const struct ls_plan_item *item)
+{
+    double *sum = &times->loss;
+    if (item->action == LS_PLAN_FORWARD)
+        sum = &times->call[item->call].forward;
+    else if (item->action == LS_PLAN_BACKWARD)
+        sum = &times->call[item->call].backward;
+    ls_lap(times->watch, sum);
+}
+
+struct passing {
+    struct ls_plan_run *run;
+    const struct ls_plan_item *item;
+};
+
+/* An item is through, or what it does for the gradient arena is. */
+static void pass(void *user)
+{
+    const struct passing *passing = user;
+    struct ls_plan_run *run = passing->run;
+    if (run->times)
+        lap(run->times, passing->item);
+    if (run->passed)
+        run->passed(run->user, run, (size_t)(passing->item - run->plan->item) + 1);
+}
+
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
 {
     struct ls_bound_call bound;
+    struct passing passing = {run, item};
     if (item->action == LS_PLAN_LOSS) {
         run->loss(run->user, run);
         add_output_gradients(run);
@@ -136,21 +164,12 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         return;
     }
     ls_plan_bind(&bound, run, item);
+    bound.call.written = run->passed ? pass : NULL;
+    bound.call.written_user = &passing;
     if (item->action == LS_PLAN_FORWARD)
         forward(run, &bound.call, item->call);
     else
         backward(run, &bound, item->call);
-}
-
-/* The time since the item before it is this one's. */
-static void lap(struct ls_plan_times *times, const struct ls_plan_item *item)
-{
-    double *sum = &times->loss;
-    if (item->action == LS_PLAN_FORWARD)
-        sum = &times->call[item->call].forward;
-    else if (item->action == LS_PLAN_BACKWARD)
-        sum = &times->call[item->call].backward;
-    ls_lap(times->watch, sum);
 }
 
 /* What a run starts with. */
@@ -171,8 +190,7 @@ ls_status ls_plan_execute(struct ls_plan_run *run, size_t segment)
         run->times->rows += run->rows;
     for (size_t i = plan->segment[segment]; i < plan->segment[segment + 1]; i++) {
         execute_item(run, &plan->item[i]);
-        if (run->times)
-            lap(run->times, &plan->item[i]);
+        pass(&(struct passing){run, &plan->item[i]});
     }
     return ls_kernels_fault();
 }

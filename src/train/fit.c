@@ -89,6 +89,8 @@ static struct ls_stepper_options step_of(const struct ls_fit_job *job)
         .seed = (uint64_t)job->fit->seed,
         .shuffle = (enum ls_shuffle)job->fit->shuffle,
         .class_weight = job->fit->class_weight,
+        .bucket_bytes = job->fit->bucket_size,
+        .fast = job->fit->combine == LS_COMBINE_FAST,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
         .profile = job->profile,
     };

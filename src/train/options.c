@@ -13,6 +13,9 @@ static const char *const shuffles[] = {"false", "true", "chunk", NULL};
 /* In the order of enum ls_batchnorm. */
 static const char *const batchnorms[] = {"global", "replica", NULL};
 
+/* In the order of enum ls_combine_order. */
+static const char *const combines[] = {"exact", "fast", NULL};
+
 #define SCALING(field) offsetof(struct ls_rate_scaling, field)
 static const struct ls_option scaling_options[] = {
     {.name = "base_batch_size",
@@ -97,6 +100,23 @@ static const struct ls_option fit_options[] = {
      .max = INT32_MAX,
      .unit = "steps",
      .help = "how often the weights of all ranks are compared; 0: never"},
+    {.name = "bucket_size",
+     .type = LS_OPTION_INT,
+     .offset = FIT(bucket_size),
+     .initial = "4194304",
+     .min = 64,
+     .max = 1 << 30,
+     .unit = "bytes",
+     .help =
+         "of gradients that are summed over the ranks together, while the backward pass goes on "
+         "with others; the result does not depend on it"},
+    {.name = "combine",
+     .type = LS_OPTION_CHOICE,
+     .offset = FIT(combine),
+     .initial = "exact",
+     .choices = combines,
+     .help = "exact: gradients are summed in one order, whatever the number of ranks and nodes; "
+             "fast: by MPI_Allreduce, for comparison: other ranks or nodes give other bits"},
     {.name = "callbacks",
      .type = LS_OPTION_KINDS,
      .offset = FIT(callbacks),

@@ -7,6 +7,9 @@
 /* What BatchNormalization's statistics span in training. */
 enum ls_batchnorm { LS_BATCHNORM_GLOBAL, LS_BATCHNORM_REPLICA };
 
+/* How gradients are summed: in the fixed tree, or as MPI likes. */
+enum ls_combine_order { LS_COMBINE_EXACT, LS_COMBINE_FAST };
+
 /* The learning rate of large batches: batch_size / base_batch_size times the optimizer's, reached
  * from that in equal steps over warmup_epochs (Goyal et al.: Accurate, Large Minibatch SGD,
  * arXiv:1706.02677). */
@@ -21,10 +24,12 @@ struct ls_fit_options {
     int shuffle;    /* enum ls_shuffle */
     int64_t window; /* chunks a window, for shuffle: chunk */
     int64_t seed;
-    int64_t threads;  /* of OpenBLAS and oneDNN, a rank */
-    int64_t replicas; /* LS_NULL_INT: the number of ranks */
-    int batchnorm;    /* enum ls_batchnorm */
-    int64_t verify;   /* weights are compared across ranks every so many steps; 0: never */
+    int64_t threads;     /* of OpenBLAS and oneDNN, a rank */
+    int64_t replicas;    /* LS_NULL_INT: the number of ranks */
+    int batchnorm;       /* enum ls_batchnorm */
+    int64_t verify;      /* weights are compared across ranks every so many steps; 0: never */
+    int64_t bucket_size; /* bytes of gradients that are summed between ranks together */
+    int combine;         /* enum ls_combine_order */
     struct ls_instances callbacks;      /* of ls_callbacks_known */
     const struct ls_tree *class_weight; /* train/class_weight.h; NULL: none */
     struct ls_instance

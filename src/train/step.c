@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "train/buckets.h"
 #include "train/class_weight.h"
 #include "train/step_layout.h"
 
@@ -13,8 +14,9 @@ struct ls_stepper {
     struct ls_step_layout layout;
     struct ls_update_plan *update;
     struct ls_combine *combine;
-    struct ls_range local;    /* replicas of this rank */
-    struct ls_plan_run **run; /* one, or one a local replica where the plan has points */
+    struct ls_buckets buckets; /* none for a rank alone */
+    struct ls_range local;     /* replicas of this rank */
+    struct ls_plan_run **run;  /* one, or one a local replica where the plan has points */
     size_t runs;
     struct ls_loader *loader;
     struct ls_measure_room room;
@@ -29,6 +31,7 @@ struct ls_stepper {
     int64_t epoch, step, iteration;
     const struct ls_batch *batch;
     ls_status fault;                 /* of this rank in this step */
+    size_t written;                  /* buckets, in this step */
     int64_t replica;                 /* the local one that runs, for the loss */
     int64_t bad_replica, bad_sample; /* local replica and sample whose loss is not finite; or -1 */
     double *sums;                    /* where the loss adds to */
@@ -69,6 +72,21 @@ static void measure_loss(void *user, struct ls_plan_run *run)
     ls_objective_measure(s->layout.objective, &measure);
     if (measure.bad_row >= 0 && s->fault == LS_OK)
         note_nonfinite(s, measure.bad_row);
+}
+
+/* -- the gradients, bucket by bucket */
+
+/* Called by the plan in between, for the last local replica: when it has written a bucket all have.
+ */
+static void write_buckets(void *user, struct ls_plan_run *run, size_t items)
+{
+    struct ls_stepper *s = user;
+    const struct ls_buckets *buckets = &s->buckets;
+    (void)run;
+    for (; s->written < buckets->count && buckets->final[s->written] <= items; s->written++)
+        ls_combine_write(s->combine);
+    if (s->written > 0)
+        ls_combine_progress(s->combine);
 }
 
 /* -- making */
@@ -134,6 +152,11 @@ static ls_status make_shared(struct ls_stepper *s)
 {
     const struct ls_stepper_options *options = &s->options;
     struct ls_combine_options combine = ls_step_combine(options, &s->layout);
+    if (ls_comm_size(options->comm) > 1)
+        LS_TRY(ls_comm_agree(options->comm, ls_buckets_cut(&s->buckets, s->layout.plan,
+                                                           combine.floats, options->bucket_bytes)));
+    combine.bucket = s->buckets.range;
+    combine.buckets = s->buckets.count;
     LS_TRY(ls_combine_create(&s->combine, options->comm, &combine));
     s->local = ls_combine_replicas(s->combine);
     if (ls_plan_segments(s->layout.plan) > 1)
@@ -176,6 +199,7 @@ void ls_stepper_free(struct ls_stepper *stepper)
         ls_plan_run_free(stepper->run[r]);
     ls_combine_free(stepper->combine);
     ls_profile_free(stepper->profile);
+    ls_buckets_release(&stepper->buckets);
     ls_update_plan_free(stepper->update);
     ls_step_layout_release(&stepper->layout);
     ls_measure_room_release(&stepper->room);
@@ -216,6 +240,7 @@ ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash)
 {
     struct ls_plan_run run = *stepper->run[0];
     run.gradient = ls_combine_slot(stepper->combine, stepper->local.begin).floats;
+    run.passed = NULL;
     return ls_plan_probe(&run, hash);
 }
 
@@ -244,9 +269,11 @@ static void clear_slot(const struct ls_stepper *s, const struct ls_slot *slot)
 static void aim(struct ls_stepper *s, struct ls_plan_run *run, int64_t replica,
                 const struct ls_slot *slot)
 {
+    const bool last = replica + 1 == s->local.end - s->local.begin;
     s->replica = replica;
     s->sums = slot->doubles + LS_SUM_OBJECTIVE;
     run->gradient = slot->floats;
+    run->passed = last && s->buckets.count ? write_buckets : NULL;
     run->rows = s->batch->first[replica + 1] - s->batch->first[replica];
     run->samples = s->batch->samples + s->batch->first[replica];
     run->epoch = (uint32_t)s->epoch;
@@ -292,7 +319,7 @@ static void run_in_turn(struct ls_stepper *s, struct ls_request request)
         memset(slot.doubles, 0, sum_doubles(s) * sizeof(double));
         if (s->batch)
             aim(s, s->run[0], r - s->local.begin, &slot);
-        if (!run_replica(s, s->run[0], 0))
+        if (!run_replica(s, s->run[0], 0) && s->fault == LS_OK) /* else the sum is void */
             clear_slot(s, &slot);
         if (r == s->local.end - 1)
             tell(s, request, &slot);
@@ -407,6 +434,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     s->bad_sample = -1;
     s->fault = mine;
     s->batch = NULL;
+    s->written = 0;
     if (s->profile)
         ls_profile_begin(s->profile, s->step == 0);
     if (mine == LS_OK)

@@ -18,8 +18,10 @@ struct ls_stepper_options {
     uint64_t seed;
     enum ls_shuffle shuffle;
     const struct ls_tree *class_weight; /* as struct ls_fit_options has it */
-    bool own_statistics; /* of each replica, not of the global batch (BatchNormalization) */
-    bool profile;        /* on this rank: may differ between ranks */
+    int64_t bucket_bytes; /* of gradients that are summed between ranks together; 0: all */
+    bool fast;            /* struct ls_combine_options */
+    bool own_statistics;  /* of each replica, not of the global batch (BatchNormalization) */
+    bool profile;         /* on this rank: may differ between ranks */
 };
 
 /* Collective. All that is given must outlive it. */

@@ -70,6 +70,7 @@ struct ls_combine_options ls_step_combine(const struct ls_stepper_options *optio
         .doubles = LS_SUM_OBJECTIVE + ls_objective_doubles(layout->objective),
         .replicas = options->replicas,
         .resident = ls_plan_segments(layout->plan) > 1,
+        .fast = options->fast,
     };
 }
 

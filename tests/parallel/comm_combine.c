@@ -1,5 +1,6 @@
 /* The combine against a plain serial tree, bit for bit: replicas x ranks x nodes x sizes x steps.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -107,28 +108,62 @@ struct run {
     int step;
 };
 
-static void write_replica(const struct run *run, int64_t replica)
+static void write_floats(const struct run *run, int64_t replica, struct ls_range elements)
+{
+    struct ls_slot slot = ls_combine_slot(run->combine, replica);
+
+    memcpy(slot.floats + elements.begin, values[run->step][replica] + elements.begin,
+           (size_t)(elements.end - elements.begin) * sizeof(float));
+}
+
+static void write_replica(const struct run *run, int64_t replica, bool floats)
 {
     struct ls_slot slot = ls_combine_slot(run->combine, replica);
 
     CHECK_INT((uintptr_t)slot.floats % 64, 0);
-    if (run->options.floats > 0)
-        memcpy(slot.floats, values[run->step][replica], run->options.floats * sizeof(float));
+    for (size_t e = 0; !floats && e < run->options.floats; e++)
+        slot.floats[e] = NAN; /* who adds it too early shows it */
+    if (floats)
+        write_floats(run, replica, (struct ls_range){0, (int64_t)run->options.floats});
     for (int i = 0; i < (int)run->options.doubles; i++)
         slot.doubles[i] = double_of(replica, i, run->step);
+}
+
+/* The last replica's floats bucket by bucket, those of all replicas where all have slots. Each rank
+ * says of another number of buckets that it has written them, none and all among them. */
+static void write_buckets(const struct run *run)
+{
+    const struct ls_combine_options *options = &run->options;
+    struct ls_range mine = ls_combine_replicas(run->combine);
+    int64_t first = options->resident ? mine.begin : mine.end - 1;
+    size_t told = (size_t)(run->step + ls_comm_rank(run->comm)) % 3 * options->buckets / 2;
+
+    for (size_t b = 0; b < options->buckets; b++) {
+        for (int64_t r = first; r < mine.end; r++)
+            write_floats(run, r, options->bucket[b]);
+        if (b < told)
+            ls_combine_write(run->combine);
+        if (b % 3 == 0)
+            ls_combine_progress(run->combine);
+    }
 }
 
 static void write_all(const struct run *run)
 {
     struct ls_range mine = ls_combine_replicas(run->combine);
+    bool whole = run->options.buckets == 0;
 
     /* Resident slots are written in any order, then pushed. */
-    if (run->options.resident)
+    if (run->options.resident) {
         for (int64_t r = mine.end - 1; r >= mine.begin; r--)
-            write_replica(run, r);
+            write_replica(run, r, whole);
+        write_buckets(run);
+    }
     for (int64_t r = mine.begin; r < mine.end; r++) {
         if (!run->options.resident)
-            write_replica(run, r);
+            write_replica(run, r, whole || r + 1 < mine.end);
+        if (!run->options.resident && r + 1 == mine.end)
+            write_buckets(run);
         ls_combine_push(run->combine, r);
     }
 }
@@ -140,11 +175,11 @@ static void compare(const struct run *run, const struct ls_combined *sum)
     for (size_t e = 0; e < run->options.floats; e++)
         if (memcmp(&sum->floats[e], &right[e], sizeof(float)) != 0) {
             check_failed(__FILE__, __LINE__,
-                         "%s, %d ranks, %d replicas, %zu floats, resident %d, step %d: element %zu "
-                         "is %a, expected %a",
+                         "%s, %d ranks, %d replicas, %zu floats, %zu buckets, resident %d, step "
+                         "%d: element %zu is %a, expected %a",
                          run->name, ls_comm_size(run->comm), (int)run->options.replicas,
-                         run->options.floats, run->options.resident, run->step, e,
-                         (double)sum->floats[e], (double)right[e]);
+                         run->options.floats, run->options.buckets, run->options.resident,
+                         run->step, e, (double)sum->floats[e], (double)right[e]);
             return;
         }
     for (int i = 0; i < (int)run->options.doubles; i++) {
@@ -180,6 +215,37 @@ static void run_steps(struct run *run)
     ls_combine_free(run->combine);
 }
 
+/* Buckets of so many elements, in an order that is neither that of the arena nor its reverse. */
+static void cut(struct ls_combine_options *options, struct ls_range *bucket, size_t floats)
+{
+    size_t n = (options->floats + floats - 1) / floats, from = n / 3;
+
+    options->bucket = bucket;
+    options->buckets = n;
+    for (size_t i = 0; i < n; i++) {
+        size_t begin = (i < from ? i : n - 1 - (i - from)) * floats, end = begin + floats;
+        bucket[i].begin = (int64_t)begin;
+        bucket[i].end = (int64_t)(end < options->floats ? end : options->floats);
+    }
+}
+
+static struct ls_range buckets[LARGE / 16 + 1];
+
+static void run_buckets(struct run *run)
+{
+    static const size_t sizes[] = {16, 64, 1600, SMALL};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int resident = 0; resident < 2; resident++) {
+            run->options.floats = i == 0 ? 100 : SMALL;
+            run->options.resident = resident;
+            cut(&run->options, buckets, sizes[i]);
+            run_steps(run);
+        }
+    run->options.buckets = 0;
+    run->options.bucket = NULL;
+}
+
 static void run_sizes(struct run *run)
 {
     static const size_t sizes[] = {0, 1, 15, 16, 17, SMALL};
@@ -191,6 +257,7 @@ static void run_sizes(struct run *run)
             run_steps(run);
         }
     }
+    run_buckets(run);
     run->options.resident = false;
     run->options.floats = LARGE;
     if (run->options.replicas >= 7)
@@ -235,7 +302,9 @@ static void one_slow_rank(const struct setting *setting)
     for (int rank = 0; rank < size; rank++)
         for (int replicas = size; replicas <= 8; replicas += 2) {
             ls_k = rank == ls_comm_rank(check_world) ? &slow : chosen;
-            run.options = (struct ls_combine_options){SMALL, 0, replicas, false};
+            run.options = (struct ls_combine_options){.floats = SMALL, .replicas = replicas};
+            run_steps(&run);
+            cut(&run.options, buckets, SMALL / 3);
             run_steps(&run);
         }
     ls_k = chosen;
@@ -287,8 +356,10 @@ static void two_combines(void)
 
     if (!comm)
         return;
-    a.options = (struct ls_combine_options){17, DOUBLES, 5, false};
-    b.options = (struct ls_combine_options){SMALL, DOUBLES, 7, true};
+    a.options = (struct ls_combine_options){.floats = 170, .doubles = DOUBLES, .replicas = 5};
+    b.options = (struct ls_combine_options){
+        .floats = SMALL, .doubles = DOUBLES, .replicas = 7, .resident = true};
+    cut(&b.options, buckets, 800);
     CHECK_OK(ls_combine_create(&a.combine, comm, &a.options));
     CHECK_OK(ls_combine_create(&b.combine, comm, &b.options));
     for (a.step = 0; a.step < STEPS; a.step++) {
@@ -312,6 +383,8 @@ int main(void)
         {{.ranks_per_node = 1}, "1 rank a node"},
         {{.ranks_per_node = 2}, "2 ranks a node"},
         {{.ranks_per_node = 3}, "3 ranks a node"},
+        {{.ranks_per_node = 1, .no_threads = true}, "1 rank a node, no threads"},
+        {{.ranks_per_node = 2, .no_threads = true}, "2 ranks a node, no threads"},
         {{.no_shared_memory = true}, "no shared memory"},
     };
 

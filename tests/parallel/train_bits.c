@@ -358,15 +358,26 @@ static ls_status keep_loss(void *user, int64_t epoch, const char *const *names,
     return LS_OK;
 }
 
-static struct result train(struct ls_comm *comm, const struct recipe *recipe, int64_t replicas)
+/* Where a recipe runs: ranks, and how they lie on (pretended) nodes; and the bytes of a bucket. */
+struct place {
+    const char *name;
+    int ranks;
+    struct ls_comm_test test;
+    int bucket_size;
+};
+
+static struct result train(struct ls_comm *comm, const struct recipe *recipe, int64_t replicas,
+                           const struct place *place)
 {
     struct result result = {0};
+    char fit[256];
+    snprintf(fit, sizeof fit, "%s, bucket_size: %d", recipe->fit, place->bucket_size);
     struct ls_evaluation evaluation = {0};
     struct ls_data *data = make_arrays(recipe->shape);
     struct ls_model *model =
         recipe->shape == ROW ? make_model(recipe->compile) : make_graph(recipe);
     CHECK_OK(ls_model_fit(model, comm,
-                          &(struct ls_fit){.options = recipe->fit,
+                          &(struct ls_fit){.options = fit,
                                            .replicas = replicas,
                                            .train = data,
                                            .validation = data,
@@ -381,19 +392,14 @@ static struct result train(struct ls_comm *comm, const struct recipe *recipe, in
     return result;
 }
 
-/* Where a recipe runs: ranks, and how they lie on (pretended) nodes. */
-static const struct place {
-    const char *name;
-    int ranks;
-    struct ls_comm_test test;
-} places[] = {
-    {"1 rank", 1, {0}},
-    {"2 ranks", 2, {0}},
-    {"3 ranks", 3, {0}},
-    {"4 ranks", 4, {0}},
-    {"4 ranks on 2 nodes", 4, {.ranks_per_node = 2}},
-    {"3 ranks on 2 nodes", 3, {.ranks_per_node = 2}},
-    {"3 ranks without shared memory", 3, {.no_shared_memory = true}},
+static const struct place places[] = {
+    {"1 rank", 1, {0}, 4096},
+    {"2 ranks", 2, {0}, 64},
+    {"3 ranks", 3, {0}, 4096},
+    {"4 ranks", 4, {0}, 640},
+    {"4 ranks on 2 nodes", 4, {.ranks_per_node = 2}, 640},
+    {"3 ranks on 2 nodes", 3, {.ranks_per_node = 2}, 4096},
+    {"3 ranks without shared memory", 3, {.no_shared_memory = true, .no_threads = true}, 1024},
 };
 enum { PLACES = sizeof places / sizeof *places };
 
@@ -405,7 +411,7 @@ static double check_places(struct ls_comm *const comm[PLACES], const struct reci
     for (size_t p = 0; p < PLACES; p++) {
         if (!comm[p] || places[p].ranks > replicas)
             continue;
-        struct result now = train(comm[p], recipe, replicas);
+        struct result now = train(comm[p], recipe, replicas, &places[p]);
         if (p == 0)
             first = now;
         if (ls_comm_rank(comm[p]) != 0)

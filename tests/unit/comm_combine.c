@@ -71,7 +71,8 @@ static void every_number_of_replicas(void **state)
     (void)state;
     for (int64_t replicas = 1; replicas <= REPLICAS; replicas++)
         for (int resident = 0; resident < 2; resident++) {
-            struct ls_combine_options options = {FLOATS, 1, replicas, resident};
+            struct ls_combine_options options = {
+                .floats = FLOATS, .doubles = 1, .replicas = replicas, .resident = resident};
             struct ls_combine *combine = NULL;
             assert_int_equal(ls_combine_create(&combine, comm, &options), LS_OK);
             for (int step = 0; step < 2; step++)
@@ -85,7 +86,7 @@ static void every_number_of_replicas(void **state)
 static void one_replica_is_not_copied(void **state)
 {
     (void)state;
-    struct ls_combine_options options = {FLOATS, 1, 1, false};
+    struct ls_combine_options options = {.floats = FLOATS, .doubles = 1, .replicas = 1};
     struct ls_combine *combine = NULL;
     struct ls_combined sum;
 
@@ -101,7 +102,7 @@ static void one_replica_is_not_copied(void **state)
 static void points_and_blocks(void **state)
 {
     (void)state;
-    struct ls_combine_options options = {FLOATS, 0, 3, true};
+    struct ls_combine_options options = {.floats = FLOATS, .replicas = 3, .resident = true};
     struct ls_combine *combine = NULL;
     const double values[3][2] = {{1e17, 1}, {1, 2}, {-1e17, 3}};
     double sums[2];
@@ -155,7 +156,7 @@ static void what_a_rank_pays(void **state)
 static void failing_memory(void **state)
 {
     (void)state;
-    struct ls_combine_options options = {FLOATS, 1, 5, false};
+    struct ls_combine_options options = {.floats = FLOATS, .doubles = 1, .replicas = 5};
     struct ls_combine *combine = NULL;
     ls_status status = LS_FAILED;
     int n = 0;
@@ -173,7 +174,7 @@ static void failing_memory(void **state)
 static void kernels_come_first(void **state)
 {
     (void)state;
-    struct ls_combine_options options = {FLOATS, 1, 5, false};
+    struct ls_combine_options options = {.floats = FLOATS, .doubles = 1, .replicas = 5};
     struct ls_combine *combine = NULL;
     const struct ls_kernels *chosen = ls_k;
 
