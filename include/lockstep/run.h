@@ -27,6 +27,8 @@ struct ls_run_start {
     int64_t epochs, epoch, step; /* of all; where this start begins: epoch from 0, step in it */
     const char *kernels;         /* kernel set */
     const char *resumed_from;    /* checkpoint, or NULL */
+    double shared_bytes; /* of weights and optimizer that the ranks of rank 0's node have in common;
+                            0: each has its own */
 };
 
 struct ls_run_progress {

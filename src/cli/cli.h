@@ -15,7 +15,7 @@
 /* -- options: one table a command, for parsing and for help -------------------------------------*/
 
 enum cli_type {
-    CLI_FLAG,  /* bool */
+    CLI_FLAG,  /* bool; of a key: added to a struct cli_list as "key=true" */
     CLI_TEXT,  /* const char *, of the command line */
     CLI_DATA,  /* the same, of the form FILE:SPLIT, F.csv or F.csv.gz */
     CLI_COUNT, /* int64_t within min..max */
@@ -38,7 +38,7 @@ struct cli_option {
     const char *argument; /* what stands for the value in the help: "N"; NULL for flags */
     const char *unit;     /* "samples"; or NULL */
     const char *initial;  /* the default, as the help says it; NULL: none */
-    const char *key;      /* CLI_KEY: of the run file */
+    const char *key;      /* CLI_KEY, CLI_FLAG: of the run file */
     int64_t min, max;     /* CLI_COUNT and CLI_KEY; CLI_COUNT starts with `start` */
     int64_t start;
     bool required;    /* CLI_TEXT, CLI_DATA */

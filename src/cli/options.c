@@ -67,21 +67,29 @@ static ls_status read_number(struct cli_call *call, const struct cli_option *opt
     return LS_OK;
 }
 
+static ls_status add_setting(struct cli_call *call, const struct cli_option *option,
+                             const char *value)
+{
+    char *setting;
+    if (asprintf(&setting, "%s=%s", option->key, value) < 0) {
+        refuse(call, "out of memory");
+        return LS_FAILED;
+    }
+    ls_status status = add(call, field(call, option), setting);
+    if (status != LS_OK)
+        free(setting);
+    return status;
+}
+
 static ls_status add_key(struct cli_call *call, const struct cli_option *option, const char *text)
 {
+    char value[32];
     int64_t number;
     ls_status status = read_number(call, option, text, &number);
     if (status != LS_OK)
         return status;
-    char *setting;
-    if (asprintf(&setting, "%s=%" PRId64, option->key, number) < 0) {
-        refuse(call, "out of memory");
-        return LS_FAILED;
-    }
-    status = add(call, field(call, option), setting);
-    if (status != LS_OK)
-        free(setting);
-    return status;
+    snprintf(value, sizeof(value), "%" PRId64, number);
+    return add_setting(call, option, value);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -101,6 +109,8 @@ static ls_status take(struct cli_call *call, const struct cli_option *option, co
 {
     switch (option->type) {
     case CLI_FLAG:
+        if (option->key != NULL)
+            return add_setting(call, option, "true");
         *(bool *)field(call, option) = true;
         return LS_OK;
     case CLI_DATA:
@@ -119,7 +129,7 @@ static ls_status take(struct cli_call *call, const struct cli_option *option, co
     case CLI_KEY:
         return add_key(call, option, value);
     case CLI_LIST: {
-        /* A copy, so that all items of a list, those of CLI_KEY too, are freed alike. */
+        /* A copy, so that all items of a list, those of keys too, are freed alike. */
         char *copy = strdup(value);
         ls_status status = LS_FAILED;
         if (copy == NULL)
@@ -254,7 +264,7 @@ ls_status cli_call_parse(struct cli_call *call, const struct cli_command *comman
 void cli_call_release(struct cli_call *call)
 {
     for (const struct cli_option *row = rows(call->command); row->name != NULL; row++) {
-        if (row->type != CLI_LIST && row->type != CLI_KEY)
+        if (row->type != CLI_LIST && row->key == NULL)
             continue;
         struct cli_list *list = field(call, row); /* several rows may share one */
         for (size_t i = 0; i < list->count; i++)

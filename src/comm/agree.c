@@ -52,19 +52,22 @@ ls_status ls_comm_agree(struct ls_comm *comm, ls_status mine)
     return ls_comm_alone(comm) ? mine : ls_mpi_agree(comm->world, kept(comm, mine));
 }
 
-static ls_status broadcast(struct ls_comm *comm, void *bytes, size_t length, int root)
+ls_status ls_mpi_broadcast(MPI_Comm among, void *bytes, size_t length, int root)
 {
     char *at = bytes;
 
-    if (ls_comm_alone(comm))
-        return LS_OK;
     for (; length > 0;) {
         size_t piece = length < CHUNK ? length : CHUNK;
-        LS_TRY(LS_MPI(MPI_Bcast, at, (int)piece, MPI_BYTE, root, comm->world));
+        LS_TRY(LS_MPI(MPI_Bcast, at, (int)piece, MPI_BYTE, root, among));
         at += piece;
         length -= piece;
     }
     return LS_OK;
+}
+
+static ls_status broadcast(struct ls_comm *comm, void *bytes, size_t length, int root)
+{
+    return ls_comm_alone(comm) ? LS_OK : ls_mpi_broadcast(comm->world, bytes, length, root);
 }
 
 void ls_comm_broadcast(struct ls_comm *comm, void *bytes, size_t length, int root)

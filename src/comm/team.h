@@ -11,6 +11,7 @@ enum ls_event {
     LS_EVENT_FOLDED,  /* its slice of the node's partial sums is there (several nodes only) */
     LS_EVENT_REDUCED, /* its part of the sum is there, and it reads no partial sum any more */
     LS_EVENT_POINT,   /* its values of a cross-replica point are there */
+    LS_EVENT_CREW,    /* what it has to do before the next wait of its crew is done (crew.h) */
     LS_EVENTS
 };
 

@@ -39,6 +39,8 @@ ls_status ls_mpi_check(int code, const char *function);
 
 /* ls_comm_agree among the ranks of an MPI communicator. */
 ls_status ls_mpi_agree(MPI_Comm among, ls_status mine);
+/* Bytes of rank `root` to all of them. */
+ls_status ls_mpi_broadcast(MPI_Comm among, void *bytes, size_t length, int root);
 
 /* counts[rank] doubles of each rank to displacements[rank] of all, on every rank. */
 ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double *mine,

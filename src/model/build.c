@@ -156,8 +156,9 @@ static void forget_nested(struct ls_model *model)
     }
 }
 
-/* Values that the model or nested ones came with go into the arena, and where they were goes. */
-static void move_values(struct ls_model *model)
+/* Values that the model or nested ones came with go into the arena, unless another rank fills it,
+ * and where they were goes. */
+static void move_values(struct ls_model *model, bool fill)
 {
     for (size_t l = 0; l < model->layers; l++)
         for (size_t v = 0; v < model->layer[l]->variables; v++) {
@@ -165,7 +166,8 @@ static void move_values(struct ls_model *model)
             float *place = model->weights + variable->offset;
             if (!variable->values)
                 continue;
-            memcpy(place, variable->values, ls_variable_count(variable) * sizeof *place);
+            if (fill)
+                memcpy(place, variable->values, ls_variable_count(variable) * sizeof *place);
             variable->values = place;
         }
     forget_nested(model);
@@ -199,9 +201,33 @@ ls_status ls_model_make_weights(struct ls_model *model)
         return LS_OK;
     LS_TRY(ls_size_check_weights(model));
     LS_TRY(ls_model_make_penalty_room(model));
-    LS_TRY(ls_allocate(&model->weights, model->floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
-    move_values(model);
+    LS_TRY(ls_allocate(&model->weights, ls_model_arena_floats(model), sizeof(float)));
+    move_values(model, true);
     return LS_OK;
+}
+
+ls_status ls_model_lend_weights(struct ls_model *model, float *arena, bool fill)
+{
+    float *before = model->weights;
+    LS_TRY(ls_model_make_penalty_room(model));
+    if (before && fill)
+        memcpy(arena, before, model->floats * sizeof *arena);
+    model->weights = arena;
+    move_values(model, fill && !before);
+    ls_release(before);
+    return LS_OK;
+}
+
+void ls_model_return_weights(struct ls_model *model, float *own)
+{
+    model->weights = own;
+    model->initialized = model->initialized && own;
+    for (size_t l = 0; l < model->layers; l++)
+        for (size_t v = 0; v < model->layer[l]->variables; v++) {
+            struct ls_variable *variable = &model->layer[l]->variable[v];
+            if (variable->values)
+                variable->values = own ? own + variable->offset : NULL;
+        }
 }
 
 size_t ls_model_variables(const struct ls_model *model)

@@ -2,6 +2,7 @@
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 
+#include "base/memory.h"
 #include "base/tree.h"
 #include "layer/layer.h"
 #include "lockstep/model.h"
@@ -184,6 +185,16 @@ ls_status ls_model_build(struct ls_model *model);
 /* Builds the model, and makes the arena of weights: zero, but for what nested models came with.
  * Idempotent. LS_BAD_INPUT where there is less memory than it takes. */
 ls_status ls_model_make_weights(struct ls_model *model);
+/* Floats of an arena of weights, with what reading it in whole vectors takes behind it. */
+static inline size_t ls_model_arena_floats(const struct ls_model *model)
+{
+    return model->floats + LS_ALIGNMENT_FLOATS;
+}
+/* The weights, where there are any, go into an arena of zeros that is another's, until it gives
+ * them back in memory of the model's own (NULL: they are lost). `fill`: of several models that have
+ * the arena in common this is the one that fills it. The model is built. */
+ls_status ls_model_lend_weights(struct ls_model *model, float *arena, bool fill);
+void ls_model_return_weights(struct ls_model *model, float *own);
 /* Back to the description: the graph goes, values of weights stay with their variables until the
  * model is built again, or one that it is a part of. */
 void ls_model_unbuild(struct ls_model *model);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum { BAR_MARKS = 20, NARROW_BAR_MARKS = 10 };
 
 void ls_line_step_time(struct ls_text *text, double seconds)
@@ -168,6 +170,7 @@ static void append_count(struct ls_text *text, int64_t count, const char *noun)
 
 void ls_line_start(struct ls_text *text, const struct ls_run_start *start)
 {
+    char size[LS_BYTES_TEXT];
     ls_text_append(text, "%s: ", start->directory);
     append_count(text, start->nodes, "node");
     ls_text_append(text, ", ");
@@ -191,6 +194,9 @@ void ls_line_start(struct ls_text *text, const struct ls_run_start *start)
     ls_text_append(text, " an epoch, ");
     append_count(text, start->epochs, "epoch");
     ls_text_append(text, "\n");
+    if (start->shared_bytes > 0)
+        ls_text_append(text, "weights and optimizer: %s once a node, not once a rank\n",
+                       ls_bytes_format(size, start->shared_bytes));
     if (start->resumed_from != NULL)
         ls_text_append(text,
                        "resumed from %s: epoch %" PRId64 ", after step %" PRId64 "/%" PRId64 "\n",

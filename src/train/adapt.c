@@ -31,8 +31,8 @@ static ls_status finish(struct ls_model *model, const struct ls_layer *layer, co
 }
 
 /* One layer, from the results of the call before it over all samples. */
-static ls_status adapt_layer(struct ls_model *model, struct ls_comm *comm, struct ls_data *data,
-                             const struct ls_graph_call *call)
+static ls_status adapt_layer(struct ls_model *model, struct ls_crew *crew, struct ls_comm *comm,
+                             struct ls_data *data, const struct ls_graph_call *call)
 {
     const struct ls_layer *layer = model->layer[call->layer];
     struct adapting adapting = {
@@ -56,7 +56,9 @@ static ls_status adapt_layer(struct ls_model *model, struct ls_comm *comm, struc
     LS_TRY_OUT(ls_comm_agree(comm, status));
     LS_TRY_OUT(
         ls_comm_sum_blocks(comm, total, adapting.sums, ls_scan_blocks(scan), adapting.doubles));
-    status = ls_comm_agree(comm, finish(model, layer, total));
+    status = ls_comm_agree(comm, ls_crew_leads(crew) ? finish(model, layer, total) : LS_OK);
+    LS_TRY_OUT(status);
+    status = ls_crew_wait(crew);
 out:
     ls_scan_free(scan);
     ls_release(adapting.sums);
@@ -64,10 +66,11 @@ out:
     return status;
 }
 
-ls_status ls_model_adapt(struct ls_model *model, struct ls_comm *comm, struct ls_data *data)
+ls_status ls_model_adapt(struct ls_model *model, struct ls_crew *crew, struct ls_comm *comm,
+                         struct ls_data *data)
 {
     for (size_t c = 0; c < model->calls; c++)
         if (ls_layer_needs_adapt(model->layer[model->call[c].layer]))
-            LS_TRY(adapt_layer(model, comm, data, &model->call[c]));
+            LS_TRY(adapt_layer(model, crew, comm, data, &model->call[c]));
     return LS_OK;
 }

@@ -3,8 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "comm/partition.h"
 #include "train/fit.h"
 
 #define LS_CALLBACKS(X)                                                                            \
@@ -29,11 +31,18 @@ static const struct ls_kind *const kinds[] = {
 
 const struct ls_registry ls_callbacks_known = {.noun = "callback", .kinds = kinds, .open = true};
 
+/* Weights that a callback keeps. */
+struct kept {
+    bool keep, restore; /* asked for, not yet done */
+};
+
 struct ls_callbacks {
     const struct ls_instances *list;
+    struct ls_crew *crew;
     void **memory;                       /* by callback */
     double *doubles;                     /* of all, one after the other */
     float *kept[LS_CHECKPOINT_KEPT_MAX]; /* by callback that keeps weights */
+    struct kept asked[LS_CHECKPOINT_KEPT_MAX];
     size_t kepts;
     size_t begun; /* those that saw the first event */
 };
@@ -55,31 +64,26 @@ static bool keeps(const struct ls_instance *instance)
     return kind->keeps_weights && kind->keeps_weights(instance);
 }
 
-static ls_status make_kept(struct ls_callbacks *callbacks, size_t floats)
+static ls_status count_kept(struct ls_callbacks *callbacks)
 {
-    for (size_t i = 0; i < callbacks->list->count; i++) {
-        if (!keeps(&callbacks->list->item[i]))
-            continue;
-        if (callbacks->kepts == LS_CHECKPOINT_KEPT_MAX)
-            return ls_fail(LS_BAD_INPUT, "at most %d callbacks keep weights",
-                           LS_CHECKPOINT_KEPT_MAX);
-        LS_TRY(ls_allocate(&callbacks->kept[callbacks->kepts], floats + LS_ALIGNMENT_FLOATS,
-                           sizeof(float)));
-        callbacks->kepts++;
-    }
-    return LS_OK;
+    for (size_t i = 0; i < callbacks->list->count; i++)
+        callbacks->kepts += keeps(&callbacks->list->item[i]);
+    return callbacks->kepts <= LS_CHECKPOINT_KEPT_MAX
+               ? LS_OK
+               : ls_fail(LS_BAD_INPUT, "at most %d callbacks keep weights", LS_CHECKPOINT_KEPT_MAX);
 }
 
 ls_status ls_callbacks_create(struct ls_callbacks **callbacks, const struct ls_instances *list,
-                              size_t floats)
+                              struct ls_crew *crew)
 {
     struct ls_callbacks *made = NULL;
     *callbacks = NULL;
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->list = list;
+    made->crew = crew;
     ls_status status = ls_allocate(&made->memory, list->count, sizeof *made->memory);
     if (status == LS_OK)
-        status = make_kept(made, floats);
+        status = count_kept(made);
     if (status == LS_OK)
         *callbacks = made;
     else
@@ -87,12 +91,19 @@ ls_status ls_callbacks_create(struct ls_callbacks **callbacks, const struct ls_i
     return status;
 }
 
+ls_status ls_callbacks_make_kept(struct ls_callbacks *callbacks, size_t floats)
+{
+    for (size_t i = 0; i < callbacks->kepts; i++)
+        LS_TRY(ls_crew_allocate(callbacks->crew, &callbacks->kept[i], floats * sizeof(float)));
+    return LS_OK;
+}
+
 void ls_callbacks_free(struct ls_callbacks *callbacks)
 {
     if (!callbacks)
         return;
-    for (size_t i = 0; i < callbacks->kepts; i++)
-        ls_release(callbacks->kept[i]);
+    for (size_t i = 0; i < callbacks->kepts && i < LS_CHECKPOINT_KEPT_MAX; i++)
+        ls_crew_release(callbacks->crew, callbacks->kept[i]);
     ls_release(callbacks->memory);
     ls_release(callbacks);
 }
@@ -188,8 +199,8 @@ static ls_status call_all(struct ls_callbacks *callbacks, struct ls_callback_cal
         call.instance = &callbacks->list->item[i];
         call.index = i;
         call.memory = &callbacks->memory[i];
-        call.kept = keeps(call.instance) ? callbacks->kept[kept++] : NULL;
-        call.stop = false;
+        call.keeps = keeps(call.instance);
+        call.stop = call.keep = call.restore = false;
         const struct ls_callback_kind *kind = kind_of(call.instance);
         if (call.event == LS_CALLBACK_TRAIN_BEGIN)
             callbacks->begun = i + 1;
@@ -198,6 +209,8 @@ static ls_status call_all(struct ls_callbacks *callbacks, struct ls_callback_cal
         ls_status status = kind->on[call.event] ? kind->on[call.event](&call) : LS_OK;
         first = first == LS_OK ? status : first;
         *stop |= call.stop;
+        if (call.keeps)
+            callbacks->asked[kept++] = (struct kept){call.keep, call.restore};
         call.doubles += doubles_of(call.instance);
     }
     return first;
@@ -214,6 +227,32 @@ void ls_callbacks_call(struct ls_callbacks *callbacks, enum ls_callback_event ev
      * decides. */
     if (may_stop(callbacks, event))
         ls_comm_broadcast(comm, stop, sizeof *stop, 0);
+}
+
+/* A rank's part of the arenas that are kept or restored. */
+static void move_part(struct ls_callbacks *callbacks, const struct ls_model *model)
+{
+    struct ls_range part = ls_part((int64_t)model->floats, ls_crew_size(callbacks->crew),
+                                   ls_crew_rank(callbacks->crew));
+    size_t bytes = (size_t)(part.end - part.begin) * sizeof(float);
+    float *weights = model->weights + part.begin;
+    for (size_t i = 0; i < callbacks->kepts; i++) {
+        float *kept = callbacks->kept[i] + part.begin;
+        if (callbacks->asked[i].keep)
+            memcpy(kept, weights, bytes);
+        if (callbacks->asked[i].restore)
+            memcpy(weights, kept, bytes);
+        callbacks->asked[i] = (struct kept){0};
+    }
+}
+
+ls_status ls_callbacks_move_weights(struct ls_callbacks *callbacks, const struct ls_model *model)
+{
+    if (callbacks->kepts == 0)
+        return LS_OK;
+    LS_TRY(ls_crew_wait(callbacks->crew));
+    move_part(callbacks, model);
+    return ls_crew_wait(callbacks->crew);
 }
 
 ls_status ls_callbacks_end(struct ls_callbacks *callbacks, struct ls_fit_state *fit,

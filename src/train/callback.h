@@ -4,7 +4,8 @@
 #define TRAIN_CALLBACK_H
 
 #include "base/custom.h"
-#include "comm/comm.h"
+#include "comm/crew.h"
+#include "model/graph.h"
 
 struct ls_fit_state;
 
@@ -28,10 +29,13 @@ struct ls_callback_call {
     struct ls_fit_state *fit;
     bool first;       /* this is rank 0 */
     double *doubles;  /* state: 0 at a run's beginning, kept in checkpoints; rank 0's counts */
-    float *kept;      /* weights as state: model->floats, 0 at first; NULL: not asked for */
+    bool keeps;       /* weights are a part of its state, as `keep` left them */
     void **memory;    /* the callback's own, from the first event to the last; NULL at first */
     ls_status status; /* LS_CALLBACK_TRAIN_END: how it ended */
     bool stop;        /* out: the training ends here; rank 0's counts */
+    /* Out, where it keeps weights, at the events EPOCH_END and FINISH: the weights of now are kept;
+     * those that were kept are the weights. Done when all callbacks have been called. */
+    bool keep, restore;
 };
 
 struct ls_callback_kind {
@@ -61,9 +65,12 @@ ls_status ls_callback_fail(const struct ls_callback_call *call, const char *opti
 
 struct ls_callbacks;
 
-/* list: of the run file, which must outlive them; floats: of the model. Not collective. */
+/* list: of the run file, which must outlive them, as the crew must. Not collective. */
 ls_status ls_callbacks_create(struct ls_callbacks **callbacks, const struct ls_instances *list,
-                              size_t floats);
+                              struct ls_crew *crew);
+/* Makes the arenas of those that keep weights, which the crew has in common: `floats` of the model,
+ * 0 at first. Collective over the crew, which gets one status. */
+ls_status ls_callbacks_make_kept(struct ls_callbacks *callbacks, size_t floats);
 void ls_callbacks_free(struct ls_callbacks *callbacks);
 
 /* Doubles of all their states, and where these are. */
@@ -71,6 +78,11 @@ size_t ls_callbacks_doubles(const struct ls_callbacks *callbacks);
 void ls_callbacks_place(struct ls_callbacks *callbacks, double *doubles);
 /* The arenas of those that keep weights, in the run file's order. */
 float *const *ls_callbacks_kept(const struct ls_callbacks *callbacks, size_t *count);
+
+/* Keeps and restores the weights that callbacks have asked for since the last time, a part on each
+ * rank of the crew. Collective over the crew, whose callbacks have been called alike: all of it is
+ * done when it returns. */
+ls_status ls_callbacks_move_weights(struct ls_callbacks *callbacks, const struct ls_model *model);
 
 /* Each one's check. fit->names are those of an epoch's end; those that callbacks log are added. Not
  * collective. */

@@ -1,7 +1,5 @@
 /* EarlyStopping: keras/src/callbacks/early_stopping.py. A training that it ended and that goes on,
  * with more epochs, counts its patience anew; the best value stays. */
-#include <string.h>
-
 #include "train/fit.h"
 #include "train/monitor.h"
 
@@ -80,10 +78,9 @@ static ls_status begin(struct ls_callback_call *call)
 
 static void keep_weights(struct ls_callback_call *call)
 {
-    const struct ls_model *model = call->fit->job->model;
-    if (!call->kept)
+    if (!call->keeps)
         return;
-    memcpy(call->kept, model->weights, model->floats * sizeof *call->kept);
+    call->keep = true;
     call->doubles[HAS_WEIGHTS] = 1;
 }
 
@@ -94,7 +91,7 @@ static ls_status epoch_end(struct ls_callback_call *call)
     double *state = call->doubles, epoch = (double)call->fit->epoch;
     if (call->fit->epoch < o->start_from_epoch)
         return LS_OK;
-    if (call->kept && state[HAS_WEIGHTS] == 0) {
+    if (call->keeps && state[HAS_WEIGHTS] == 0) {
         keep_weights(call);
         state[BEST_EPOCH] = epoch;
     }
@@ -119,17 +116,16 @@ static ls_status epoch_end(struct ls_callback_call *call)
 static ls_status finish(struct ls_callback_call *call)
 {
     const struct early_stopping *o = call->instance->options;
-    const struct ls_model *model = call->fit->job->model;
     const double *state = call->doubles;
     bool tells = call->first && o->verbose > 0;
     if (tells && state[STOPPED] != 0)
         ls_note("Epoch %.0f: early stopping", state[STOPPED_EPOCH] + 1);
-    if (!call->kept || state[HAS_WEIGHTS] == 0)
+    if (!call->keeps || state[HAS_WEIGHTS] == 0)
         return LS_OK;
     if (tells)
         ls_note("Restoring model weights from the end of the best epoch: %.0f.",
                 state[BEST_EPOCH] + 1);
-    memcpy(model->weights, call->kept, model->floats * sizeof *call->kept);
+    call->restore = true;
     return LS_OK;
 }
 

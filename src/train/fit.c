@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "train/adapt.h"
 #include "train/callback.h"
 #include "train/evaluator.h"
 #include "train/needs.h"
@@ -17,6 +18,8 @@ enum { LOGGED_MAX = 1 }; /* numbers that callbacks add to an epoch's: the learni
 
 struct ls_fit_run {
     struct ls_fit_job job;
+    struct ls_crew *crew;
+    float *weights; /* the model's, where the crew has them in common; NULL: they are its own */
     struct ls_stepper *stepper;
     struct ls_evaluator *evaluator;
     struct ls_callbacks *callbacks;
@@ -69,7 +72,7 @@ static ls_status name_values(struct ls_fit_run *run)
 static ls_status make_partial(struct ls_fit_run *run)
 {
     LS_TRY(name_values(run));
-    LS_TRY(ls_callbacks_create(&run->callbacks, &run->job.fit->callbacks, run->job.model->floats));
+    LS_TRY(ls_callbacks_create(&run->callbacks, &run->job.fit->callbacks, run->crew));
     run->state.kept = ls_callbacks_kept(run->callbacks, &run->state.kepts);
     run->state.partials = run->state.sums + ls_callbacks_doubles(run->callbacks);
     LS_TRY(ls_allocate(&run->partial, run->state.partials, sizeof *run->partial));
@@ -77,8 +80,19 @@ static ls_status make_partial(struct ls_fit_run *run)
     return LS_OK;
 }
 
-static struct ls_stepper_options step_of(const struct ls_fit_job *job)
+static ls_status make_weights(struct ls_fit_run *run)
 {
+    struct ls_model *model = run->job.model;
+    if (ls_crew_size(run->crew) == 1)
+        return ls_model_make_weights(model);
+    LS_TRY(ls_crew_allocate(run->crew, &run->weights,
+                            ls_model_arena_floats(model) * sizeof *run->weights));
+    return ls_model_lend_weights(model, run->weights, ls_crew_leads(run->crew));
+}
+
+static struct ls_stepper_options step_of(const struct ls_fit_run *run)
+{
+    const struct ls_fit_job *job = &run->job;
     return (struct ls_stepper_options){
         .comm = job->comm,
         .model = job->model,
@@ -93,6 +107,7 @@ static struct ls_stepper_options step_of(const struct ls_fit_job *job)
         .fast = job->fit->combine == LS_COMBINE_FAST,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
         .profile = job->profile,
+        .crew = run->crew,
     };
 }
 
@@ -107,14 +122,17 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     }
     made->job = *job;
     made->saved = -1;
-    struct ls_stepper_options step = step_of(job);
+    LS_TRY_OUT(ls_crew_create(&made->crew, job->comm, job->fit->shard_optimizer));
+    struct ls_stepper_options step = step_of(made);
     LS_TRY_OUT(ls_needs_check(&step, job->validation, job->checkpoint != NULL));
-    LS_TRY_OUT(ls_comm_agree(job->comm, ls_model_make_weights(job->model)));
+    LS_TRY_OUT(ls_comm_agree(job->comm, make_weights(made)));
     LS_TRY_OUT(ls_stepper_create(&made->stepper, &step));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
                                        job->validation));
     LS_TRY_OUT(ls_comm_agree(job->comm, make_partial(made)));
+    LS_TRY_OUT(
+        ls_comm_agree(job->comm, ls_callbacks_make_kept(made->callbacks, job->model->floats)));
     made->state.job = &made->job;
     made->state.steps = ls_stepper_steps(made->stepper);
     made->state.names = made->name;
@@ -133,6 +151,26 @@ out:
     return status;
 }
 
+ls_status ls_fit_return_weights(struct ls_fit_run *run)
+{
+    float *own;
+    if (!run->weights)
+        return LS_OK;
+    LS_TRY(ls_crew_take(run->crew, run->weights, &own));
+    run->weights = NULL;
+    ls_model_return_weights(run->job.model, own);
+    return LS_OK;
+}
+
+/* Without memory for them they are lost. */
+static void give_back_weights(struct ls_fit_run *run)
+{
+    if (run->job.keeps_model && ls_fit_return_weights(run) != LS_OK)
+        ls_warn("the model loses its weights: %s", ls_message());
+    if (run->weights)
+        ls_model_return_weights(run->job.model, NULL);
+}
+
 void ls_fit_free(struct ls_fit_run *run)
 {
     if (!run)
@@ -147,7 +185,26 @@ void ls_fit_free(struct ls_fit_run *run)
     ls_release(run->value);
     ls_release(run->loss);
     ls_release(run->partial);
+    give_back_weights(run);
+    ls_crew_free(run->crew);
     ls_release(run);
+}
+
+struct ls_crew *ls_fit_crew(const struct ls_fit_run *run)
+{
+    return run->crew;
+}
+
+ls_status ls_fit_initialize(struct ls_fit_run *run, uint64_t seed)
+{
+    const struct ls_fit_job *job = &run->job;
+    ls_status status = LS_OK;
+    if (ls_crew_leads(run->crew))
+        status = ls_model_initialize(job->model, seed);
+    LS_TRY(ls_comm_agree(job->comm, status));
+    job->model->initialized = true;
+    LS_TRY(ls_crew_wait(run->crew));
+    return ls_model_adapt(job->model, run->crew, job->comm, job->train);
 }
 
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run)
@@ -198,6 +255,14 @@ static void call_callbacks(struct ls_fit_run *run, enum ls_callback_event event)
     ls_callbacks_call(run->callbacks, event, &run->state, &run->pending, &stop);
     if (stop)
         run->state.position.ended = run->job.fit->epochs;
+}
+
+/* Ranks that have weights in common move them together, or, where one has failed, not at all. */
+static ls_status move_weights(struct ls_fit_run *run)
+{
+    if (run->state.kepts > 0 && run->job.fit->shard_optimizer)
+        LS_TRY(ls_comm_agree(run->job.comm, run->pending));
+    return ls_callbacks_move_weights(run->callbacks, run->job.model);
 }
 
 static bool is_over(const struct ls_fit_run *run)
@@ -303,6 +368,7 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
     }
     clock_epoch(run, began, before);
     call_callbacks(run, LS_CALLBACK_EPOCH_END); /* may log more */
+    LS_TRY(move_weights(run));
     if (run->job.hooks)
         call_hook(run, run->job.hooks->epoch);
     memset(run->partial, 0, run->state.sums * sizeof *run->partial);
@@ -368,8 +434,9 @@ static ls_status run_epochs(struct ls_fit_run *run)
     while (!is_over(run))
         LS_TRY(run_epoch(run));
     /* Before the callbacks, as in Keras: weights that one restores are not averaged. */
-    ls_update_plan_finish(run->state.update, position->before + position->iteration);
+    LS_TRY(ls_update_plan_finish(run->state.update, position->before + position->iteration));
     call_callbacks(run, LS_CALLBACK_FINISH);
+    LS_TRY(move_weights(run));
     if (position->ended)
         run->saved = -1; /* a checkpoint of this very step does not know of the end */
     LS_TRY(save(run));

@@ -42,7 +42,7 @@ struct ls_fit_hooks {
 
 struct ls_fit_job {
     struct ls_comm *comm;
-    struct ls_model *model; /* with the weights to start from */
+    struct ls_model *model; /* its weights, where it has some, are those to start from */
     const struct ls_tree *compile;
     struct ls_data *train, *validation; /* validation: or NULL */
     const struct ls_fit_options *fit;
@@ -52,6 +52,8 @@ struct ls_fit_job {
     const char *directory;           /* of the run, where callbacks write; NULL: there is none */
     const struct ls_tree *callbacks; /* where fit->callbacks stand, for messages; or NULL */
     bool profile;                    /* on this rank */
+    bool keeps_model; /* the model has weights of its own again when the run is freed: someone goes
+                         on with it */
 };
 
 /* What the hooks see. */
@@ -99,9 +101,18 @@ ls_status ls_fit_put_learning_rate(const struct ls_fit_state *state, struct ls_t
 
 struct ls_fit_run;
 
-/* Collective. The slots of the optimizer (ls_fit_update) may be filled before ls_fit_run. */
+/* Collective. Weights and the optimizer's slots (ls_fit_update) may be filled before ls_fit_go;
+ * where fit->shard_optimizer is set the ranks of a crew have them in common, and its leader fills
+ * them. */
 ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job);
+/* Not collective, when the training is over on all ranks. */
 void ls_fit_free(struct ls_fit_run *run);
+/* Gives the model weights of its own now, where it keeps them; the run only needs to be freed. Not
+ * collective, when the training is over on all ranks. */
+ls_status ls_fit_return_weights(struct ls_fit_run *run);
+/* Initial weights (ls_model_initialize), and what adapts to the data to train on. Collective. */
+ls_status ls_fit_initialize(struct ls_fit_run *run, uint64_t seed);
+struct ls_crew *ls_fit_crew(const struct ls_fit_run *run);
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run);
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run);
 /* As ls_stepper_probe and ls_stepper_profile. */

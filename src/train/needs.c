@@ -74,14 +74,14 @@ static ls_status count_step(struct ls_needs *needs, const struct ls_stepper_opti
 {
     const struct ls_combine_options combine = ls_step_combine(options, layout);
     struct ls_range local = local_replicas(options);
-    size_t gradients, slots;
+    size_t gradients, update;
     LS_TRY(ls_combine_needs(options->comm, &combine, &gradients));
-    LS_TRY(
-        ls_update_plan_bytes(&slots, options->model, ls_tree_find(options->compile, "optimizer")));
+    LS_TRY(ls_update_plan_bytes(&update, &needs->slots, options->model,
+                                ls_tree_find(options->compile, "optimizer"), options->crew));
     const struct ls_loader_options loader = ls_step_loader(options, &layout->columns, local);
     needs->runs = ls_step_runs(layout->plan, local.end - local.begin);
     needs->bytes[LS_NEEDS_GRADIENTS] = (double)gradients;
-    needs->bytes[LS_NEEDS_SLOTS] = (double)slots;
+    needs->bytes[LS_NEEDS_SLOTS] = (double)update;
     needs->bytes[LS_NEEDS_ACTIVATIONS] = (double)needs->runs * (double)ls_plan_bytes(layout->plan);
     needs->bytes[LS_NEEDS_LOSSES] =
         (double)ls_measure_room_bytes(layout->objective, ls_step_rows(options));
@@ -109,6 +109,8 @@ ls_status ls_needs_find(struct ls_needs *needs, const struct ls_stepper_options 
                         struct ls_data *validation, bool checkpoints)
 {
     const struct ls_model *model = options->model;
+    const double weights = (double)model->floats * sizeof(float);
+    const double crew = ls_crew_size(options->crew);
     struct ls_step_layout layout;
     size_t evaluation = 0;
     memset(needs, 0, sizeof *needs);
@@ -120,13 +122,12 @@ ls_status ls_needs_find(struct ls_needs *needs, const struct ls_stepper_options 
     if (validation)
         LS_TRY(ls_evaluator_bytes(&evaluation, options->comm, options->model, options->compile,
                                   validation));
-    if (!model->weights)
-        needs->bytes[LS_NEEDS_WEIGHTS] = (double)model->floats * sizeof(float);
+    if (!model->weights || crew > 1)
+        needs->bytes[LS_NEEDS_WEIGHTS] = weights / crew;
     needs->bytes[LS_NEEDS_EVALUATION] = (double)evaluation;
     needs->bytes[LS_NEEDS_DATA] = count_data(options, validation);
     if (checkpoints && ls_comm_rank(options->comm) == 0)
-        needs->bytes[LS_NEEDS_CHECKPOINT] =
-            (double)model->floats * sizeof(float) + needs->bytes[LS_NEEDS_SLOTS];
+        needs->bytes[LS_NEEDS_CHECKPOINT] = weights + (double)needs->slots;
     return LS_OK;
 }
 

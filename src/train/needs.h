@@ -29,13 +29,15 @@ enum ls_needs_part {
 
 struct ls_needs {
     double bytes[LS_NEEDS_COUNT];
-    size_t runs; /* whose activations, and as many gradients, are there at once */
+    size_t runs;  /* whose activations, and as many gradients, are there at once */
+    size_t slots; /* bytes of the optimizer's, of which `bytes` has this rank's part */
 };
 extern const char *const ls_needs_names[LS_NEEDS_COUNT];
 double ls_needs_sum(const struct ls_needs *needs);
 
-/* Of this rank. `validation`: or NULL; `checkpoints`: whether some will be written. What a stepper
- * and an evaluator would refuse is refused here. The model is built. Not collective. */
+/* Of this rank; of what a crew has in common, its part. `validation`: or NULL; `checkpoints`:
+ * whether some will be written. What a stepper and an evaluator would refuse is refused here. The
+ * model is built. Not collective. */
 ls_status ls_needs_find(struct ls_needs *needs, const struct ls_stepper_options *options,
                         struct ls_data *validation, bool checkpoints);
 

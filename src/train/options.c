@@ -117,6 +117,12 @@ static const struct ls_option fit_options[] = {
      .choices = combines,
      .help = "exact: gradients are summed in one order, whatever the number of ranks and nodes; "
              "fast: by MPI_Allreduce, for comparison: other ranks or nodes give other bits"},
+    {.name = "shard_optimizer",
+     .type = LS_OPTION_BOOL,
+     .offset = FIT(shard_optimizer),
+     .initial = "false",
+     .help = "the ranks of a node have weights and optimizer once, in shared memory, and update a "
+             "part each: less memory, the same bits"},
     {.name = "callbacks",
      .type = LS_OPTION_KINDS,
      .offset = FIT(callbacks),

@@ -24,12 +24,13 @@ struct ls_fit_options {
     int shuffle;    /* enum ls_shuffle */
     int64_t window; /* chunks a window, for shuffle: chunk */
     int64_t seed;
-    int64_t threads;     /* of OpenBLAS and oneDNN, a rank */
-    int64_t replicas;    /* LS_NULL_INT: the number of ranks */
-    int batchnorm;       /* enum ls_batchnorm */
-    int64_t verify;      /* weights are compared across ranks every so many steps; 0: never */
-    int64_t bucket_size; /* bytes of gradients that are summed between ranks together */
-    int combine;         /* enum ls_combine_order */
+    int64_t threads;      /* of OpenBLAS and oneDNN, a rank */
+    int64_t replicas;     /* LS_NULL_INT: the number of ranks */
+    int batchnorm;        /* enum ls_batchnorm */
+    int64_t verify;       /* weights are compared across ranks every so many steps; 0: never */
+    int64_t bucket_size;  /* bytes of gradients that are summed between ranks together */
+    int combine;          /* enum ls_combine_order */
+    bool shard_optimizer; /* a node's ranks have weights and slots once, and update a part each */
     struct ls_instances callbacks;      /* of ls_callbacks_known */
     const struct ls_tree *class_weight; /* train/class_weight.h; NULL: none */
     struct ls_instance

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "kernel/kernels.h"
 #include "store/export.h"
-#include "train/adapt.h"
 #include "train/evaluator.h"
 #include "train/fit.h"
 #include "train/identity.h"
@@ -54,23 +53,29 @@ static ls_status tell_epoch(void *user, const struct ls_fit_state *state)
 }
 
 static ls_status prepare(struct ls_model *model, struct ls_comm *comm,
-                         const struct ls_fit_options *options, struct ls_data *train)
+                         const struct ls_fit_options *options)
 {
     LS_TRY(ls_comm_agree(
         comm, ls_kernels_init(&(struct ls_kernel_options){.threads = (int)options->threads})));
-    LS_TRY(ls_comm_agree(comm, ls_model_build(model)));
-    if (model->initialized)
-        return LS_OK;
-    LS_TRY(ls_comm_agree(comm, ls_model_initialize(model, (uint64_t)options->seed)));
-    return ls_model_adapt(model, comm, train);
+    return ls_comm_agree(comm, ls_model_build(model));
+}
+
+static ls_status begin(struct ls_model *model, struct ls_fit_run *run, struct ls_position *position)
+{
+    const struct ls_fit_job *job = ls_fit_state(run)->job;
+    if (!model->initialized)
+        LS_TRY(ls_fit_initialize(run, (uint64_t)job->fit->seed));
+    return ls_comm_agree(job->comm, ls_trained_begin(model, run, &position->before));
 }
 
 /* Weights and slots belong together, whatever ended the training. */
-static ls_status end(struct ls_model *model, const struct ls_fit_run *run, ls_status status)
+static ls_status end(struct ls_model *model, struct ls_fit_run *run, ls_status status)
 {
     char message[LS_MESSAGE_BYTES];
     snprintf(message, sizeof message, "%s", ls_message());
-    ls_status kept = ls_trained_end(model, run);
+    ls_status kept = ls_fit_return_weights(run);
+    if (kept == LS_OK)
+        kept = ls_trained_end(model, run);
     if (kept == LS_OK)
         kept = ls_fit_put_learning_rate(ls_fit_state(run), model->compile);
     if (status == LS_OK)
@@ -92,7 +97,7 @@ static ls_status train(struct ls_model *model, struct ls_comm *comm, const struc
                        const struct ls_fit_options *options, const struct ls_tree *callbacks)
 {
     struct ls_fit_run *run = NULL;
-    struct ls_position begin = {0};
+    struct ls_position position = {0};
     struct ls_fit_hooks hooks = {.epoch = fit->on_epoch ? tell_epoch : NULL, .user = (void *)fit};
     struct ls_fit_job job = {
         .comm = comm,
@@ -104,16 +109,17 @@ static ls_status train(struct ls_model *model, struct ls_comm *comm, const struc
         .replicas = fit->replicas ? fit->replicas : options->replicas,
         .hooks = &hooks,
         .callbacks = callbacks,
+        .keeps_model = true,
     };
     if (job.replicas == LS_NULL_INT)
         job.replicas = ls_comm_size(comm);
-    LS_TRY(prepare(model, comm, options, fit->train));
+    LS_TRY(prepare(model, comm, options));
     LS_TRY(ls_fit_create(&run, &job));
     ls_status status = check_kernels(run, comm);
     if (status == LS_OK)
-        status = ls_comm_agree(comm, ls_trained_begin(model, run, &begin.before));
+        status = begin(model, run, &position);
     if (status == LS_OK) {
-        status = ls_fit_go(run, begin, NULL, 0);
+        status = ls_fit_go(run, position, NULL, 0);
         status = end(model, run, status);
     }
     ls_fit_free(run);

@@ -228,6 +228,16 @@ static void fill_status(struct ls_session *session)
     status->epochs = session->config.fit.epochs;
 }
 
+/* Of weights, slots, and weights that callbacks keep. */
+static double shared_bytes(const struct ls_session *session)
+{
+    const struct ls_model *model = session->model;
+    const struct ls_fit_state *state = ls_fit_state(session->fit);
+    size_t floats = (1 + state->kepts) * model->floats +
+                    ls_update_plan_slots(state->update) * model->trainable_floats;
+    return ls_crew_size(ls_fit_crew(session->fit)) > 1 ? (double)floats * sizeof(float) : 0;
+}
+
 ls_status ls_session_announce(struct ls_session *session)
 {
     const struct ls_place *place = ls_comm_place(session->comm);
@@ -248,6 +258,7 @@ ls_status ls_session_announce(struct ls_session *session)
         .step = session->position.step,
         .kernels = session->identity.kernels.set,
         .resumed_from = session->resumed_from,
+        .shared_bytes = shared_bytes(session),
     };
     if (!is_first(session))
         return LS_OK;
@@ -261,6 +272,8 @@ ls_status ls_session_announce(struct ls_session *session)
         observer(session)->start(observer(session)->user, &start);
     if (ls_comm_fallback(session->comm))
         ls_note("%s", ls_comm_fallback(session->comm));
+    if (ls_crew_fallback(ls_fit_crew(session->fit)))
+        ls_note("%s", ls_crew_fallback(ls_fit_crew(session->fit)));
     return tell_status(session, LS_RUN_RUNNING);
 }
 

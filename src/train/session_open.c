@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "store/file.h"
-#include "train/adapt.h"
 #include "train/open_model.h"
 #include "train/session.h"
 
@@ -177,7 +176,8 @@ static ls_status read_weights(struct ls_session *session)
     bool first = ls_comm_rank(session->comm) == 0;
     LS_TRY(ls_comm_agree(session->comm,
                          first ? ls_weights_read(model, session->config.weights) : LS_OK));
-    ls_comm_broadcast(session->comm, model->weights, model->floats * sizeof(float), 0);
+    LS_TRY(ls_comm_agree(session->comm, ls_crew_broadcast(ls_fit_crew(session->fit), model->weights,
+                                                          model->floats * sizeof(float))));
     model->initialized = true;
     return LS_OK;
 }
@@ -190,9 +190,7 @@ static ls_status start_weights(struct ls_session *session)
         return read_weights(session);
     if (session->model->initialized)
         return ls_comm_agree(session->comm, ls_session_take_given(session));
-    LS_TRY(ls_comm_agree(session->comm,
-                         ls_model_initialize(session->model, (uint64_t)session->config.fit.seed)));
-    return ls_model_adapt(session->model, session->comm, session->data.train);
+    return ls_fit_initialize(session->fit, (uint64_t)session->config.fit.seed);
 }
 
 static ls_status create_fit(struct ls_session *session)

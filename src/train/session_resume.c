@@ -1,4 +1,5 @@
-/* Resuming: rank 0 reads the newest whole checkpoint; the others get what it holds from rank 0. */
+/* Resuming: rank 0 reads the newest whole checkpoint; the others get what it holds from rank 0, the
+ * ranks of a crew once. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -109,7 +110,7 @@ static ls_status take_kept(const struct ls_session *session)
 
 ls_status ls_session_take_given(struct ls_session *session)
 {
-    if (session->given.slots > 0)
+    if (session->given.slots > 0 && ls_crew_leads(ls_fit_crew(session->fit)))
         LS_TRY(take_slots(session, &session->given));
     session->position.before = session->given.iteration;
     ls_checkpoint_release_slots(&session->given);
@@ -146,19 +147,33 @@ static void compare_callbacks(struct ls_session *session)
     session->position.ended = 0;
 }
 
+/* The arenas of rank 0 to all; of a failure the others hear when all have been sent. */
+static ls_status send_arenas(const struct ls_session *session)
+{
+    const struct ls_model *model = session->model;
+    const struct ls_fit_state *state = ls_fit_state(session->fit);
+    struct ls_update_plan *update = ls_fit_update(session->fit);
+    struct ls_crew *crew = ls_fit_crew(session->fit);
+    const size_t all = model->floats * sizeof(float);
+    const size_t trainable = model->trainable_floats * sizeof(float);
+    ls_status status = ls_crew_broadcast(crew, model->weights, all), sent;
+    for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
+        sent = ls_crew_broadcast(crew, ls_update_plan_slot(update, s), trainable);
+        status = status == LS_OK ? sent : status;
+    }
+    for (size_t i = 0; i < state->kepts; i++) {
+        sent = ls_crew_broadcast(crew, state->kept[i], all);
+        status = status == LS_OK ? sent : status;
+    }
+    return ls_comm_agree(session->comm, status);
+}
+
 ls_status ls_session_restore(struct ls_session *session)
 {
     struct ls_comm *comm = session->comm;
     struct ls_model *model = session->model;
-    struct ls_update_plan *update = ls_fit_update(session->fit);
     LS_TRY(ls_comm_agree(comm, take(session)));
-    ls_comm_broadcast(comm, model->weights, model->floats * sizeof(float), 0);
-    for (size_t s = 0; s < ls_update_plan_slots(update); s++)
-        ls_comm_broadcast(comm, ls_update_plan_slot(update, s),
-                          model->trainable_floats * sizeof(float), 0);
-    const struct ls_fit_state *state = ls_fit_state(session->fit);
-    for (size_t i = 0; i < state->kepts; i++)
-        ls_comm_broadcast(comm, state->kept[i], model->floats * sizeof(float), 0);
+    LS_TRY(send_arenas(session));
     ls_comm_broadcast(comm, &session->partials, sizeof session->partials, 0);
     if (!session->partial)
         LS_TRY(ls_comm_agree(

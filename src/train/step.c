@@ -132,7 +132,8 @@ static ls_status make_own(struct ls_stepper *s)
     const struct ls_tree *compile = options->compile;
     LS_TRY(ls_step_layout_create(&s->layout, options,
                                  &(struct ls_step_calls){measure_loss, count_for_loss}));
-    LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer")));
+    LS_TRY(ls_update_plan_create(&s->update, options->model, ls_tree_find(compile, "optimizer"),
+                                 options->crew));
     s->penalized = ls_update_plan_regularized(s->update);
     LS_TRY(ls_measure_room_create(&s->room, s->layout.objective, ls_step_rows(options)));
     return ls_allocate(&s->losses, ls_objective_losses(s->layout.objective), sizeof *s->losses);
@@ -157,6 +158,7 @@ static ls_status make_shared(struct ls_stepper *s)
                                                            combine.floats, options->bucket_bytes)));
     combine.bucket = s->buckets.range;
     combine.buckets = s->buckets.count;
+    LS_TRY(ls_comm_agree(options->comm, ls_update_plan_make_slots(s->update)));
     LS_TRY(ls_combine_create(&s->combine, options->comm, &combine));
     s->local = ls_combine_replicas(s->combine);
     if (ls_plan_segments(s->layout.plan) > 1)
@@ -417,6 +419,16 @@ static ls_status name_nonfinite(struct ls_stepper *s)
                    layer ? "'" : "");
 }
 
+/* Nobody reads the old weights any more when the first part of the new ones is written, nor the new
+ * ones before the last part is. */
+static ls_status update(struct ls_stepper *s, const float *gradient)
+{
+    LS_TRY(ls_update_plan_step(s->update, gradient, s->iteration));
+    if (ls_crew_leads(s->options.crew))
+        ls_plan_update(s->layout.plan, s->options.model->weights, gradient);
+    return ls_crew_wait(s->options.crew);
+}
+
 static void move_on(struct ls_stepper *s)
 {
     s->iteration++;
@@ -467,8 +479,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     result->asked = (struct ls_request){sum.doubles[LS_SUM_STOP] > 0, sum.doubles[LS_SUM_SAVE] > 0};
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->rest);
-    ls_update_plan_step(s->update, sum.floats, s->iteration);
-    ls_plan_update(s->layout.plan, s->options.model->weights, sum.floats);
+    LS_TRY(update(s, sum.floats));
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->optimizer);
     move_on(s);

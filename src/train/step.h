@@ -22,9 +22,11 @@ struct ls_stepper_options {
     bool fast;            /* struct ls_combine_options */
     bool own_statistics;  /* of each replica, not of the global batch (BatchNormalization) */
     bool profile;         /* on this rank: may differ between ranks */
+    struct ls_crew
+        *crew; /* whose ranks have weights and slots in common; NULL: each rank its own */
 };
 
-/* Collective. All that is given must outlive it. */
+/* Collective. All that is given must outlive it, and the model's weights are there. */
 ls_status ls_stepper_create(struct ls_stepper **stepper, const struct ls_stepper_options *options);
 void ls_stepper_free(struct ls_stepper *stepper);
 

@@ -65,7 +65,8 @@ ls_status ls_trained_begin(const struct ls_model *model, struct ls_fit_run *run,
         if (!from)
             return ls_fail(LS_BAD_INPUT, "the model's optimizer has no slot '%s'",
                            ls_update_plan_slot_name(update, s));
-        memcpy(ls_update_plan_slot(update, s), from, model->trainable_floats * sizeof *from);
+        if (ls_crew_leads(ls_fit_crew(run)))
+            memcpy(ls_update_plan_slot(update, s), from, model->trainable_floats * sizeof *from);
     }
     *before = trained->iteration;
     return LS_OK;
@@ -82,7 +83,7 @@ ls_status ls_trained_end(struct ls_model *model, const struct ls_fit_run *run)
     for (size_t s = 0; s < ls_update_plan_slots(update); s++) {
         LS_TRY_OUT(ls_duplicate(&trained->slot_name[s], ls_update_plan_slot_name(update, s)));
         trained->slots = s + 1;
-        trained->slot[s] = ls_update_plan_take_slot(update, s);
+        LS_TRY_OUT(ls_update_plan_take_slot(update, s, &trained->slot[s]));
     }
 out:
     if (status != LS_OK) {

@@ -94,17 +94,24 @@ static double clipping_factor(double norm, double most)
     return most > 0 && norm > most ? most / norm : 1;
 }
 
-/* A norm that is not finite makes the whole gradient NaN, as in Keras: it ends the training. */
-static double whole_factor(struct ls_update_plan *plan, const float *gradient)
+/* A norm that is not finite makes the whole gradient NaN, as in Keras: it ends the training. Each
+ * rank of the crew has the squares of its pieces; they are not written again before all of it have
+ * come to the next step. */
+static ls_status find_factor(struct ls_update_plan *plan, const float *gradient, double *factor)
 {
     double most = common_of(plan)->global_clipnorm;
+    *factor = 1;
     if (!plan->square || !(most > 0))
-        return 1;
-    for (size_t p = 0; p < plan->pieces; p++)
-        plan->square[p] = ls_sum_blocks(mean_gradient(plan, &plan->piece[p], gradient),
-                                        plan->piece[p].floats, LS_SUM_SQUARES);
-    double norm = sqrt(ls_tree_sum(plan->square, plan->pieces));
-    return isfinite(norm) ? clipping_factor(norm, most) : (double)NAN;
+        return LS_OK;
+    for (size_t p = 0; p < plan->pieces; p++) {
+        const struct piece *piece = &plan->piece[p];
+        plan->square[piece->number] =
+            ls_sum_blocks(mean_gradient(plan, piece, gradient), piece->floats, LS_SUM_SQUARES);
+    }
+    LS_TRY(ls_crew_wait(plan->crew));
+    double norm = sqrt(ls_tree_sum(plan->square, plan->all_pieces));
+    *factor = isfinite(norm) ? clipping_factor(norm, most) : (double)NAN;
+    return LS_OK;
 }
 
 static const float *clipped(struct ls_update_plan *plan, const struct piece *piece,
@@ -167,15 +174,17 @@ static void update(struct ls_update_plan *plan, const struct at *at)
     for (size_t p = 0; p < plan->pieces; p++)
         update_piece(plan, &plan->piece[p], at);
     clear_gaps(plan);
-    if (accumulates(plan))
-        memset(plan->slot[plan->slots.accumulator], 0,
-               plan->model->trainable_floats * sizeof(float));
+    for (size_t p = 0; accumulates(plan) && p < plan->pieces; p++)
+        memset(accumulator_of(plan, &plan->piece[p]), 0, plan->piece[p].floats * sizeof(float));
 }
 
 static void take_averages(struct ls_update_plan *plan)
 {
-    memcpy(plan->model->weights, plan->slot[plan->slots.average],
-           plan->model->trainable_floats * sizeof(float));
+    for (size_t p = 0; p < plan->pieces; p++) {
+        const struct piece *piece = &plan->piece[p];
+        memcpy(plan->model->weights + piece->offset,
+               plan->slot[plan->slots.average] + piece->offset, piece->floats * sizeof(float));
+    }
 }
 
 /* After every step, also one that only accumulates: so does Keras. */
@@ -185,9 +194,12 @@ static void average(struct ls_update_plan *plan, int64_t updates)
     int64_t every = common->ema_overwrite_frequency;
     if (!common->use_ema)
         return;
-    ls_k->moving_mean(plan->slot[plan->slots.average], plan->model->weights,
-                      updates == 0 ? 0 : (float)common->ema_momentum,
-                      plan->model->trainable_floats);
+    for (size_t p = 0; p < plan->pieces; p++) {
+        const struct piece *piece = &plan->piece[p];
+        ls_k->moving_mean(plan->slot[plan->slots.average] + piece->offset,
+                          plan->model->weights + piece->offset,
+                          updates == 0 ? 0 : (float)common->ema_momentum, piece->floats);
+    }
     if (every != LS_NULL_INT && (updates + 1) % every == 0)
         take_averages(plan);
 }
@@ -202,23 +214,28 @@ static void constrain(const struct ls_update_plan *plan)
     }
 }
 
-void ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int64_t iteration)
+ls_status ls_update_plan_step(struct ls_update_plan *plan, const float *gradient, int64_t iteration)
 {
     struct at at = {.gradient = gradient,
                     .updates = ls_optimizer_updates(&plan->optimizer, iteration),
                     .learning_rate = ls_update_plan_learning_rate(plan, iteration)};
+    LS_TRY(ls_crew_wait(plan->crew));
     if (ls_optimizer_updates(&plan->optimizer, iteration + 1) == at.updates) {
         accumulate(plan, gradient);
     } else {
-        at.factor = whole_factor(plan, gradient);
+        LS_TRY(find_factor(plan, gradient, &at.factor));
         update(plan, &at);
     }
     average(plan, at.updates);
     constrain(plan);
+    return LS_OK;
 }
 
-void ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration)
+ls_status ls_update_plan_finish(struct ls_update_plan *plan, int64_t iteration)
 {
-    if (common_of(plan)->use_ema && iteration > 0)
-        take_averages(plan);
+    if (!common_of(plan)->use_ema || iteration == 0)
+        return LS_OK;
+    LS_TRY(ls_crew_wait(plan->crew));
+    take_averages(plan);
+    return ls_crew_wait(plan->crew);
 }

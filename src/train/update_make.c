@@ -13,18 +13,6 @@ static ls_status parse_optimizer(struct ls_update_plan *plan, const struct ls_tr
     return ls_instance_create(&plan->optimizer, kind, NULL, NULL);
 }
 
-static ls_status make_slots(struct ls_update_plan *plan)
-{
-    const size_t floats = plan->model->trainable_floats;
-    ls_optimizer_slots(&plan->slots, &plan->optimizer);
-    for (size_t s = 0; s < plan->slots.count; s++) {
-        LS_TRY(ls_allocate(&plan->slot[s], floats + LS_ALIGNMENT_FLOATS, sizeof(float)));
-        if (plan->slots.initial[s] != 0)
-            ls_k->fill(plan->slot[s], (float)plan->slots.initial[s], floats);
-    }
-    return LS_OK;
-}
-
 static bool goes_by_variable(const struct ls_update_plan *plan)
 {
     const struct ls_optimizer_common *common = common_of(plan);
@@ -35,23 +23,17 @@ static bool goes_by_variable(const struct ls_update_plan *plan)
 static void add_piece(struct ls_update_plan *plan, const struct piece *piece)
 {
     struct piece *last = plan->pieces ? &plan->piece[plan->pieces - 1] : NULL;
-    bool joined = last && !last->regularized && !piece->regularized && !goes_by_variable(plan);
-    if (joined)
+    if (last && !last->whole && !piece->whole)
         last->floats = piece->offset + piece->floats - last->offset;
     else
         plan->piece[plan->pieces++] = *piece;
-}
-
-static void add_constraint(struct ls_update_plan *plan, const struct ls_variable *variable)
-{
-    if (variable->constraint && variable->constraint->kind)
-        plan->constrained[plan->constraints++] = variable;
 }
 
 static ls_status add_variable(struct ls_update_plan *plan, const struct ls_variable_at *at)
 {
     const struct ls_optimizer_kind *kind = kind_of(plan);
     const struct ls_instance *regularizer = at->variable->regularizer;
+    const struct ls_instance *constraint = at->variable->constraint;
     size_t count = ls_variable_count(at->variable);
     size_t floats = ls_round_up(count, LS_ALIGNMENT_FLOATS);
     struct piece piece = {.offset = at->variable->offset,
@@ -60,13 +42,15 @@ static ls_status add_variable(struct ls_update_plan *plan, const struct ls_varia
                           .decay = common_of(plan)->weight_decay};
     if (regularizer && regularizer->kind)
         piece.regularized = at->variable;
+    if (constraint && constraint->kind)
+        plan->constrained[plan->constraints++] = at->variable;
+    piece.whole = goes_by_variable(plan) || piece.regularized || (constraint && constraint->kind);
     plan->regularized |= piece.regularized != NULL;
     LS_TRY(ls_variable_way(&piece.way, &plan->optimizer, plan->model, at));
     if (kind->decay)
         piece.decay = kind->decay(plan->optimizer.options, piece.way);
     plan->gap[plan->gaps++] = (struct gap){at->variable->offset + count, floats - count};
     add_piece(plan, &piece);
-    add_constraint(plan, at->variable);
     return LS_OK;
 }
 
@@ -102,8 +86,6 @@ static ls_status make_room(struct ls_update_plan *plan)
     struct room room = room_of(plan);
     if (room.changed)
         LS_TRY(ls_allocate(&plan->changed, room.changed + LS_ALIGNMENT_FLOATS, sizeof(float)));
-    if (!isnan(common_of(plan)->global_clipnorm))
-        LS_TRY(ls_allocate(&plan->square, plan->pieces + 1, sizeof *plan->square));
     if (room.norms)
         LS_TRY(ls_allocate(&plan->norms, room.norms, sizeof *plan->norms));
     return room.own ? ls_allocate(&plan->room, room.own, sizeof(float)) : LS_OK;
@@ -121,20 +103,24 @@ static ls_status make_pieces(struct ls_update_plan *plan)
             break;
         LS_TRY(add_variable(plan, &at));
     }
-    return LS_OK;
+    plan->all_pieces = plan->pieces;
+    for (size_t p = 0; p < plan->pieces; p++)
+        plan->piece[p].number = p;
+    return ls_update_plan_divide(plan, ls_crew_rank(plan->crew), ls_crew_size(plan->crew));
 }
 
 ls_status ls_update_plan_create(struct ls_update_plan **plan, struct ls_model *model,
-                                const struct ls_tree *optimizer)
+                                const struct ls_tree *optimizer, struct ls_crew *crew)
 {
     struct ls_update_plan *made = NULL;
     ls_status status;
     *plan = NULL;
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->model = model;
+    made->crew = crew;
     made->scale.factor = 1;
     LS_TRY_OUT(parse_optimizer(made, optimizer));
-    LS_TRY_OUT(make_slots(made));
+    ls_optimizer_slots(&made->slots, &made->optimizer);
     LS_TRY_OUT(make_pieces(made));
     LS_TRY_OUT(make_room(made));
     *plan = made;
@@ -144,21 +130,39 @@ out:
     return status;
 }
 
-ls_status ls_update_plan_bytes(size_t *bytes, struct ls_model *model,
-                               const struct ls_tree *optimizer)
+/* What lies in memory of the crew. */
+ls_status ls_update_plan_make_slots(struct ls_update_plan *plan)
+{
+    const size_t floats = plan->model->trainable_floats;
+    if (!isnan(common_of(plan)->global_clipnorm))
+        LS_TRY(ls_crew_allocate(plan->crew, &plan->square,
+                                (plan->all_pieces + 1) * sizeof *plan->square));
+    for (size_t s = 0; s < plan->slots.count; s++) {
+        LS_TRY(ls_crew_allocate(plan->crew, &plan->slot[s],
+                                (floats + LS_ALIGNMENT_FLOATS) * sizeof(float)));
+        if (plan->slots.initial[s] != 0 && ls_crew_leads(plan->crew))
+            ls_k->fill(plan->slot[s], (float)plan->slots.initial[s], floats);
+    }
+    return LS_OK;
+}
+
+ls_status ls_update_plan_bytes(size_t *bytes, size_t *slots, struct ls_model *model,
+                               const struct ls_tree *optimizer, const struct ls_crew *crew)
 {
     struct ls_update_plan *dry = NULL;
     ls_status status;
-    *bytes = 0;
+    *bytes = *slots = 0;
     LS_TRY(ls_allocate(&dry, 1, sizeof *dry));
     dry->model = model;
+    dry->crew = (struct ls_crew *)crew; /* is only looked at */
     LS_TRY_OUT(parse_optimizer(dry, optimizer));
     LS_TRY_OUT(make_pieces(dry));
     ls_optimizer_slots(&dry->slots, &dry->optimizer);
     struct room room = room_of(dry);
     size_t floats = room.changed + room.own + ls_model_penalty_room(model);
-    *bytes = (dry->slots.count * model->trainable_floats + floats) * sizeof(float) +
-             room.norms * sizeof(double);
+    *slots = dry->slots.count * model->trainable_floats * sizeof(float);
+    *bytes =
+        *slots / (size_t)ls_crew_size(crew) + floats * sizeof(float) + room.norms * sizeof(double);
 out:
     ls_update_plan_free(dry);
     return status;
@@ -169,14 +173,14 @@ void ls_update_plan_free(struct ls_update_plan *plan)
     if (!plan)
         return;
     for (size_t s = 0; s < plan->slots.count; s++)
-        ls_release(plan->slot[s]);
+        ls_crew_release(plan->crew, plan->slot[s]);
     ls_instance_release(&plan->optimizer);
     ls_release(plan->piece);
     ls_release(plan->gap);
     ls_release(plan->constrained);
     ls_release(plan->norms);
     ls_release(plan->changed);
-    ls_release(plan->square);
+    ls_crew_release(plan->crew, plan->square);
     ls_release(plan->room);
     ls_release(plan);
 }
@@ -201,9 +205,9 @@ float *ls_update_plan_slot(const struct ls_update_plan *plan, size_t slot)
     return plan->slot[slot];
 }
 
-float *ls_update_plan_take_slot(struct ls_update_plan *plan, size_t slot)
+ls_status ls_update_plan_take_slot(struct ls_update_plan *plan, size_t slot, float **taken)
 {
-    float *taken = plan->slot[slot];
+    LS_TRY(ls_crew_take(plan->crew, plan->slot[slot], taken));
     plan->slot[slot] = NULL;
-    return taken;
+    return LS_OK;
 }

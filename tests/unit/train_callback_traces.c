@@ -62,8 +62,10 @@ static void make_rig(struct rig *rig, const struct ls_tree *callbacks, bool vali
                                        .count = validation ? 2 * RESULTS : RESULTS,
                                        .objective = rig->objective};
     assert_ok(ls_update_plan_create(&rig->state.update, rig->model,
-                                    ls_tree_find(rig->compile, "optimizer")));
-    assert_ok(ls_callbacks_create(&rig->callbacks, &rig->fit.callbacks, rig->model->floats));
+                                    ls_tree_find(rig->compile, "optimizer"), NULL));
+    assert_ok(ls_update_plan_make_slots(rig->state.update));
+    assert_ok(ls_callbacks_create(&rig->callbacks, &rig->fit.callbacks, NULL));
+    assert_ok(ls_callbacks_make_kept(rig->callbacks, rig->model->floats));
     assert_ok(ls_allocate(&rig->doubles, ls_callbacks_doubles(rig->callbacks) + 1, sizeof(double)));
     ls_callbacks_place(rig->callbacks, rig->doubles);
     assert_ok(ls_callbacks_check(rig->callbacks, &rig->state));
@@ -87,6 +89,7 @@ static bool tell(struct rig *rig, enum ls_callback_event event)
     bool stop = false;
     ls_callbacks_call(rig->callbacks, event, &rig->state, &status, &stop);
     assert_ok(status);
+    assert_ok(ls_callbacks_move_weights(rig->callbacks, rig->model));
     return stop;
 }
 
@@ -96,7 +99,8 @@ static void resume(struct rig *rig)
     struct ls_callbacks *before = rig->callbacks;
     size_t count, again;
     assert_ok(ls_callbacks_end(before, &rig->state, LS_INTERRUPTED));
-    assert_ok(ls_callbacks_create(&rig->callbacks, &rig->fit.callbacks, rig->model->floats));
+    assert_ok(ls_callbacks_create(&rig->callbacks, &rig->fit.callbacks, NULL));
+    assert_ok(ls_callbacks_make_kept(rig->callbacks, rig->model->floats));
     ls_callbacks_place(rig->callbacks, rig->doubles);
     float *const *from = ls_callbacks_kept(before, &count);
     float *const *to = ls_callbacks_kept(rig->callbacks, &again);

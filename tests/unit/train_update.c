@@ -106,7 +106,8 @@ static void begin(struct bench *b)
     assert_ok(ls_tree_parse_json(&config, text[0], strlen(text[0]), NULL));
     b->model->compile = ls_tree_new(LS_TREE_MAP);
     assert_non_null(ls_tree_add_copy(b->model->compile, "optimizer", config));
-    assert_ok(ls_update_plan_create(&b->plan, b->model, config));
+    assert_ok(ls_update_plan_create(&b->plan, b->model, config, NULL));
+    assert_ok(ls_update_plan_make_slots(b->plan));
     assert_ok(ls_allocate(&b->gradient, b->model->gradient_floats, sizeof(float)));
     ls_tree_free(config);
     reference_free_texts(text);
@@ -130,8 +131,8 @@ static bool has_averages(const struct bench *b)
 static void compare_final(struct bench *b, int64_t steps)
 {
     struct reference final = reference_read(b->file, b->name, "final");
-    ls_update_plan_finish(b->plan, steps);
-    ls_update_plan_finish(b->plan, steps);
+    assert_ok(ls_update_plan_finish(b->plan, steps));
+    assert_ok(ls_update_plan_finish(b->plan, steps));
     compare_weights(b, final.value, "in the end");
     free(final.value);
 }
@@ -146,7 +147,7 @@ static void check_case(hid_t file, const char *name)
     for (size_t t = 0; t < steps; t++) {
         char what[32];
         spread(b.gradient, b.model, gradient.value + t * n);
-        ls_update_plan_step(b.plan, b.gradient, (int64_t)t);
+        assert_ok(ls_update_plan_step(b.plan, b.gradient, (int64_t)t));
         snprintf(what, sizeof what, "after step %d", (int)t);
         compare_weights(&b, weights.value + t * n, what);
     }
@@ -187,15 +188,16 @@ static void test_gaps_stay_zero(void **state)
         struct ls_tree *tree;
         float *gradient;
         assert_ok(ls_tree_parse_yaml(&tree, optimizers[o], strlen(optimizers[o]), NULL));
-        assert_ok(ls_update_plan_create(&plan, model, tree));
+        assert_ok(ls_update_plan_create(&plan, model, tree, NULL));
+        assert_ok(ls_update_plan_make_slots(plan));
         assert_ok(ls_allocate(&gradient, model->gradient_floats, sizeof(float)));
         for (size_t i = 0; i < ls_model_variables(model); i++) {
             struct ls_variable_at at = ls_model_variable(model, i);
             ls_k->fill(gradient + at.variable->offset, 1, ls_variable_count(at.variable));
         }
         for (int64_t t = 0; t < 4; t++)
-            ls_update_plan_step(plan, gradient, t);
-        ls_update_plan_finish(plan, 4);
+            assert_ok(ls_update_plan_step(plan, gradient, t));
+        assert_ok(ls_update_plan_finish(plan, 4));
         assert_int_equal(ls_k->find_nonfinite(model->weights, model->floats), model->floats);
         struct ls_variable *first = ls_model_variable(model, 0).variable;
         assert_true(model->weights[first->offset + ls_variable_count(first)] == 0);
@@ -212,7 +214,7 @@ static void refuse(const char *text, const char *wanted)
     struct ls_update_plan *plan;
     struct ls_tree *tree;
     assert_ok(ls_tree_parse_yaml(&tree, text, strlen(text), "run.yaml"));
-    assert_fails(ls_update_plan_create(&plan, model, tree), LS_BAD_INPUT, wanted);
+    assert_fails(ls_update_plan_create(&plan, model, tree, NULL), LS_BAD_INPUT, wanted);
     assert_null(plan);
     ls_tree_free(tree);
     ls_model_free(model);

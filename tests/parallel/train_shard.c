@@ -1,0 +1,220 @@
+/* `shard_optimizer`: the ranks of a node have weights and optimizer in common and update a part
+ * each. The same bits as without it, in weights and slots, at any number of ranks and nodes, for
+ * whatever touches the weights; and a training goes on with or without it. */
+#include "base/hash.h"
+#include "base/random.h"
+#include "check.h"
+#include "comm/crew.h"
+#include "lockstep/lockstep.h"
+#include "model/graph.h"
+
+enum { SAMPLES = 61, FEATURES = 12, CLASSES = 5, REPLICAS = 5 };
+
+static float x[SAMPLES * FEATURES], y[SAMPLES];
+
+struct recipe {
+    const char *name, *optimizer, *fit;
+    bool plain; /* layers without constraints and regularizers: pieces are cut inside variables */
+};
+
+static const struct recipe recipes[] = {
+    {"momentum", "{SGD: {learning_rate: 0.1, momentum: 0.9}}", "epochs: 1", true},
+    {"amsgrad", "{Adam: {amsgrad: true}}", "epochs: 1", true},
+    {"amsgrad, held", "{Adam: {amsgrad: true}}", "epochs: 1", false},
+    {"rmsprop", "{RMSprop: {momentum: 0.5, centered: true}}", "epochs: 1", false},
+    {"lamb", "lamb", "epochs: 1", true},
+    {"muon", "{Muon: {exclude_layers: [dense_2]}}", "epochs: 1", true},
+    {"lars", "{LARS: {weight_decay: 0.01}}", "epochs: 1", false},
+    {"ftrl", "{Ftrl: {learning_rate: 0.1, learning_rate_power: -0.6, clipvalue: 0.1}}", "epochs: 1",
+     true},
+    {"clipped by variable", "{AdamW: {clipnorm: 0.1}}", "epochs: 1", true},
+    {"clipped as a whole", "{Nadam: {global_clipnorm: 0.3}}", "epochs: 1", false},
+    {"averaged", "{Adam: {use_ema: true, ema_momentum: 0.7}}", "epochs: 1", true},
+    {"averages that overwrite, accumulated, decayed",
+     "{SGD: {learning_rate: 0.1, use_ema: true, ema_overwrite_frequency: 2, weight_decay: 0.1, "
+     "gradient_accumulation_steps: 2}}",
+     "epochs: 1", false},
+    {"all of it",
+     "{Adam: {global_clipnorm: 0.3, use_ema: true, gradient_accumulation_steps: 3, epsilon: 0.0, "
+     "weight_decay: 0.01}}",
+     "epochs: 1", false},
+    /* The first epoch is the best one: the loss gets smaller. */
+    {"best weights restored", "{SGD: {learning_rate: 0.1}}",
+     "epochs: 2, callbacks: [{EarlyStopping: {monitor: loss, mode: max, patience: 1, "
+     "restore_best_weights: true}}]",
+     true},
+};
+enum { RECIPES = sizeof recipes / sizeof *recipes };
+
+static void add(struct ls_model *model, const char *kind, const char *options)
+{
+    CHECK_OK(ls_layer_add(model, kind, options));
+}
+
+static struct ls_model *make_model(const struct recipe *recipe)
+{
+    struct ls_model *model = NULL;
+    char compile[512];
+    CHECK_OK(ls_model_create(&model, NULL));
+    add(model, "Input", "shape: [12]");
+    add(model, "Normalization", NULL);
+    add(model, "Dense",
+        recipe->plain ? "units: 33, activation: tanh"
+                      : "units: 33, activation: tanh, kernel_constraint: {MaxNorm: {max_value: "
+                        "1}}, kernel_regularizer: {OrthogonalRegularizer: {mode: columns}}");
+    add(model, "BatchNormalization", "momentum: 0.9");
+    add(model, "Dense",
+        recipe->plain ? "units: 17"
+                      : "units: 17, kernel_regularizer: l2, bias_constraint: non_neg");
+    add(model, "Dense", "units: 5, activation: softmax");
+    snprintf(compile, sizeof compile, "optimizer: %s, loss: sparse_categorical_crossentropy",
+             recipe->optimizer);
+    CHECK_OK(ls_model_compile(model, compile));
+    return model;
+}
+
+/* Of weights, and of the optimizer's slots. */
+struct result {
+    uint64_t weights, slots;
+};
+
+static struct result look(struct ls_model *model)
+{
+    struct result result = {0};
+    CHECK_OK(ls_model_hash(model, &result.weights));
+    CHECK(model->trained != NULL);
+    for (size_t s = 0; model->trained && s < model->trained->slots; s++)
+        result.slots = ls_hash64(model->trained->slot[s], model->trainable_floats * sizeof(float),
+                                 result.slots);
+    return result;
+}
+
+/* Two trainings in a row, each with or without the option. */
+static struct result train(struct ls_comm *comm, const struct recipe *recipe, bool first,
+                           bool second)
+{
+    const bool sharded[] = {first, second};
+    struct ls_data *data = NULL;
+    struct ls_model *model = make_model(recipe);
+    CHECK_OK(ls_data_from_columns(
+        &data, SAMPLES, (const struct ls_data_array[]){{"x", x, FEATURES}, {"y", y, 1}}, 2));
+    for (int i = 0; i < 2; i++) {
+        char options[512];
+        snprintf(options, sizeof options,
+                 "batch_size: 10, seed: 3, verify: 1, shard_optimizer: %s, %s",
+                 sharded[i] ? "true" : "false", recipe->fit);
+        CHECK_OK(ls_model_fit(
+            model, comm,
+            &(struct ls_fit){
+                .options = options, .replicas = REPLICAS, .train = data, .validation = data}));
+    }
+    struct result result = look(model);
+    ls_data_free(data);
+    ls_model_free(model);
+    return result;
+}
+
+/* Where a recipe runs: ranks, and how they lie on (pretended) nodes. */
+static const struct place {
+    const char *name;
+    int ranks;
+    struct ls_comm_test test;
+} places[] = {
+    {"1 rank", 1, {0}},
+    {"2 ranks", 2, {0}},
+    {"3 ranks", 3, {0}},
+    {"4 ranks", 4, {0}},
+    {"4 ranks on 2 nodes", 4, {.ranks_per_node = 2}},
+    {"3 ranks on 2 nodes", 3, {.ranks_per_node = 2}},
+    {"2 ranks without shared memory", 2, {.no_shared_memory = true}},
+};
+enum { PLACES = sizeof places / sizeof *places };
+
+static void check_bits(struct ls_comm *const comm[PLACES], const struct recipe *recipe)
+{
+    struct result wanted = {0};
+    for (size_t p = 0; p < PLACES; p++) {
+        bool other = p % 2 == 0; /* one of the two trainings goes without it */
+        if (!comm[p])
+            continue;
+        if (p == 0)
+            wanted = train(comm[p], recipe, false, false);
+        struct result found = train(comm[p], recipe, true, !other);
+        if (ls_comm_rank(comm[0] ? comm[0] : comm[p]) != 0 || !comm[0])
+            continue;
+        CHECK_THAT(
+            found.weights == wanted.weights && found.slots == wanted.slots,
+            "%s, %s: weights %016" PRIx64 ", slots %016" PRIx64 ", not %016" PRIx64 ", %016" PRIx64,
+            recipe->name, places[p].name, found.weights, found.slots, wanted.weights, wanted.slots);
+    }
+}
+
+/* -- the crew itself */
+
+/* Who is together, and that it is one memory. */
+static void check_crew(struct ls_comm *comm, const struct place *place, bool share)
+{
+    const struct ls_place *mine = ls_comm_place(comm);
+    struct ls_crew *crew = NULL;
+    int64_t *memory = NULL, *own = NULL;
+    CHECK_OK(ls_crew_create(&crew, comm, share));
+    CHECK_INT(ls_crew_size(crew), share ? mine->node_size : 1);
+    CHECK_INT(ls_crew_rank(crew), share ? mine->node_rank : 0);
+    CHECK(ls_crew_fallback(crew) == NULL);
+    CHECK(mine->rank != 0 || ls_crew_leads(crew));
+    int size = ls_crew_size(crew), rank = ls_crew_rank(crew);
+    CHECK_OK(ls_crew_allocate(crew, &memory, (size_t)(size + 1) * sizeof *memory));
+    for (int64_t turn = 0; turn < 50; turn++) {
+        memory[rank] += mine->rank + turn;
+        CHECK_OK(ls_crew_wait(crew));
+        int64_t sum = 0, wanted = 0;
+        for (int r = 0; r < size; r++) {
+            sum += memory[r];
+            wanted += (turn + 1) * (mine->rank - rank + r) + turn * (turn + 1) / 2;
+        }
+        if (place->test.ranks_per_node == 0 || size == 1)
+            CHECK_INT(sum, wanted);
+        CHECK_OK(ls_crew_wait(crew));
+    }
+    if (mine->rank == 0)
+        memory[size] = 123456789;
+    CHECK_OK(ls_crew_broadcast(crew, memory + size, sizeof *memory));
+    CHECK_INT(memory[size], 123456789);
+    CHECK_OK(ls_crew_wait(crew));
+    CHECK_OK(ls_crew_take(crew, memory, &own));
+    own[size] = mine->rank; /* of this rank alone */
+    CHECK_OK(ls_crew_wait(crew));
+    CHECK_INT(own[size], mine->rank);
+    ls_crew_release(NULL, own);
+    CHECK_OK(ls_crew_allocate(crew, &memory, 1 << 20)); /* which the crew frees */
+    ls_crew_free(crew);
+}
+
+static void make_data(void)
+{
+    struct ls_random_key key = ls_random_key(1, LS_PURPOSE_TEST);
+    for (uint32_t i = 0; i < SAMPLES * FEATURES; i++) {
+        uint32_t word[4];
+        ls_philox(word, (uint32_t[4]){i}, key);
+        x[i] = 2 * ls_uniform_float(word[0]) - 1;
+    }
+    for (int i = 0; i < SAMPLES; i++)
+        y[i] = (float)((i * 7 + (x[i * FEATURES] > 0)) % CLASSES);
+}
+
+int main(void)
+{
+    struct ls_comm *comm[PLACES] = {0};
+    CHECK_OK(ls_comm_create(&check_world));
+    make_data();
+    for (size_t p = 0; p < PLACES; p++)
+        comm[p] = check_part(places[p].ranks, &places[p].test);
+    for (size_t p = 0; p < PLACES; p++)
+        for (int share = 0; comm[p] && share < 2; share++)
+            check_crew(comm[p], &places[p], share);
+    for (size_t r = 0; r < RECIPES; r++)
+        check_bits(comm, &recipes[r]);
+    for (size_t p = 0; p < PLACES; p++)
+        ls_comm_free(comm[p]);
+    return check_end();
+}
