@@ -83,8 +83,8 @@ static ls_status make_temporary(struct ls_output *output)
         output->temporary = NULL;
         LS_TRY_OUT(ls_format(&output->temporary, "%s/%s%ld-%d.tmp", output->directory, prefix,
                              (long)getpid(), i));
-        output->fd =
-            open(output->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        output->fd = TEMP_FAILURE_RETRY(
+            open(output->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
         if (output->fd >= 0) {
             output->made = true;
             flock(output->fd, LOCK_EX | LOCK_NB);
@@ -309,6 +309,16 @@ static int64_t column_bytes(const struct ls_output_column *column, int64_t sampl
     return samples * ls_shape_count(&column->shape) * (int64_t)ls_number_bytes(column->type);
 }
 
+static int allocate(const struct ls_output *output, off_t offset, off_t bytes)
+{
+    int error;
+
+    do
+        error = posix_fallocate(output->fd, offset, bytes);
+    while (error == EINTR);
+    return error;
+}
+
 /* HDF5 cannot let go of a file whose own structures it cannot write: it crashes at exit. So room
  * for them, and for the values, is tried without it first. */
 static ls_status check_room(const struct ls_output *output, const struct ls_output_split *splits,
@@ -324,11 +334,33 @@ static ls_status check_room(const struct ls_output *output, const struct ls_outp
             bytes += column_bytes(&splits[i].column[c], splits[i].samples);
     if (fstat(output->fd, &about) != 0)
         return fail_to_write(output, errno);
-    error = posix_fallocate(output->fd, about.st_size, bytes);
-    if (ftruncate(output->fd, about.st_size) != 0)
+    error = allocate(output, about.st_size, bytes);
+    if (TEMP_FAILURE_RETRY(ftruncate(output->fd, about.st_size)) != 0)
         return fail_to_write(output, errno);
     return error == 0 || error == EOPNOTSUPP || error == EINVAL ? LS_OK
                                                                 : fail_to_write(output, error);
+}
+
+/* What the system said, where HDF5 wrote, is in HDF5's own errors alone. */
+static herr_t find_error(unsigned depth, const H5E_error2_t *error, void *number)
+{
+    static const char mark[] = "errno = ";
+    const char *found = error->desc ? strstr(error->desc, mark) : NULL;
+
+    (void)depth;
+    if (found)
+        *(int *)number = (int)strtol(found + strlen(mark), NULL, 10);
+    return 0;
+}
+
+/* Right after a call of HDF5's that failed. */
+static ls_status fail_in_hdf5(const char *what)
+{
+    int error = 0;
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_error, &error);
+    return error ? ls_fail(LS_CANNOT_WRITE, "%s: %s", what, strerror(error))
+                 : ls_fail(LS_CANNOT_WRITE, "%s", what);
 }
 
 /* Through the descriptor, so that nobody can put another file under the name meanwhile. */
@@ -341,10 +373,11 @@ static ls_status open_temporary(hid_t *file, const struct ls_output *output)
     H5Pset_file_locking(access, 0, 1);
     *file = output->append ? H5Fopen(path, H5F_ACC_RDWR, access)
                            : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    ls_status status = *file >= 0       ? LS_OK
+                       : output->append ? ls_fail(LS_BAD_INPUT, "not a whole HDF5 file")
+                                        : fail_in_hdf5("an HDF5 file cannot be made");
     H5Pclose(access);
-    if (*file < 0 && output->append)
-        return ls_fail(LS_BAD_INPUT, "not a whole HDF5 file");
-    return *file < 0 ? ls_fail(LS_CANNOT_WRITE, "an HDF5 file cannot be made") : LS_OK;
+    return status;
 }
 
 static ls_status add_splits(struct ls_output *output, struct ls_output_split *splits, size_t count,
@@ -360,9 +393,9 @@ static ls_status add_splits(struct ls_output *output, struct ls_output_split *sp
         status = ls_hdf5_write_text(file, LS_LEARNT, learnt);
 out:
     if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 && status == LS_OK)
-        status = ls_fail(LS_CANNOT_WRITE, "cannot be written");
+        status = fail_in_hdf5("cannot be written");
     if (H5Fclose(file) < 0 && status == LS_OK)
-        status = ls_fail(LS_CANNOT_WRITE, "cannot be written");
+        status = fail_in_hdf5("cannot be written");
     return status;
 }
 
@@ -384,7 +417,7 @@ ls_status ls_output_layout(struct ls_output *output, struct ls_output_split *spl
         return fail_to_write(output, errno);
     output->bytes = about.st_size;
     /* A full disk shows now, not after an hour of reading; file systems without it say so. */
-    error = posix_fallocate(output->fd, 0, about.st_size);
+    error = allocate(output, 0, about.st_size);
     return error == 0 || error == EOPNOTSUPP || error == EINVAL ? LS_OK
                                                                 : fail_to_write(output, error);
 }
@@ -428,7 +461,7 @@ ls_status ls_output_publish(struct ls_output *output, const struct ls_output_spl
 {
     int directory, result;
 
-    if (fsync(output->fd) != 0)
+    if (TEMP_FAILURE_RETRY(fsync(output->fd)) != 0)
         return fail_to_write(output, errno);
     for (size_t i = 0; i < count; i++)
         LS_TRY(check_readable(output, &splits[i]));
@@ -438,7 +471,7 @@ ls_status ls_output_publish(struct ls_output *output, const struct ls_output_spl
     directory = open(output->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return fail_to_write(output, errno);
-    result = fsync(directory);
+    result = TEMP_FAILURE_RETRY(fsync(directory));
     /* EINVAL: a file system on which a directory has nothing to flush. */
     result = result != 0 && errno != EINVAL ? errno : 0;
     close(directory);

@@ -155,7 +155,7 @@ static ls_status cut(const char *path, int64_t bytes)
     if (about.st_size < bytes)
         ls_warn("%s has %lld bytes, the checkpoint knows of %lld: events before it are lost", path,
                 (long long)about.st_size, (long long)bytes);
-    else if (truncate(path, (off_t)bytes) != 0)
+    else if (TEMP_FAILURE_RETRY(truncate(path, (off_t)bytes)) != 0)
         return cannot_write(path, errno);
     return LS_OK;
 }
@@ -219,7 +219,8 @@ static ls_status open_file(struct ls_events *events, const char *directory,
     LS_TRY(clean(events, directory, file, &seconds));
     LS_TRY(ls_format(&events->path, "%s/" NAME_FORMAT, directory, (long long)seconds,
                      (unsigned long long)file->run, (long long)events->number));
-    events->file = open(events->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    events->file = TEMP_FAILURE_RETRY(
+        open(events->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (events->file < 0)
         return cannot_write(events->path, errno);
     ls_text_append(&version, "brain.Event:2");

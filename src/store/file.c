@@ -41,7 +41,7 @@ static ls_status sync_directory(const char *directory)
     ls_status status = LS_OK;
     int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems cannot sync a directory and say EINVAL: there is no more to be done. */
-    if (file < 0 || (fsync(file) != 0 && errno != EINVAL))
+    if (file < 0 || (TEMP_FAILURE_RETRY(fsync(file)) != 0 && errno != EINVAL))
         status = cannot_write(directory, errno);
     if (file >= 0)
         close(file);
@@ -91,7 +91,7 @@ static ls_status make_temporary(char **name, const char *path, const void *what,
 static int make_file(const char *name, const void *what)
 {
     (void)what;
-    return open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    return TEMP_FAILURE_RETRY(open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
 }
 
 static int make_link(const char *name, const void *existing)
@@ -174,7 +174,7 @@ out:
 
 ls_status ls_draft_publish(struct ls_draft *draft)
 {
-    if (fsync(draft->file) != 0)
+    if (TEMP_FAILURE_RETRY(fsync(draft->file)) != 0)
         return cannot_write(draft->path, errno);
     LS_TRY(read_back(draft));
     if (rename(draft->temporary, draft->path) != 0)
@@ -205,6 +205,16 @@ ls_status ls_file_publish(const char *path, const void *bytes, size_t count)
     if (status == LS_OK)
         status = ls_draft_publish(&draft);
     ls_draft_close(&draft);
+    return status;
+}
+
+ls_status ls_file_sync(const char *path)
+{
+    int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
+        return errno == ENOENT ? LS_OK : cannot_write(path, errno);
+    ls_status status = TEMP_FAILURE_RETRY(fdatasync(file)) == 0 ? LS_OK : cannot_write(path, errno);
+    close(file);
     return status;
 }
 

@@ -141,7 +141,7 @@ static ls_status cut(struct ls_history *history, int64_t last)
     if (fstat(history->file, &info) != 0)
         return cannot_read(history->path);
     if (info.st_size > offset_of(history->records) &&
-        ftruncate(history->file, offset_of(history->records)) != 0)
+        TEMP_FAILURE_RETRY(ftruncate(history->file, offset_of(history->records))) != 0)
         return cannot_write(history->path);
     return LS_OK;
 }
@@ -153,10 +153,11 @@ ls_status ls_history_open(struct ls_history **history, const char *directory, in
     *history = NULL;
     LS_TRY(ls_allocate(&made, 1, sizeof *made));
     made->file = -1;
-    LS_TRY_OUT(ls_format(&made->path, "%s/steps.log", directory));
+    LS_TRY_OUT(ls_format(&made->path, "%s/" LS_HISTORY_LOG, directory));
     LS_TRY_OUT(ls_format(&made->published, "%s/history.h5", directory));
     LS_TRY_OUT(ls_allocate(&made->buffer, BUFFER_RECORDS, sizeof *made->buffer));
-    made->file = open(made->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    made->file =
+        TEMP_FAILURE_RETRY(open(made->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (made->file < 0)
         LS_TRY_OUT(cannot_write(made->path));
     LS_TRY_OUT(cut(made, step));

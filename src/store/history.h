@@ -12,10 +12,13 @@ struct ls_history_step {
 
 struct ls_history;
 
+#define LS_HISTORY_LOG "steps.log"
+
 /* Opens RUNDIR/steps.log (each record with a checksum), drops a torn end and all records after
  * `step` (0: all; the checkpoint's on resume). */
 ls_status ls_history_open(struct ls_history **history, const char *directory, int64_t step);
-/* Appends in memory; written out by ls_history_flush and when the buffer is full. */
+/* Appends in memory; written out by ls_history_flush and when the buffer is full, and
+ * synced by the writer of the next checkpoint, which is not to be there without its steps. */
 ls_status ls_history_append(struct ls_history *history, const struct ls_history_step *record);
 ls_status ls_history_flush(struct ls_history *history);
 /* Writes history.h5 anew (temporary, fsync, rename): /epoch from `epochs`, one 1-D dataset a

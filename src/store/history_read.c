@@ -1,3 +1,4 @@
+#include "store/archive.h"
 #include "store/h5_table.h"
 #include "store/history.h"
 
@@ -8,6 +9,8 @@ ls_status ls_history_read(const char *path, struct ls_table *epochs, struct ls_t
     bool epoch = false, model = false;
     *is_history = false;
     *epochs = *steps = (struct ls_table){0};
+    if (ls_archive_is(path)) /* a model */
+        return LS_OK;
     ls_status status = ls_h5_open(&h5, path);
     if (status == LS_OK)
         status = ls_h5_find(&h5, "/epoch", &epoch);

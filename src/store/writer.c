@@ -12,6 +12,7 @@
 #include "store/checkpoint.h"
 #include "store/digest.h"
 #include "store/file.h"
+#include "store/history.h"
 #include "store/keras_file.h"
 #include "store/state.h"
 #include "store/steps.h"
@@ -100,9 +101,20 @@ static ls_status prune(const struct ls_checkpoint_writer *writer)
     return LS_OK;
 }
 
+/* A machine that crashes loses what was not synced: a checkpoint waits for the log of its steps. */
+static ls_status sync_log(const struct ls_checkpoint_writer *writer)
+{
+    char *log = NULL;
+    LS_TRY(ls_format(&log, "%s/" LS_HISTORY_LOG, writer->directory));
+    ls_status status = ls_file_sync(log);
+    ls_release(log);
+    return status;
+}
+
 static ls_status write_checkpoint(struct ls_checkpoint_writer *writer)
 {
     char *newest = NULL;
+    LS_TRY(sync_log(writer));
     LS_TRY(publish(&writer->buffer, writer->path));
     LS_TRY(ls_format(&newest, "%s/model.h5", writer->directory));
     ls_status status = ls_file_link(writer->path, newest);

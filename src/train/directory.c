@@ -44,7 +44,8 @@ static ls_status take_lock(struct ls_directory *directory)
 {
     char *path = NULL, holder[HOLDER_TEXT], host[256] = "";
     LS_TRY(ls_directory_file(&path, directory->path, lock_name));
-    directory->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    directory->lock =
+        TEMP_FAILURE_RETRY(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     ls_release(path);
     if (directory->lock < 0)
         return ls_fail(LS_CANNOT_WRITE, "%s: cannot write there: %s", directory->path,
@@ -56,8 +57,8 @@ static ls_status take_lock(struct ls_directory *directory)
     }
     gethostname(host, sizeof host - 1);
     int length = snprintf(holder, sizeof holder, "process %ld on %s\n", (long)getpid(), host);
-    if (ftruncate(directory->lock, 0) != 0 ||
-        pwrite(directory->lock, holder, (size_t)length, 0) < 0)
+    if (TEMP_FAILURE_RETRY(ftruncate(directory->lock, 0)) != 0 ||
+        TEMP_FAILURE_RETRY(pwrite(directory->lock, holder, (size_t)length, 0)) < 0)
         return ls_fail(LS_CANNOT_WRITE, "%s/%s: %s", directory->path, lock_name, strerror(errno));
     return LS_OK;
 }

@@ -146,7 +146,7 @@ out:
 static ls_status forget_steps(const struct ls_session *session)
 {
     char *path = NULL;
-    LS_TRY(ls_directory_file(&path, session->path, "steps.log"));
+    LS_TRY(ls_directory_file(&path, session->path, LS_HISTORY_LOG));
     ls_status status = unlink(path) == 0 || errno == ENOENT
                            ? LS_OK
                            : ls_fail(LS_CANNOT_WRITE, "%s: %s", path, strerror(errno));
