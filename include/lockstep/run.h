@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* -- what a run tells while it goes on. Called on rank 0 only.
+/* -- what a run tells while it goes on. Called on rank 0 only, but for `hang`.
  * --------------------------------------- */
 
 struct ls_run_start {
@@ -72,6 +72,11 @@ struct ls_run_observer {
     void *user;
     /* At the end, where it was asked for and a step was done. */
     void (*profile)(void *user, const struct ls_run_profile *profile);
+    /* Some rank holds the others up for longer than fit.watchdog allows. Called on a thread of the
+     * library, on one rank of any number, with one line that names rank, host, step and the remedy;
+     * it is to print that and to end the process at once (_exit(1)), whereupon mpirun ends the
+     * others, who cannot know. Without it, which is to be so on all ranks, nobody looks. */
+    void (*hang)(void *user, const char *line);
 };
 
 /* -- train

@@ -121,6 +121,10 @@ ls_status cli_fail(ls_status status, const char *format, ...) __attribute__((for
 /* The same with the library's message. */
 ls_status cli_fail_library(ls_status status);
 
+/* "lockstep: " and one line on standard error on any rank, and the end of the process with status
+ * LS_FAILED: for a thread beside one that hangs, and may hold the streams. */
+_Noreturn void cli_die(const char *line);
+
 /* Until the next call, errors and notes clear this progress' line first. NULL: nothing to clear. */
 void cli_speak_around(struct ls_progress *progress);
 

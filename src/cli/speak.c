@@ -1,9 +1,13 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { DIE_MILLISECONDS = 1000 };
 
 /* The line that must be cleared before others are written: one program, one standard error. */
 static struct ls_progress *around;
@@ -59,6 +63,18 @@ ls_status cli_fail(ls_status status, const char *format, ...)
     print_line("", line != NULL ? line : "out of memory");
     free(line);
     return status;
+}
+
+_Noreturn void cli_die(const char *line)
+{
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char text[4096];
+    int length = snprintf(text, sizeof text, "lockstep: %s\n", line);
+    if (length > 0 && poll(&room, 1, DIE_MILLISECONDS) == 1 &&
+        write(STDERR_FILENO, text,
+              (size_t)length < sizeof text ? (size_t)length : sizeof text - 1) < 0)
+        _exit(LS_CANNOT_WRITE);
+    _exit(LS_FAILED);
 }
 
 ls_status cli_fail_library(ls_status status)

@@ -75,6 +75,16 @@ static const struct cli_option options[] = {
      .offset = AT(set),
      .key = "fit.shard_optimizer",
      .help = "a node's ranks hold weights and optimizer once, in parts"},
+    {.name = "watchdog",
+     .type = CLI_KEY,
+     .offset = AT(set),
+     .argument = "S",
+     .key = "fit.watchdog",
+     .min = 0,
+     .max = INT32_MAX,
+     .unit = "seconds",
+     .initial = "the run file's, else 300",
+     .help = "end a run that hangs for so long, and name the rank; 0: never"},
     {.name = "out",
      .letter = 'o',
      .type = CLI_TEXT,
@@ -140,6 +150,12 @@ static void on_checkpoint(void *user, const char *path, int64_t step)
     struct view *view = user;
     snprintf(view->checkpoint, sizeof(view->checkpoint), "%s", path);
     view->saved_step = step;
+}
+
+static void on_hang(void *user, const char *line)
+{
+    (void)user;
+    cli_die(line);
 }
 
 static void print_number(const char *name, double value, bool known)
@@ -236,6 +252,7 @@ static ls_status train(struct ls_comm *comm, const struct cli_call *call, struct
                                              .progress = on_progress,
                                              .checkpoint = on_checkpoint,
                                              .profile = on_profile,
+                                             .hang = on_hang,
                                              .user = view};
     const struct ls_run_train run = {
         .run = call->operands[0],

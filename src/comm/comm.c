@@ -15,6 +15,7 @@ ls_status ls_mpi_check(int code, const char *function)
     char text[MPI_MAX_ERROR_STRING];
     int length = 0;
 
+    ls_pulse_done();
     if (code == MPI_SUCCESS)
         return LS_OK;
     if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)

@@ -63,7 +63,7 @@ bool ls_team_reached(const struct ls_team *team, enum ls_event event, uint64_t c
     return true;
 }
 
-ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count)
+static ls_status wait_for_all(struct ls_team *team, enum ls_event event, uint64_t count)
 {
     int pauses = 0;
 
@@ -71,4 +71,20 @@ ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count
         while (!has_reached(team, event, rank, count))
             LS_TRY(ls_team_pause(team, &pauses));
     return LS_OK;
+}
+
+/* As messages name them. */
+static const char *const event_names[LS_EVENTS] = {
+    [LS_EVENT_WRITTEN] = "the combine (gradients)",
+    [LS_EVENT_FOLDED] = "the combine (the node's sums)",
+    [LS_EVENT_REDUCED] = "the combine (sums)",
+    [LS_EVENT_POINT] = "a cross-replica point",
+};
+
+ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count)
+{
+    ls_pulse_wait(event_names[event]);
+    ls_status status = wait_for_all(team, event, count);
+    ls_pulse_done();
+    return status;
 }

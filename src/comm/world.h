@@ -5,6 +5,7 @@
 
 #include <mpi.h>
 
+#include "base/pulse.h"
 #include "comm/comm.h"
 #include "comm/partition.h"
 
@@ -33,9 +34,11 @@ static inline bool ls_comm_alone(const struct ls_comm *comm)
     return comm->world == MPI_COMM_NULL;
 }
 
-/* LS_FAILED with MPI's own words when code is not MPI_SUCCESS. */
+/* The end of a call of MPI, which is a wait of the pulse: LS_FAILED with MPI's own words when code
+ * is not MPI_SUCCESS. */
 ls_status ls_mpi_check(int code, const char *function);
-#define LS_MPI(function, ...) ls_mpi_check(function(__VA_ARGS__), #function)
+#define LS_MPI(function, ...)                                                                      \
+    (ls_pulse_wait(#function), ls_mpi_check(function(__VA_ARGS__), #function))
 
 /* ls_comm_agree among the ranks of an MPI communicator. */
 ls_status ls_mpi_agree(MPI_Comm among, ls_status mine);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "data/loader_check.h"
 
 enum {
@@ -250,6 +251,7 @@ ls_status ls_loader_next(struct ls_loader *loader, const struct ls_batch **batch
 
     if (!loader->running)
         return ls_fail(LS_USAGE, "the loader was not started");
+    ls_pulse_begin(LS_PULSE_WORK, "reading data");
     if (loader->direct)
         return fill_next(loader, batch);
     if (loader->holds)

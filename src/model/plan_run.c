@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "kernel/kernels.h"
 #include "model/plan_layout.h"
 
@@ -155,6 +156,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
     struct ls_bound_call bound;
     struct passing passing = {run, item};
     if (item->action == LS_PLAN_LOSS) {
+        ls_pulse_begin(LS_PULSE_WORK, "computing the loss");
         run->loss(run->user, run);
         add_output_gradients(run);
         return;
@@ -166,6 +168,8 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
     ls_plan_bind(&bound, run, item);
     bound.call.written = run->passed ? pass : NULL;
     bound.call.written_user = &passing;
+    ls_pulse_begin(item->action == LS_PLAN_FORWARD ? LS_PULSE_FORWARD : LS_PULSE_BACKWARD,
+                   bound.call.layer->path);
     if (item->action == LS_PLAN_FORWARD)
         forward(run, &bound.call, item->call);
     else

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "base/text.h"
 
 #define TEMPORARY_PREFIX ".lockstep-"
@@ -136,6 +137,7 @@ ls_status ls_draft_write(struct ls_draft *draft, const void *bytes, size_t count
             return cannot_write(draft->path, done < 0 ? errno : EIO);
         at += done;
         count -= (size_t)done;
+        ls_pulse_beat(ls_pulse_here());
     }
     return LS_OK;
 }

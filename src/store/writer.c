@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "store/checkpoint.h"
 #include "store/digest.h"
 #include "store/file.h"
@@ -29,6 +30,7 @@ struct ls_checkpoint_writer {
     atomic_bool busy;
     int64_t step;
     char *path;
+    struct ls_pulse *pulse; /* of who began: it may wait for the thread */
 
     /* the thread's result, read after it is joined */
     ls_status status;
@@ -125,6 +127,7 @@ static ls_status write_checkpoint(struct ls_checkpoint_writer *writer)
 static void *run(void *user)
 {
     struct ls_checkpoint_writer *writer = user;
+    ls_pulse_show(writer->pulse);
     writer->status = write_checkpoint(writer);
     if (writer->status != LS_OK)
         strncpy(writer->message, ls_message(), sizeof writer->message - 1);
@@ -188,6 +191,7 @@ ls_status ls_checkpoint_wait(struct ls_checkpoint_writer *writer)
 {
     if (!writer->started)
         return LS_OK;
+    ls_pulse_begin(LS_PULSE_WORK, "writing a checkpoint");
     pthread_join(writer->thread, NULL);
     writer->started = false;
     ls_release(writer->path);
@@ -201,6 +205,8 @@ ls_status ls_checkpoint_begin(struct ls_checkpoint_writer *writer,
     LS_TRY(ls_checkpoint_wait(writer));
     LS_TRY(ls_step_path(&writer->path, writer->directory, step));
     writer->step = step;
+    writer->pulse = ls_pulse_here();
+    ls_pulse_begin(LS_PULSE_WORK, "writing a checkpoint");
     ls_status status = lay_out(&writer->buffer, checkpoint, writer->path);
     if (status == LS_OK) {
         atomic_store(&writer->busy, true);

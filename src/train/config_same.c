@@ -74,17 +74,10 @@ static ls_status compare_entries(const struct comparison *c, const struct ls_tre
 static ls_status compare(const struct comparison *c, const struct ls_tree *a,
                          const struct ls_tree *b, const char *key)
 {
-    static const char *const free_keys[] = {"fit.epochs",
-                                            "fit.verify",
-                                            "fit.replicas",
-                                            "fit.threads",
-                                            "fit.bucket_size",
-                                            "fit.shard_optimizer",
-                                            "checkpoint",
-                                            "data.train",
-                                            "data.validation",
-                                            "plugins",
-                                            NULL};
+    static const char *const free_keys[] = {
+        "fit.epochs",      "fit.verify",          "fit.replicas", "fit.threads",
+        "fit.bucket_size", "fit.shard_optimizer", "fit.watchdog", "checkpoint",
+        "data.train",      "data.validation",     "plugins",      NULL};
     if (listed(key, free_keys) || listed(key, c->accept))
         return LS_OK;
     if (a->type == LS_TREE_MAP && b && ls_tree_is_null(b))

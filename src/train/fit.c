@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "kernel/kernels.h"
 #include "train/adapt.h"
 #include "train/callback.h"
@@ -245,6 +246,7 @@ static struct ls_request ask(const struct ls_fit_run *run)
 static void call_hook(struct ls_fit_run *run,
                       ls_status (*hook)(void *user, const struct ls_fit_state *state))
 {
+    ls_pulse_begin(LS_PULSE_WORK, "telling how it goes, and writing it down");
     if (hook && run->pending == LS_OK)
         keep(run, hook(run->job.hooks->user, &run->state));
 }
@@ -252,6 +254,7 @@ static void call_hook(struct ls_fit_run *run,
 static void call_callbacks(struct ls_fit_run *run, enum ls_callback_event event)
 {
     bool stop = false;
+    ls_pulse_begin(LS_PULSE_WORK, "callbacks");
     ls_callbacks_call(run->callbacks, event, &run->state, &run->pending, &stop);
     if (stop)
         run->state.position.ended = run->job.fit->epochs;
@@ -381,6 +384,7 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
 /* A loss that is not finite fails the training, unless a callback makes it the end of one. */
 static ls_status step(struct ls_fit_run *run)
 {
+    ls_pulse_step(run->state.position.iteration + 1);
     ls_status status = ls_stepper_step(run->stepper, run->pending, ask(run), &run->state.last);
     if (!run->state.last.diverged)
         return status;

@@ -123,6 +123,16 @@ static const struct ls_option fit_options[] = {
      .initial = "false",
      .help = "the ranks of a node have weights and optimizer once, in shared memory, and update a "
              "part each: less memory, the same bits"},
+    {.name = "watchdog",
+     .type = LS_OPTION_FLOAT,
+     .offset = FIT(watchdog),
+     .initial = "300.0",
+     .min = 0,
+     .max = 1e9,
+     .unit = "seconds",
+     .help =
+         "a run is ended when a rank that the others wait for gets nothing done for so long; 0: "
+         "never"},
     {.name = "callbacks",
      .type = LS_OPTION_KINDS,
      .offset = FIT(callbacks),

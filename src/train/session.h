@@ -4,6 +4,7 @@
 #ifndef TRAIN_SESSION_H
 #define TRAIN_SESSION_H
 
+#include "comm/watchdog.h"
 #include "lockstep/run.h"
 #include "store/history.h"
 #include "train/config.h"
@@ -29,6 +30,7 @@ struct ls_session {
     int64_t partials;
     struct ls_fit_run *fit;
     struct ls_fit_hooks hooks;
+    struct ls_watchdog *watchdog; /* NULL: not wanted, or one rank */
 
     /* on rank 0 only */
     struct ls_directory directory;
@@ -55,6 +57,10 @@ ls_status ls_session_find_checkpoint(struct ls_session *session);
 ls_status ls_session_restore(struct ls_session *session);
 /* For a new run: the optimizer's state of `model: FILE`, where there is one. Not collective. */
 ls_status ls_session_take_given(struct ls_session *session);
+
+/* session_watch.c: from here on hangs are found, where the observer (of all ranks) wants to know.
+ * Collective. */
+ls_status ls_session_watch(struct ls_session *session);
 
 /* session_hooks.c: what happens while it trains. */
 struct ls_fit_hooks ls_session_hooks(struct ls_session *session);

@@ -247,6 +247,7 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
                           &(struct ls_config_changes){.set = options->set,
                                                       .data = options->data,
                                                       .plugins = options->plugins}));
+    LS_TRY(ls_session_watch(session));
     LS_TRY(ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
                                    .threads = (int)session->config.fit.threads})));
     LS_TRY(open_model(session));
@@ -266,6 +267,7 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
 
 void ls_session_close(struct ls_session *session)
 {
+    ls_watchdog_stop(session->watchdog);
     ls_fit_free(session->fit);
     ls_checkpoint_writer_free(session->writer);
     ls_history_close(session->history);

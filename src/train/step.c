@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "kernel/kernels.h"
 #include "train/buckets.h"
 #include "train/class_weight.h"
@@ -479,6 +480,7 @@ ls_status ls_stepper_step(struct ls_stepper *s, ls_status mine, struct ls_reques
     result->asked = (struct ls_request){sum.doubles[LS_SUM_STOP] > 0, sum.doubles[LS_SUM_SAVE] > 0};
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->rest);
+    ls_pulse_begin(LS_PULSE_WORK, "updating the weights");
     LS_TRY(update(s, sum.floats));
     if (s->profile)
         ls_lap(&s->profile->watch, &s->profile->optimizer);
