@@ -79,6 +79,7 @@ static const char *const event_names[LS_EVENTS] = {
     [LS_EVENT_FOLDED] = "the combine (the node's sums)",
     [LS_EVENT_REDUCED] = "the combine (sums)",
     [LS_EVENT_POINT] = "a cross-replica point",
+    [LS_EVENT_CREW] = "the others' parts of the weights",
 };
 
 ls_status ls_team_wait(struct ls_team *team, enum ls_event event, uint64_t count)
