@@ -30,7 +30,8 @@ void ls_draft_close(struct ls_draft *draft);
 /* A whole file at once: run.yaml, status.json. */
 ls_status ls_file_publish(const char *path, const void *bytes, size_t count);
 
-/* Has the disk keep what was written to a file so far, by whomever; one that is not there is none. */
+/* Has the disk keep what was written to a file so far, by whomever; one that is not there is none.
+ */
 ls_status ls_file_sync(const char *path);
 
 /* Makes path another name of the file `existing` in the same directory tree (a copy where the file
