@@ -212,6 +212,10 @@ static struct sample sample_of(const struct ls_call *call, const struct sizes *s
     const float *query = ls_call_mask(call, 0), *value = ls_call_mask(call, 1);
     const size_t r = (size_t)row;
     struct ls_scores scores = scores_of(call, s);
+    struct ls_hidden hidden = {
+        .axes = 2, .size = {s->queries, s->keys}, .causal = arguments->use_causal_mask};
+    if (value)
+        hidden.mask[hidden.masks++] = (struct ls_hiding){value + r * s->keys, {0, 1}};
     scores.query = call->in[0] + r * s->queries * s->width;
     scores.key = call->in[s->key] + r * s->keys * s->width;
     return (struct sample){
@@ -220,11 +224,7 @@ static struct sample sample_of(const struct ls_call *call, const struct sizes *s
         .value = call->in[1] + r * s->keys * s->value,
         .query_mask = query ? query + r * s->queries : NULL,
         .weights = call->saved + r * s->queries * s->keys,
-        .hidden = {.heads = 1,
-                   .queries = s->queries,
-                   .keys = s->keys,
-                   .value = value ? value + r * s->keys : NULL,
-                   .causal = arguments->use_causal_mask},
+        .hidden = hidden,
     };
 }
 

@@ -1,7 +1,7 @@
 /* What the layers of attention share: the arguments of their calls, and from scores to weights.
  * Private to the room.
  *
- * The scores of one sample are [heads][queries][keys]; softmax over the keys makes weights of them.
+ * The scores of one sample are [..][queries][keys]; softmax over the keys makes weights of them.
  * A key that a query must not see is hidden from it: by the masks of the inputs, by a mask that is
  * an input itself, by coming later, by being too far away. */
 #ifndef LAYER_ATTENTION_H
@@ -14,12 +14,16 @@ struct ls_attention_arguments {
 };
 extern const struct ls_kind ls_attention_arguments;
 
-/* What hides keys. Pointers are of one sample: 0 hides; NULL: nothing is hidden so. */
+/* What hides keys, of one sample. */
 struct ls_hidden {
-    size_t heads, queries, keys;
-    const float *query, *key, *value; /* [queries], [keys], [keys] */
-    const float *given;               /* element (head, query, key) lies at the sum of its steps */
-    size_t given_step[3];
+    int axes; /* of the scores, two or more: the last is the keys', the one before the queries' */
+    size_t size[LS_RANK_MAX];
+    size_t masks;
+    struct ls_hiding {
+        const float *mask;        /* 0 hides; what it says of a score lies at the sum of its */
+        size_t step[LS_RANK_MAX]; /* index times these: 0 where it is the same along an axis; that
+                                     of the last axis is 0 or 1 */
+    } mask[4];
     bool causal;   /* a key behind the query's place */
     size_t window; /* a key so far away or farther; 0: none */
 };

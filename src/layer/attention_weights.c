@@ -26,7 +26,7 @@ const struct ls_kind ls_attention_arguments = {.name = "call",
 
 bool ls_hidden_any(const struct ls_hidden *h)
 {
-    return h->query || h->key || h->value || h->given || h->causal || h->window;
+    return h->masks > 0 || h->causal || h->window;
 }
 
 struct hiding {
@@ -40,22 +40,23 @@ static void hide(float *score, size_t n, struct hiding by)
         score[i] = by.add ? score[i] + by.value : by.value;
 }
 
-/* Those where the mask is 0; mask NULL: none. */
+/* Those where the mask is 0. */
 static void hide_masked(float *restrict score, const float *restrict mask, size_t n,
                         struct hiding by)
 {
-    for (size_t i = 0; mask && !by.add && i < n; i++)
+    for (size_t i = 0; !by.add && i < n; i++)
         score[i] = mask[i] != 0 ? score[i] : by.value;
-    for (size_t i = 0; mask && by.add && i < n; i++)
+    for (size_t i = 0; by.add && i < n; i++)
         score[i] += mask[i] != 0 ? 0 : by.value;
 }
 
 /* The keys that a query may see by their places: [*low, *high). */
 static void find_seen(const struct ls_hidden *h, size_t query, size_t *low, size_t *high)
 {
+    const size_t keys = h->size[h->axes - 1];
     *low = h->window && query + 1 > h->window ? query + 1 - h->window : 0;
-    *low = *low < h->keys ? *low : h->keys;
-    *high = h->keys;
+    *low = *low < keys ? *low : keys;
+    *high = keys;
     if (h->causal && *high > query + 1)
         *high = query + 1;
     if (h->window && *high > query + h->window)
@@ -63,33 +64,47 @@ static void find_seen(const struct ls_hidden *h, size_t query, size_t *low, size
     *high = *high > *low ? *high : *low;
 }
 
-/* The scores of one query in one head. */
-static void hide_row(const struct ls_hidden *h, float *score, size_t head, size_t query,
-                     struct hiding by)
+/* What a mask says of the first key of a row of scores. */
+static const float *mask_at(const struct ls_hidden *h, size_t mask, const size_t *index)
 {
-    const float *given =
-        h->given ? h->given + head * h->given_step[0] + query * h->given_step[1] : NULL;
-    const bool row = given && h->given_step[2] == 0;
+    const float *at = h->mask[mask].mask;
+    for (int axis = 0; axis < h->axes - 1; axis++)
+        at += index[axis] * h->mask[mask].step[axis];
+    return at;
+}
+
+/* The scores of one query; `index` is its place on all axes but the last. */
+static void hide_row(const struct ls_hidden *h, float *score, const size_t *index, struct hiding by)
+{
+    const int last = h->axes - 1;
+    const size_t keys = h->size[last];
     size_t low, high;
-    if ((h->query && h->query[query] == 0) || (row && *given == 0)) {
-        hide(score, h->keys, by);
-        return;
+    for (size_t m = 0; m < h->masks; m++) {
+        if (h->mask[m].step[last] == 0 && *mask_at(h, m, index) == 0) {
+            hide(score, keys, by);
+            return;
+        }
     }
-    find_seen(h, query, &low, &high);
+    find_seen(h, index[last - 1], &low, &high);
     hide(score, low, by);
-    hide(score + high, h->keys - high, by);
-    hide_masked(score + low, h->value ? h->value + low : NULL, high - low, by);
-    hide_masked(score + low, h->key ? h->key + low : NULL, high - low, by);
-    hide_masked(score + low, given && !row ? given + low : NULL, high - low, by);
+    hide(score + high, keys - high, by);
+    for (size_t m = 0; m < h->masks; m++)
+        if (h->mask[m].step[last] != 0)
+            hide_masked(score + low, mask_at(h, m, index) + low, high - low, by);
 }
 
 void ls_hidden_set(const struct ls_hidden *h, float *scores, float value, bool add)
 {
+    size_t index[LS_RANK_MAX] = {0}, rows = 1;
     if (!ls_hidden_any(h))
         return;
-    for (size_t head = 0; head < h->heads; head++)
-        for (size_t query = 0; query < h->queries; query++, scores += h->keys)
-            hide_row(h, scores, head, query, (struct hiding){value, add});
+    for (int axis = 0; axis < h->axes - 1; axis++)
+        rows *= h->size[axis];
+    for (size_t row = 0; row < rows; row++, scores += h->size[h->axes - 1]) {
+        hide_row(h, scores, index, (struct hiding){value, add});
+        for (int axis = h->axes - 2; axis >= 0 && ++index[axis] == h->size[axis]; axis--)
+            index[axis] = 0;
+    }
 }
 
 bool ls_weights_drop(const struct ls_call *call, const struct ls_weights_dropout *dropout)

@@ -35,7 +35,7 @@ struct ls_variable {
     const float *values; /* that it came with, in a nested model that was trained; NULL: none */
 };
 
-enum { LS_VARIABLES_MAX = 8, LS_TENSORS_MAX = 32 };
+enum { LS_VARIABLES_MAX = 10, LS_TENSORS_MAX = 32 };
 
 enum { LS_INTEGERS_MAX = 1 << 24 }; /* float32 tells all whole numbers below it apart */
 

@@ -204,74 +204,6 @@ static void test_attention(void **state)
         check("AdditiveAttention", &additive[i]);
 }
 
-/* The order, names and shapes of the weights are Keras'. */
-static void test_heads_declare(void **state)
-{
-    static const struct {
-        const char *group, *name, *shape;
-    } wanted[] = {
-        {"query_dense", "query/kernel", "(None, 5, 2, 3)"},
-        {"query_dense", "query/bias", "(None, 2, 3)"},
-        {"key_dense", "key/kernel", "(None, 7, 2, 3)"},
-        {"key_dense", "key/bias", "(None, 2, 3)"},
-        {"value_dense", "value/kernel", "(None, 6, 2, 4)"},
-        {"value_dense", "value/bias", "(None, 2, 4)"},
-        {"output_dense", "attention_output/kernel", "(None, 2, 4, 8, 9)"},
-        {"output_dense", "attention_output/bias", "(None, 8, 9)"},
-    };
-    struct harness h;
-    char text[LS_SHAPE_TEXT];
-    (void)state;
-    NEED(harness_try(&h, "MultiHeadAttention",
-                     "num_heads: 2, key_dim: 3, value_dim: 4, output_shape: [8, 9]",
-                     "[[10, 5], [11, 6], [11, 7], {call: {return_attention_scores: true}}]"));
-    assert_int_equal(h.layer.variables, 8);
-    for (size_t v = 0; v < 8; v++) {
-        ls_shape_format(text, &h.layer.variable[v].shape);
-        assert_string_equal(text, wanted[v].shape);
-        assert_string_equal(h.layer.variable[v].name, wanted[v].name);
-        assert_string_equal(h.layer.variable[v].group, wanted[v].group);
-    }
-    assert_int_equal(h.shapes.outputs, 2);
-    ls_shape_format(text, &h.shapes.out[0]);
-    assert_string_equal(text, "(None, 10, 8, 9)");
-    ls_shape_format(text, &h.shapes.out[1]);
-    assert_string_equal(text, "(None, 2, 10, 11)");
-    harness_free(&h);
-}
-
-/* Glorot's limit takes the kernels as matrices: sqrt(6 / (64 + 4 64)), where its own rule would
- * take 64 as a kernel's extent; an initializer with axes of its own goes by these. */
-static void test_heads_initial(void **state)
-{
-    static const struct {
-        const char *options;
-        double limit;
-    } cases[] = {
-        {"num_heads: 4, key_dim: 64", 0.13694},
-        {"num_heads: 4, key_dim: 64, kernel_initializer: {GlorotUniform: {input_axes: [0], "
-         "output_axes: [1]}}",
-         0.29705},
-    };
-    (void)state;
-    for (size_t c = 0; c < 2; c++) {
-        struct harness h;
-        NEED(harness_try(&h, "MultiHeadAttention", cases[c].options, "[[3, 64], [3, 64]]"));
-        struct ls_variable *variable = &h.layer.variable[0];
-        struct ls_shape shape = ls_initializer_shape(variable);
-        size_t n = (size_t)ls_shape_count(&variable->shape);
-        float *values = harness_floats(n), most = 0;
-        NEED(ls_initialize(variable->initializer, values, &shape, 1, 0));
-        for (size_t i = 0; i < n; i++)
-            most = fmaxf(most, fabsf(values[i]));
-        if (!(most <= cases[c].limit && most > 0.99 * cases[c].limit))
-            fail_msg("{%s}: largest first value %g, expected just below %g", cases[c].options, most,
-                     cases[c].limit);
-        free(values);
-        harness_free(&h);
-    }
-}
-
 static void expect_config(const char *kind, const char *json, const char *wanted)
 {
     const struct ls_layer_kind *layer = ls_layer_kind_of(ls_kind_find(&ls_layers, kind));
@@ -347,51 +279,6 @@ static void refuse(const char *kind, const char *options, const char *input, con
     harness_free(&h);
 }
 
-static void test_heads_refused(void **state)
-{
-    static const char kind[] = "MultiHeadAttention", two[] = "num_heads: 2, key_dim: 2";
-    (void)state;
-    refuse(kind, two, "[3, 2]", "it (MultiHeadAttention): it takes at least 2 inputs, not 1");
-    refuse(kind, two, "[[3, 2], [3, 2], [3, 2], [3, 3]]",
-           "it (MultiHeadAttention): it takes at most 3 inputs, not 4");
-    refuse(kind, two, "[[3, 2], {key: [3, 2]}]",
-           "it (MultiHeadAttention): its call has no 'value'");
-    refuse(kind, two, "[[3, 2], [3, 2], {value: [3, 2]}]",
-           "it (MultiHeadAttention): its call has 'value' twice");
-    refuse(kind, two, "[[2], [2]]",
-           "it (MultiHeadAttention): query and value need as many axes, two or more beside the "
-           "samples; they are (None, 2) and (None, 2)");
-    refuse(kind, two, "[[3, 2], [3, 3, 2]]",
-           "it (MultiHeadAttention): query and value need as many axes, two or more beside the "
-           "samples; they are (None, 3, 2) and (None, 3, 3, 2)");
-    refuse(kind, two, "[[3, 2], [4, 2], [3, 2]]",
-           "it (MultiHeadAttention): key and value differ in more than the last axis: (None, 3, 2) "
-           "and (None, 4, 2)");
-    refuse(kind, "num_heads: 2, key_dim: 2, attention_axes: [2]", "[[3, 3, 2], [3, 3, 2]]",
-           "it (MultiHeadAttention): attention_axes: it attends over all axes but the samples' and "
-           "the last: null, or 1 to 2");
-    refuse(kind, two, "[[3, 2], [4, 2], {attention_mask: [4, 3]}]",
-           "it (MultiHeadAttention): attention_mask is (None, 3, 4), or has an axis for 2 heads "
-           "before these; it is (None, 4, 3)");
-    refuse(kind, two, "[[3, 2], [4, 2], {attention_mask: [4]}]",
-           "it (MultiHeadAttention): attention_mask is (None, 3, 4), or has an axis for 2 heads "
-           "before these; it is (None, 4)");
-    refuse(kind, two, "[[3, 3, 2], [3, 3, 2], {call: {use_causal_mask: true}}]",
-           "it (MultiHeadAttention): masks, causal ones and windows need queries with one axis of "
-           "positions, of (None, positions, features)");
-    refuse(kind, "num_heads: 2, key_dim: 2, output_shape: [2, 2, 2, 2]",
-           "[[3, 1, 1, 1, 1, 2], [3, 1, 1, 1, 1, 2]]",
-           "it (MultiHeadAttention): its results have more than 8 axes beside the samples");
-    refuse(kind, "num_heads: 2, key_dim: 2, use_gate: true", "[[3, 2], [3, 2]]",
-           "use_gate: is not supported: the heads' results are not gated");
-    refuse(kind, "num_heads: 2, key_dim: 2, activity_regularizer: l2", "[[3, 2], [3, 2]]",
-           "activity_regularizer: is not supported: it would be on each of the four projections");
-    refuse(kind, "num_heads: 2, key_dim: 2, flash_attention: true", "[[3, 2], [3, 2]]",
-           "flash_attention: must be one of false; found 'true'");
-    refuse(kind, two, "[[3, 2], [3, 2], {call: {causal: true}}]",
-           "[2] call: unknown option 'causal' (known: use_causal_mask, return_attention_scores)");
-}
-
 static void test_attention_refused(void **state)
 {
     (void)state;
@@ -434,10 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_heads_declare),
-        cmocka_unit_test(test_heads_initial),
         cmocka_unit_test(test_configs),
-        cmocka_unit_test(test_heads_refused),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_attention_refused),
         cmocka_unit_test(test_attention_declares),
