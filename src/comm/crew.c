@@ -28,6 +28,11 @@ int ls_crew_size(const struct ls_crew *crew)
     return crew ? crew->team.size : 1;
 }
 
+struct ls_comm *ls_crew_comm(const struct ls_crew *crew)
+{
+    return crew->comm;
+}
+
 const char *ls_crew_fallback(const struct ls_crew *crew)
 {
     return crew->fallback;
@@ -72,6 +77,9 @@ static ls_status gather_all(struct ls_crew *crew, bool share)
 
     if (share && comm->place.node_size > 1)
         status = gather(crew);
+    else if (share && comm->place.nodes == comm->place.size && comm->place.size > 1)
+        status = ls_fail(LS_FAILED, "each rank has weights and optimizer for itself, since no two "
+                                    "are on one node");
     if (ls_comm_agree(comm, status) == LS_OK)
         return LS_OK;
     return ls_comm_agree(comm, ls_duplicate(&crew->fallback, ls_message()));
@@ -129,7 +137,10 @@ ls_status ls_crew_allocate(struct ls_crew *crew, void *memory, size_t bytes)
     memset(memory, 0, sizeof(void *));
     LS_TRY(ls_mpi_agree(crew->comm->node,
                         ls_grow(&crew->memory, crew->memories, sizeof *crew->memory)));
-    LS_TRY(share(&shared, crew, bytes));
+    ls_status status = share(&shared, crew, bytes);
+    if (status != LS_OK)
+        return ls_fail_within(status, "fit.shard_optimizer: host %s",
+                              crew->comm->hosts[crew->comm->place.rank]);
     crew->memory[crew->memories++] = shared;
     memcpy(memory, &shared.base, sizeof shared.base);
     return LS_OK;

@@ -19,6 +19,7 @@ ls_status ls_crew_create(struct ls_crew **crew, struct ls_comm *comm, bool share
 /* With the memory that it has. Not collective. NULL is allowed. */
 void ls_crew_free(struct ls_crew *crew);
 
+struct ls_comm *ls_crew_comm(const struct ls_crew *crew);
 /* This rank's place in it; the leader is rank 0 in it, as is rank 0 of all. */
 int ls_crew_rank(const struct ls_crew *crew);
 int ls_crew_size(const struct ls_crew *crew);

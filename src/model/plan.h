@@ -6,6 +6,7 @@
 #define MODEL_PLAN_H
 
 #include "base/clock.h"
+#include "comm/crew.h"
 #include "model/graph.h"
 
 struct ls_plan;
@@ -120,9 +121,10 @@ size_t ls_plan_final(const struct ls_plan *plan, size_t begin, size_t end);
  * a hash of its results and gradients, begun with *hash: the same wherever the kernels compute the
  * same. It takes the rows of a whole slice, fewer where these cost more than a fraction of a
  * second, and no other replica's sums at points. Of the run it uses, and leaves overwritten, what a
- * step overwrites: block, point and gradient; what it prepared for a whole slice stays. LS_FAILED
- * without memory. */
-ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash);
+ * step overwrites: block, point and gradient; what it prepared for a whole slice stays. The weights
+ * that it takes are there once a crew (NULL: this rank's own). LS_FAILED without memory. Collective
+ * over the crew; each rank's status is its own. */
+ls_status ls_plan_probe(const struct ls_plan_run *run, struct ls_crew *crew, uint64_t *hash);
 
 /* [rows][shape] of an output: valid during the loss, and, when not training, until the next run. */
 const float *ls_plan_output(const struct ls_plan_run *run, size_t output);

@@ -129,10 +129,22 @@ static int64_t rows_of(const struct ls_plan *plan)
     return rows >= (double)plan->rows ? plan->rows : rows > 1 ? (int64_t)rows : 1;
 }
 
-static ls_status make(struct ls_plan_run *run, float **weights, float **input, int64_t **samples)
+/* The weights, which a crew has once: its leader fills them. */
+static ls_status make_weights(struct probe *probe, const struct ls_model *model,
+                              struct ls_crew *crew, float **weights)
+{
+    LS_TRY(ls_crew_allocate(crew, weights, (model->floats + 1) * sizeof **weights));
+    for (size_t i = 0; ls_crew_leads(crew) && i < ls_model_variables(model); i++) {
+        const struct ls_variable *variable = ls_model_variable(model, i).variable;
+        fill_variable(probe, *weights + variable->offset, variable);
+    }
+    probe->array = (uint32_t)ls_model_variables(model);
+    return ls_crew_wait(crew);
+}
+
+static ls_status make(struct ls_plan_run *run, float **input, int64_t **samples)
 {
     const struct ls_model *model = run->plan->model;
-    LS_TRY(ls_allocate(weights, model->floats + 1, sizeof **weights));
     LS_TRY(ls_allocate(samples, (size_t)run->rows, sizeof **samples));
     for (size_t i = 0; i < model->inputs; i++) {
         const size_t n = (size_t)ls_shape_count(ls_plan_shape(run->plan, model->input[i]));
@@ -141,14 +153,9 @@ static ls_status make(struct ls_plan_run *run, float **weights, float **input, i
     return run->plan->prepares && !run->prepared ? ls_plan_make_prepared(run) : LS_OK;
 }
 
-static ls_status execute(struct probe *probe, struct ls_plan_run *run, float *weights,
-                         int64_t *samples)
+static ls_status execute(struct probe *probe, struct ls_plan_run *run, int64_t *samples)
 {
     const struct ls_model *model = run->plan->model;
-    for (size_t i = 0; i < ls_model_variables(model); i++) {
-        const struct ls_variable *variable = ls_model_variable(model, i).variable;
-        fill_variable(probe, weights + variable->offset, variable);
-    }
     for (size_t i = 0; i < model->inputs; i++)
         fill_input(probe, run, i);
     for (int64_t r = 0; r < run->rows; r++)
@@ -160,7 +167,7 @@ static ls_status execute(struct probe *probe, struct ls_plan_run *run, float *we
     return LS_OK;
 }
 
-ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash)
+ls_status ls_plan_probe(const struct ls_plan_run *run, struct ls_crew *crew, uint64_t *hash)
 {
     struct probe probe = {.hash = *hash};
     struct ls_plan_run mine = *run;
@@ -175,12 +182,14 @@ ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash)
     mine.loss = take_outputs;
     mine.count = take_rows;
     mine.user = &probe;
-    ls_status status = make(&mine, &weights, input, &samples);
+    ls_status status = make_weights(&probe, run->plan->model, crew, &weights);
+    if (status == LS_OK)
+        status = make(&mine, input, &samples);
     mine.weights = weights;
     mine.input = input;
     mine.samples = samples;
     if (status == LS_OK)
-        status = execute(&probe, &mine, weights, samples);
+        status = execute(&probe, &mine, samples);
     if (status == LS_OK)
         *hash = probe.hash;
     if (mine.prepared != run->prepared)
@@ -188,6 +197,6 @@ ls_status ls_plan_probe(const struct ls_plan_run *run, uint64_t *hash)
     for (size_t i = 0; i < run->plan->model->inputs; i++)
         ls_release(input[i]);
     ls_release(samples);
-    ls_release(weights);
+    ls_crew_release(crew, weights);
     return status;
 }

@@ -31,9 +31,10 @@ static ls_status finish(struct ls_model *model, const struct ls_layer *layer, co
 }
 
 /* One layer, from the results of the call before it over all samples. */
-static ls_status adapt_layer(struct ls_model *model, struct ls_crew *crew, struct ls_comm *comm,
-                             struct ls_data *data, const struct ls_graph_call *call)
+static ls_status adapt_layer(struct ls_model *model, struct ls_crew *crew, struct ls_data *data,
+                             const struct ls_graph_call *call)
 {
+    struct ls_comm *comm = ls_crew_comm(crew);
     const struct ls_layer *layer = model->layer[call->layer];
     struct adapting adapting = {
         .layer = layer, .shape = &call->shapes.in[0], .doubles = ls_layer_needs_adapt(layer)};
@@ -66,11 +67,10 @@ out:
     return status;
 }
 
-ls_status ls_model_adapt(struct ls_model *model, struct ls_crew *crew, struct ls_comm *comm,
-                         struct ls_data *data)
+ls_status ls_model_adapt(struct ls_model *model, struct ls_crew *crew, struct ls_data *data)
 {
     for (size_t c = 0; c < model->calls; c++)
         if (ls_layer_needs_adapt(model->layer[model->call[c].layer]))
-            LS_TRY(adapt_layer(model, crew, comm, data, &model->call[c]));
+            LS_TRY(adapt_layer(model, crew, data, &model->call[c]));
     return LS_OK;
 }

@@ -7,8 +7,7 @@
 #include "model/graph.h"
 
 /* Adapts every such layer of a model that has its initial weights, in order. The crew's ranks have
- * the weights in common. Collective over comm. */
-ls_status ls_model_adapt(struct ls_model *model, struct ls_crew *crew, struct ls_comm *comm,
-                         struct ls_data *data);
+ * the weights in common. Collective. */
+ls_status ls_model_adapt(struct ls_model *model, struct ls_crew *crew, struct ls_data *data);
 
 #endif

@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "kernel/kernels.h"
-#include "train/adapt.h"
 #include "train/callback.h"
+#include "train/common_weights.h"
 #include "train/evaluator.h"
 #include "train/needs.h"
 
@@ -81,16 +81,6 @@ static ls_status make_partial(struct ls_fit_run *run)
     return LS_OK;
 }
 
-static ls_status make_weights(struct ls_fit_run *run)
-{
-    struct ls_model *model = run->job.model;
-    if (ls_crew_size(run->crew) == 1)
-        return ls_model_make_weights(model);
-    LS_TRY(ls_crew_allocate(run->crew, &run->weights,
-                            ls_model_arena_floats(model) * sizeof *run->weights));
-    return ls_model_lend_weights(model, run->weights, ls_crew_leads(run->crew));
-}
-
 static struct ls_stepper_options step_of(const struct ls_fit_run *run)
 {
     const struct ls_fit_job *job = &run->job;
@@ -126,7 +116,7 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     LS_TRY_OUT(ls_crew_create(&made->crew, job->comm, job->fit->shard_optimizer));
     struct ls_stepper_options step = step_of(made);
     LS_TRY_OUT(ls_needs_check(&step, job->validation, job->checkpoint != NULL));
-    LS_TRY_OUT(ls_comm_agree(job->comm, make_weights(made)));
+    LS_TRY_OUT(ls_comm_agree(job->comm, ls_weights_make(&made->weights, made->crew, job->model)));
     LS_TRY_OUT(ls_stepper_create(&made->stepper, &step));
     if (job->validation)
         LS_TRY_OUT(ls_evaluator_create(&made->evaluator, job->comm, job->model, job->compile,
@@ -154,13 +144,7 @@ out:
 
 ls_status ls_fit_return_weights(struct ls_fit_run *run)
 {
-    float *own;
-    if (!run->weights)
-        return LS_OK;
-    LS_TRY(ls_crew_take(run->crew, run->weights, &own));
-    run->weights = NULL;
-    ls_model_return_weights(run->job.model, own);
-    return LS_OK;
+    return ls_weights_return(&run->weights, run->crew, run->job.model);
 }
 
 /* Without memory for them they are lost. */
@@ -198,14 +182,7 @@ struct ls_crew *ls_fit_crew(const struct ls_fit_run *run)
 
 ls_status ls_fit_initialize(struct ls_fit_run *run, uint64_t seed)
 {
-    const struct ls_fit_job *job = &run->job;
-    ls_status status = LS_OK;
-    if (ls_crew_leads(run->crew))
-        status = ls_model_initialize(job->model, seed);
-    LS_TRY(ls_comm_agree(job->comm, status));
-    job->model->initialized = true;
-    LS_TRY(ls_crew_wait(run->crew));
-    return ls_model_adapt(job->model, run->crew, job->comm, job->train);
+    return ls_weights_initialize(run->job.model, seed, run->crew, run->job.train);
 }
 
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run)

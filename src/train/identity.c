@@ -36,9 +36,10 @@ ls_status ls_identity_make(struct ls_identity *identity, struct ls_data *train,
 
 ls_status ls_identity_probe(struct ls_identity *identity, const struct ls_fit_run *fit)
 {
-    LS_TRY(ls_kernels_identity(&identity->kernels));
+    ls_status fixed = ls_kernels_identity(&identity->kernels);
     identity->fixed = identity->kernels.probe;
-    return ls_fit_probe(fit, &identity->kernels.probe);
+    ls_status plan = ls_fit_probe(fit, &identity->kernels.probe);
+    return fixed == LS_OK ? plan : fixed;
 }
 
 /* -- agreeing

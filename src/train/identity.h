@@ -22,7 +22,8 @@ struct ls_identity {
 ls_status ls_identity_make(struct ls_identity *identity, struct ls_data *train,
                            struct ls_data *validation);
 /* The kernels, with what they compute: from shapes that are always the same, then (beginning with
- * that) from the plan that trains. Before the first step. Not collective. */
+ * that) from the plan that trains. Before the first step. Collective; each rank's status is its
+ * own. */
 ls_status ls_identity_probe(struct ls_identity *identity, const struct ls_fit_run *fit);
 
 /* All ranks have the same data, or LS_FAILED on all with the ranks that differ. Collective. */

@@ -244,7 +244,7 @@ ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash)
     struct ls_plan_run run = *stepper->run[0];
     run.gradient = ls_combine_slot(stepper->combine, stepper->local.begin).floats;
     run.passed = NULL;
-    return ls_plan_probe(&run, hash);
+    return ls_plan_probe(&run, stepper->options.crew, hash);
 }
 
 ls_status ls_stepper_seek(struct ls_stepper *stepper, int64_t epoch, int64_t step,

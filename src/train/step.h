@@ -39,7 +39,7 @@ ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_pro
 
 /* What the kernels of this process compute, as a hash: one pass of the plan that trains, from fixed
  * numbers (ls_plan_probe), before the first step. The weights stay as they are. *hash: what it
- * begins with. Not collective. */
+ * begins with. Collective over the crew; each rank's status is its own. */
 ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash);
 
 /* The next step will be `step` of `epoch`; the optimizer did `iteration` steps before it, ever. */

@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "check.h"
+#include "comm/crew.h"
 #include "comm/shared.h"
 #include "kernel/kernels.h"
 
@@ -214,6 +216,124 @@ static void points_fall_back(void)
     ls_comm_free(comm);
 }
 
+/* -- a crew */
+
+/* In its memory each rank has a number, and rank 0 of all the last one. */
+static void work_together(struct ls_crew *crew, int64_t *memory, int first)
+{
+    const int size = ls_crew_size(crew), rank = ls_crew_rank(crew);
+
+    for (int64_t turn = 1; turn <= 50; turn++) {
+        memory[rank] += turn * (first + rank);
+        CHECK_OK(ls_crew_wait(crew));
+        for (int r = 0; r < size; r++)
+            CHECK_INT(memory[r], turn * (turn + 1) / 2 * (first + r));
+        CHECK_OK(ls_crew_wait(crew));
+    }
+}
+
+static void make_crew(const struct ls_comm_test *test, int ranks, bool share)
+{
+    struct ls_comm *comm = check_part(ranks, test);
+    struct ls_crew *crew = NULL;
+    int64_t *memory = NULL, *own = NULL;
+
+    if (!comm)
+        return;
+    const struct ls_place *place = ls_comm_place(comm);
+    CHECK_OK(ls_crew_create(&crew, comm, share));
+    int size = ls_crew_size(crew), rank = ls_crew_rank(crew);
+    CHECK_INT(size, share ? place->node_size : 1);
+    CHECK_INT(rank, share ? place->node_rank : 0);
+    CHECK(ls_crew_comm(crew) == comm && ls_crew_fallback(crew) == NULL);
+    CHECK_OK(ls_crew_allocate(crew, &memory, (size_t)(size + 1) * sizeof *memory));
+    work_together(crew, memory, place->rank - rank);
+    if (place->rank == 0)
+        memory[size] = 123456789;
+    CHECK_OK(ls_crew_broadcast(crew, memory + size, sizeof *memory));
+    CHECK_INT(memory[size], 123456789);
+    CHECK_OK(ls_crew_wait(crew));
+    CHECK_OK(ls_crew_take(crew, memory, &own));
+    own[size] = place->rank; /* of this rank alone */
+    CHECK_OK(ls_crew_wait(crew));
+    CHECK_INT(own[size], place->rank);
+    ls_release(own);
+    CHECK_OK(ls_crew_allocate(crew, &memory, MEGABYTE)); /* which goes with the crew */
+    if (size == 1)
+        ls_crew_release(crew, memory);
+    ls_crew_free(crew);
+    ls_comm_free(comm);
+}
+
+/* Rank 1 cannot open files: the ranks of its node are alone, those of another node are not. */
+static void crew_falls_apart(int ranks_per_node)
+{
+    struct ls_comm_test test = {.ranks_per_node = ranks_per_node};
+    struct ls_comm *comm = check_part(4, &test);
+    struct ls_crew *crew = NULL;
+    char expected[300];
+
+    if (!comm)
+        return;
+    int rank = ls_comm_rank(comm);
+    if (rank == 1)
+        limit_descriptors(0);
+    CHECK_OK(ls_crew_create(&crew, comm, true));
+    if (rank == 1)
+        lift(RLIMIT_NOFILE);
+    CHECK_INT(ls_crew_size(crew), ranks_per_node && rank >= ranks_per_node ? ranks_per_node : 1);
+    snprintf(expected, sizeof expected,
+             "each rank of host %s has weights and optimizer for itself, since they cannot share "
+             "memory: cannot open a socket: Too many open files",
+             ls_comm_host(comm, 1));
+    CHECK_TEXT(ls_crew_fallback(crew), expected);
+    CHECK_OK(ls_crew_wait(crew));
+    ls_crew_free(crew);
+    ls_comm_free(comm);
+}
+
+/* What there is no memory for fails on all ranks. */
+static void crew_without_memory(void)
+{
+    struct ls_comm *comm = check_part(2, NULL);
+    struct ls_crew *crew = NULL;
+    float *memory = NULL;
+    char expected[300];
+
+    if (!comm)
+        return;
+    CHECK_OK(ls_crew_create(&crew, comm, true));
+    if (ls_comm_rank(comm) == 0)
+        limit(RLIMIT_FSIZE, MEGABYTE);
+    CHECK_INT(ls_crew_allocate(crew, &memory, 64 * MEGABYTE), LS_FAILED);
+    if (ls_comm_rank(comm) == 0)
+        lift(RLIMIT_FSIZE);
+    snprintf(expected, sizeof expected,
+             "fit.shard_optimizer: host %s: cannot make shared memory of 67108864 bytes: File too "
+             "large",
+             ls_comm_host(comm, 0));
+    CHECK_TEXT(ls_message(), expected);
+    CHECK(memory == NULL);
+    ls_crew_free(crew);
+    ls_comm_free(comm);
+}
+
+/* Ranks that are on a node each say so. */
+static void crew_of_one(void)
+{
+    struct ls_comm *comm = check_part(3, &(struct ls_comm_test){.no_shared_memory = true});
+    struct ls_crew *crew = NULL;
+
+    if (!comm)
+        return;
+    CHECK_OK(ls_crew_create(&crew, comm, true));
+    CHECK_INT(ls_crew_size(crew), 1);
+    CHECK_TEXT(ls_crew_fallback(crew),
+               "each rank has weights and optimizer for itself, since no two are on one node");
+    ls_crew_free(crew);
+    ls_comm_free(comm);
+}
+
 int main(void)
 {
     static const struct ls_comm_test tests[] = {
@@ -225,14 +345,21 @@ int main(void)
         return 1;
     }
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        for (int ranks = 1; ranks <= ls_comm_size(check_world); ranks++)
+        for (int ranks = 1; ranks <= ls_comm_size(check_world); ranks++) {
             write_and_read(&tests[i], ranks);
+            make_crew(&tests[i], ranks, false);
+            make_crew(&tests[i], ranks, true);
+        }
     if (ls_comm_size(check_world) == 4) {
         for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
             lose(&losses[i]);
         fall_back(0);
         fall_back(2);
         points_fall_back();
+        crew_falls_apart(0);
+        crew_falls_apart(2);
+        crew_without_memory();
+        crew_of_one();
     }
     return check_end();
 }

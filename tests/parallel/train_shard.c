@@ -4,7 +4,6 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "check.h"
-#include "comm/crew.h"
 #include "lockstep/lockstep.h"
 #include "model/graph.h"
 
@@ -149,47 +148,6 @@ static void check_bits(struct ls_comm *const comm[PLACES], const struct recipe *
     }
 }
 
-/* -- the crew itself */
-
-/* Who is together, and that it is one memory. */
-static void check_crew(struct ls_comm *comm, const struct place *place, bool share)
-{
-    const struct ls_place *mine = ls_comm_place(comm);
-    struct ls_crew *crew = NULL;
-    int64_t *memory = NULL, *own = NULL;
-    CHECK_OK(ls_crew_create(&crew, comm, share));
-    CHECK_INT(ls_crew_size(crew), share ? mine->node_size : 1);
-    CHECK_INT(ls_crew_rank(crew), share ? mine->node_rank : 0);
-    CHECK(ls_crew_fallback(crew) == NULL);
-    CHECK(mine->rank != 0 || ls_crew_leads(crew));
-    int size = ls_crew_size(crew), rank = ls_crew_rank(crew);
-    CHECK_OK(ls_crew_allocate(crew, &memory, (size_t)(size + 1) * sizeof *memory));
-    for (int64_t turn = 0; turn < 50; turn++) {
-        memory[rank] += mine->rank + turn;
-        CHECK_OK(ls_crew_wait(crew));
-        int64_t sum = 0, wanted = 0;
-        for (int r = 0; r < size; r++) {
-            sum += memory[r];
-            wanted += (turn + 1) * (mine->rank - rank + r) + turn * (turn + 1) / 2;
-        }
-        if (place->test.ranks_per_node == 0 || size == 1)
-            CHECK_INT(sum, wanted);
-        CHECK_OK(ls_crew_wait(crew));
-    }
-    if (mine->rank == 0)
-        memory[size] = 123456789;
-    CHECK_OK(ls_crew_broadcast(crew, memory + size, sizeof *memory));
-    CHECK_INT(memory[size], 123456789);
-    CHECK_OK(ls_crew_wait(crew));
-    CHECK_OK(ls_crew_take(crew, memory, &own));
-    own[size] = mine->rank; /* of this rank alone */
-    CHECK_OK(ls_crew_wait(crew));
-    CHECK_INT(own[size], mine->rank);
-    ls_crew_release(NULL, own);
-    CHECK_OK(ls_crew_allocate(crew, &memory, 1 << 20)); /* which the crew frees */
-    ls_crew_free(crew);
-}
-
 static void make_data(void)
 {
     struct ls_random_key key = ls_random_key(1, LS_PURPOSE_TEST);
@@ -209,9 +167,6 @@ int main(void)
     make_data();
     for (size_t p = 0; p < PLACES; p++)
         comm[p] = check_part(places[p].ranks, &places[p].test);
-    for (size_t p = 0; p < PLACES; p++)
-        for (int share = 0; comm[p] && share < 2; share++)
-            check_crew(comm[p], &places[p], share);
     for (size_t r = 0; r < RECIPES; r++)
         check_bits(comm, &recipes[r]);
     for (size_t p = 0; p < PLACES; p++)
