@@ -54,6 +54,10 @@ LS_API ls_status ls_profile_format(const struct ls_run_profile *profile, char **
  * matrix of classes, the residuals' statistics of numbers; freed with ls_text_free. */
 LS_API ls_status ls_evaluation_format(const struct ls_evaluation *evaluation, char **text);
 
+/* A check as a page of at most 100 columns for people, with a verdict at its end; freed with
+ * ls_text_free. */
+LS_API ls_status ls_check_format(const struct ls_check *check, char **text);
+
 /* Takes a line that is being drawn off the terminal, so that something else can be printed; it is
  * drawn again with the next progress. May be called from any thread. NULL is allowed. */
 LS_API void ls_progress_clear(struct ls_progress *progress);

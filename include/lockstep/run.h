@@ -103,6 +103,49 @@ struct ls_run_train {
  * Collective. */
 LS_API ls_status ls_run_train(struct ls_comm *comm, const struct ls_run_train *train);
 
+/* -- check
+ * -------------------------------------------------------------------------------------------- */
+
+/* What `train` with the same options would find here and now, told before it is in the queue or as
+ * the first line of a job: lines for people, and numbers for programs. */
+struct ls_run_check {
+    const char *run, *data, *directory; /* as struct ls_run_train has them */
+    const char *const *set, *const *plugins;
+    int64_t replicas;
+};
+
+enum ls_check_level {
+    LS_CHECK_OK,
+    LS_CHECK_WARNING, /* it would run, but not well */
+    LS_CHECK_ERROR    /* it would not run */
+};
+struct ls_check_line {
+    enum ls_check_level level;
+    const char *topic; /* "memory"; lines of one topic follow each other */
+    char *text;        /* one line of any length */
+};
+struct ls_check_figure {
+    const char *name; /* "step_seconds": with its unit */
+    double value;     /* NaN: not known */
+};
+struct ls_check {
+    struct ls_check_line *line; /* on rank 0; none elsewhere */
+    size_t lines;
+    struct ls_check_figure *figure;
+    size_t figures;
+    bool incomplete; /* there was no memory for all of it: what ls_run_check returned says so */
+};
+
+/* Looks at the run file, the data, the run directory, and the hosts of the ranks; tries the combine
+ * and some steps. Nothing in the run directory changes: what is written to try it is removed again,
+ * and so is nothing kept of the training. LS_OK with or without warnings; where a line is an error,
+ * the status and the message of the first of them, as train would end, on all ranks. A run file
+ * that cannot be read has no lines. Lines are there, and to be released, after a failure too.
+ * Collective. */
+LS_API ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
+                              struct ls_check *check);
+LS_API void ls_check_release(struct ls_check *check);
+
 /* -- evaluate, predict
  * ---------------------------------------------------------------------------------- */
 

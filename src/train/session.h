@@ -49,6 +49,15 @@ struct ls_session {
  * ls_session_close also after a failure. */
 ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
                           const struct ls_run_train *options);
+/* What that is made of, in this order, for who wants to know where it would fail: all but what
+ * rank 0 does in the run directory. Collective, but for the job, which only says what will be
+ * trained. */
+ls_status ls_session_read(struct ls_session *session, struct ls_comm *comm,
+                          const struct ls_run_train *options);
+ls_status ls_session_open_input(struct ls_session *session); /* model and data */
+ls_status ls_session_identify(struct ls_session *session);   /* with the checkpoint to resume */
+struct ls_fit_job ls_session_job(struct ls_session *session);
+ls_status ls_session_prepare(struct ls_session *session);
 void ls_session_close(struct ls_session *session);
 
 /* session_resume.c: the newest checkpoint's state on all ranks (session->state; NULL: there is

@@ -193,26 +193,6 @@ static ls_status start_weights(struct ls_session *session)
     return ls_fit_initialize(session->fit, (uint64_t)session->config.fit.seed);
 }
 
-static ls_status create_fit(struct ls_session *session)
-{
-    session->hooks = ls_session_hooks(session);
-    return ls_fit_create(&session->fit,
-                         &(struct ls_fit_job){
-                             .comm = session->comm,
-                             .model = session->model,
-                             .compile = session->config.compile,
-                             .train = session->data.train,
-                             .validation = session->data.validation,
-                             .fit = &session->config.fit,
-                             .checkpoint = &session->config.checkpoint,
-                             .replicas = session->identity.replicas,
-                             .hooks = &session->hooks,
-                             .directory = session->path,
-                             .callbacks = ls_tree_find_path(session->config.tree, "fit.callbacks"),
-                             .profile = session->options->profile,
-                         });
-}
-
 /* --accept takes kernels, threads, data, or a key of the run file. */
 static ls_status check_accept(const char *const *accept)
 {
@@ -232,8 +212,7 @@ static ls_status check_accept(const char *const *accept)
     return LS_OK;
 }
 
-/* Whatever may be wrong is found before anything is written. */
-ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
+ls_status ls_session_read(struct ls_session *session, struct ls_comm *comm,
                           const struct ls_run_train *options)
 {
     memset(session, 0, sizeof *session);
@@ -247,21 +226,65 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
                           &(struct ls_config_changes){.set = options->set,
                                                       .data = options->data,
                                                       .plugins = options->plugins}));
-    LS_TRY(ls_session_watch(session));
-    LS_TRY(ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
-                                   .threads = (int)session->config.fit.threads})));
+    return ls_comm_agree(comm, ls_kernels_init(&(struct ls_kernel_options){
+                                   .threads = (int)session->config.fit.threads}));
+}
+
+ls_status ls_session_open_input(struct ls_session *session)
+{
     LS_TRY(open_model(session));
-    LS_TRY(ls_comm_agree(comm, open_data(session)));
-    LS_TRY(ls_comm_agree(comm, open_directory(session)));
+    return ls_comm_agree(session->comm, open_data(session));
+}
+
+ls_status ls_session_identify(struct ls_session *session)
+{
+    struct ls_comm *comm = session->comm;
     LS_TRY(ls_session_find_checkpoint(session));
     LS_TRY(ls_comm_agree(comm, choose_replicas(session)));
     LS_TRY(ls_comm_agree(comm, identify(session)));
     LS_TRY(ls_identity_agree(&session->identity, comm));
-    if (session->state)
-        LS_TRY(ls_comm_agree(comm, ls_identity_check(&session->identity, session->state)));
-    LS_TRY(create_fit(session));
+    return session->state
+               ? ls_comm_agree(comm, ls_identity_check(&session->identity, session->state))
+               : LS_OK;
+}
+
+struct ls_fit_job ls_session_job(struct ls_session *session)
+{
+    session->hooks = ls_session_hooks(session);
+    return (struct ls_fit_job){
+        .comm = session->comm,
+        .model = session->model,
+        .compile = session->config.compile,
+        .train = session->data.train,
+        .validation = session->data.validation,
+        .fit = &session->config.fit,
+        .checkpoint = &session->config.checkpoint,
+        .replicas = session->identity.replicas,
+        .hooks = &session->hooks,
+        .directory = session->path,
+        .callbacks = ls_tree_find_path(session->config.tree, "fit.callbacks"),
+        .profile = session->options->profile,
+    };
+}
+
+ls_status ls_session_prepare(struct ls_session *session)
+{
+    const struct ls_fit_job job = ls_session_job(session);
+    LS_TRY(ls_fit_create(&session->fit, &job));
     LS_TRY(check_kernels(session));
-    LS_TRY(start_weights(session));
+    return start_weights(session);
+}
+
+/* Whatever may be wrong is found before anything is written. */
+ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
+                          const struct ls_run_train *options)
+{
+    LS_TRY(ls_session_read(session, comm, options));
+    LS_TRY(ls_session_watch(session));
+    LS_TRY(ls_session_open_input(session));
+    LS_TRY(ls_comm_agree(comm, open_directory(session)));
+    LS_TRY(ls_session_identify(session));
+    LS_TRY(ls_session_prepare(session));
     return ls_comm_agree(comm, open_files(session));
 }
 
