@@ -1,6 +1,7 @@
 /* lockstep check. */
 #include <string.h>
 
+#include "base/memory.h"
 #include "check/check.h"
 
 bool ls_checker_fails(struct ls_checker *checker, const char *topic, ls_status status)
@@ -16,13 +17,70 @@ bool ls_checker_fails(struct ls_checker *checker, const char *topic, ls_status s
     return true;
 }
 
-static void check_all(struct ls_checker *checker)
+/* Which rank is on which node, on rank 0. */
+static ls_status find_nodes(struct ls_checker *checker)
 {
-    if (ls_checker_fails(checker, "run", ls_session_open_input(&checker->session)) ||
-        ls_checker_fails(checker, "run", ls_session_identify(&checker->session)))
-        return;
+    const struct ls_place *place = ls_comm_place(checker->comm);
+    checker->nodes = place->nodes;
+    LS_TRY(ls_checker_gather(checker, &checker->node_of, &place->node, sizeof place->node));
+    ls_status status =
+        ls_checker_writes(checker)
+            ? ls_allocate(&checker->first_of, (size_t)place->nodes, sizeof *checker->first_of)
+            : LS_OK;
+    for (int rank = place->size - 1; rank >= 0 && checker->first_of; rank--)
+        checker->first_of[checker->node_of[rank]] = rank;
+    return ls_comm_agree(checker->comm, status);
+}
+
+/* What can be said before any memory of the run's size is taken. False: this start cannot go on. */
+static ls_status check_start(struct ls_checker *checker, bool *ready)
+{
+    struct ls_session *session = &checker->session;
+    *ready = false;
+    if (ls_checker_fails(checker, "run", ls_session_open_input(session)) ||
+        ls_checker_fails(checker, "run",
+                         ls_comm_agree(checker->comm, ls_model_build(session->model))))
+        return LS_OK;
     if (ls_checker_writes(checker))
-        ls_check_costs(checker);
+        ls_check_model(checker);
+    if (ls_checker_fails(checker, "run", ls_session_identify(session)))
+        return LS_OK;
+    if (ls_checker_writes(checker))
+        ls_check_slices(checker);
+    LS_TRY(ls_check_memory(checker));
+    *ready = checker->status == LS_OK;
+    return LS_OK;
+}
+
+/* What is tried, if it can be. The kernels are told by themselves, from what the plan says of them
+ * where there is one. */
+static ls_status check_trials(struct ls_checker *checker, bool ready)
+{
+    if (ready)
+        LS_TRY(ls_check_combine(checker));
+    ready = ready && checker->status == LS_OK;
+    ls_status prepared = ready ? ls_session_prepare(&checker->session) : LS_OK;
+    ls_checker_fails(checker, "run", prepared);
+    LS_TRY(ls_check_kernels(checker));
+    if (!ready || prepared != LS_OK)
+        return LS_OK;
+    LS_TRY(ls_check_steps(checker));
+    ls_check_costs(checker);
+    return LS_OK;
+}
+
+static ls_status check_all(struct ls_checker *checker)
+{
+    bool ready;
+    LS_TRY(find_nodes(checker));
+    LS_TRY(check_start(checker, &ready));
+    LS_TRY(ls_check_cores(checker));
+    LS_TRY(ls_check_speed(checker));
+    LS_TRY(ls_check_clocks(checker));
+    LS_TRY(ls_check_network(checker));
+    LS_TRY(ls_check_directory(checker));
+    LS_TRY(check_trials(checker, ready));
+    return ls_comm_agree(checker->comm, ls_check_status(checker->check));
 }
 
 ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
@@ -30,6 +88,7 @@ ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
 {
     struct ls_checker checker = {
         .comm = comm,
+        .options = options,
         .train = {.run = options->run,
                   .resume = true,
                   .profile = true,
@@ -42,11 +101,11 @@ ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
     };
     memset(check, 0, sizeof *check);
     ls_status status = ls_session_read(&checker.session, comm, &checker.train);
-    if (status == LS_OK) {
-        check_all(&checker);
-        status = ls_comm_agree(comm, ls_check_status(check));
-    }
+    if (status == LS_OK)
+        status = check_all(&checker);
     ls_session_close(&checker.session);
+    ls_release(checker.node_of);
+    ls_release(checker.first_of);
     if (status == LS_OK && checker.status != LS_OK)
         status = ls_fail(checker.status, "%s", checker.message);
     return status;

@@ -7,8 +7,8 @@ extern const struct cli_command cli_train, cli_evaluate, cli_predict, cli_summar
     cli_export, cli_list, cli_check, cli_status, cli_stop_run, cli_diff, cli_version;
 
 const struct cli_command *const cli_commands[] = {
-    &cli_train, &cli_evaluate, &cli_predict,  &cli_summary, &cli_import,  &cli_export,
-    &cli_list,  &cli_check,  &cli_status,   &cli_stop_run, &cli_diff,    &cli_version, NULL,
+    &cli_train, &cli_evaluate, &cli_predict,  &cli_summary, &cli_import,  &cli_export, &cli_list,
+    &cli_check, &cli_status,   &cli_stop_run, &cli_diff,    &cli_version, NULL,
 };
 
 enum { MESSAGE_BYTES = 512, NAMES_MAX = 32 };

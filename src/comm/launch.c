@@ -33,3 +33,11 @@ ls_status ls_launch_refuse(const struct ls_launch *launch)
                    "with",
                    launch->processes);
 }
+
+const char *ls_launch_tcp_interfaces(bool *excluded)
+{
+    const char *included = getenv("OMPI_MCA_btl_tcp_if_include");
+
+    *excluded = !included;
+    return included ? included : getenv("OMPI_MCA_btl_tcp_if_exclude");
+}

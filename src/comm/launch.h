@@ -17,4 +17,8 @@ void ls_launch_read(struct ls_launch *launch);
 /* LS_USAGE, with what to do about it. */
 ls_status ls_launch_refuse(const struct ls_launch *launch);
 
+/* The network interfaces and subnets that mpirun told Open MPI to take for TCP, or, *excluded, not
+ * to take; NULL: it was told nothing. */
+const char *ls_launch_tcp_interfaces(bool *excluded);
+
 #endif

@@ -33,9 +33,9 @@ static bool exists(const char *directory, const char *name)
 
 enum { HOLDER_TEXT = 320 };
 
-static void read_holder(int lock, char holder[HOLDER_TEXT])
+static void read_holder(int lock, char *holder, size_t room)
 {
-    ssize_t length = pread(lock, holder, HOLDER_TEXT - 1, 0);
+    ssize_t length = pread(lock, holder, room - 1, 0);
     holder[length > 0 ? length : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
 }
@@ -51,7 +51,7 @@ static ls_status take_lock(struct ls_directory *directory)
         return ls_fail(LS_CANNOT_WRITE, "%s: cannot write there: %s", directory->path,
                        strerror(errno));
     if (flock(directory->lock, LOCK_EX | LOCK_NB) != 0) {
-        read_holder(directory->lock, holder);
+        read_holder(directory->lock, holder, sizeof holder);
         return ls_fail(LS_CANNOT_WRITE, "%s: in use by %s", directory->path,
                        *holder ? holder : "another process");
     }
@@ -76,6 +76,20 @@ bool ls_directory_locked(const char *path)
     }
     ls_release(name);
     return locked;
+}
+
+void ls_directory_holder(const char *path, char *holder, size_t room)
+{
+    char *name = NULL;
+    int lock = -1;
+    *holder = '\0';
+    if (ls_directory_file(&name, path, lock_name) == LS_OK)
+        lock = open(name, O_RDONLY | O_CLOEXEC);
+    if (lock >= 0) {
+        read_holder(lock, holder, room);
+        close(lock);
+    }
+    ls_release(name);
 }
 
 ls_status ls_directory_open(struct ls_directory *directory, const char *path, bool *holds_run)

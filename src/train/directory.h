@@ -29,6 +29,8 @@ ls_status ls_directory_file(char **path, const char *directory, const char *name
 
 /* Whether a living process holds the lock. */
 bool ls_directory_locked(const char *path);
+/* Who wrote into the lock, "process 1234 on host a"; empty: nobody. */
+void ls_directory_holder(const char *path, char *holder, size_t room);
 
 /* A directory's newest checkpoint by name, which is not opened; empty when there is none. */
 void ls_directory_newest(const char *path, char *name, size_t room);

@@ -81,9 +81,8 @@ static ls_status make_partial(struct ls_fit_run *run)
     return LS_OK;
 }
 
-static struct ls_stepper_options step_of(const struct ls_fit_run *run)
+struct ls_stepper_options ls_fit_stepper(const struct ls_fit_job *job)
 {
-    const struct ls_fit_job *job = &run->job;
     return (struct ls_stepper_options){
         .comm = job->comm,
         .model = job->model,
@@ -98,7 +97,6 @@ static struct ls_stepper_options step_of(const struct ls_fit_run *run)
         .fast = job->fit->combine == LS_COMBINE_FAST,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
         .profile = job->profile,
-        .crew = run->crew,
     };
 }
 
@@ -114,7 +112,8 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     made->job = *job;
     made->saved = -1;
     LS_TRY_OUT(ls_crew_create(&made->crew, job->comm, job->fit->shard_optimizer));
-    struct ls_stepper_options step = step_of(made);
+    struct ls_stepper_options step = ls_fit_stepper(job);
+    step.crew = made->crew;
     LS_TRY_OUT(ls_needs_check(&step, job->validation, job->checkpoint != NULL));
     LS_TRY_OUT(ls_comm_agree(job->comm, ls_weights_make(&made->weights, made->crew, job->model)));
     LS_TRY_OUT(ls_stepper_create(&made->stepper, &step));
@@ -203,6 +202,15 @@ ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash)
 ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table)
 {
     return ls_stepper_profile(run->stepper, table);
+}
+
+ls_status ls_fit_try(struct ls_fit_run *run)
+{
+    struct ls_step_result result;
+    if (!run->state.step)
+        LS_TRY(ls_comm_agree(run->job.comm, ls_stepper_seek(run->stepper, 0, 0, 0)));
+    run->state.step++;
+    return ls_stepper_step(run->stepper, LS_OK, (struct ls_request){0}, &result);
 }
 
 /* -- hooks */

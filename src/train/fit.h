@@ -119,6 +119,12 @@ const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run);
 ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash);
 ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table);
 
+/* What the job makes of a step. */
+struct ls_stepper_options ls_fit_stepper(const struct ls_fit_job *job);
+/* Trains a step, from the first one on, for who wants to know how long one takes: nothing else
+ * happens, and the run is good for nothing but more of these. Collective. */
+ls_status ls_fit_try(struct ls_fit_run *run);
+
 /* Goes on from a position with the sums of the epoch so far (NULL: from its beginning) and the
  * callbacks' states (partials == sums: they begin anew) to the last epoch, or until a callback ends
  * it. LS_INTERRUPTED: stopped and saved. Collective. */

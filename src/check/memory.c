@@ -1,0 +1,126 @@
+/* What each rank and each host takes of memory beside what there is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "check/check.h"
+#include "train/needs.h"
+
+static const double much = 0.8; /* of what is free */
+
+struct facts {
+    struct ls_needs needs;
+    double free, free_to_all; /* bytes: for this rank, for all of its host together */
+    char limit[32];           /* of these, less than the machine has; or empty */
+};
+
+static int largest_part(const struct ls_needs *needs)
+{
+    int largest = 0;
+    for (int part = 1; part < LS_NEEDS_COUNT; part++)
+        if (needs->bytes[part] > needs->bytes[largest])
+            largest = part;
+    return largest;
+}
+
+/* The rank that takes most, with its parts, the largest first. */
+static void tell_rank(struct ls_checker *checker, const struct facts *all)
+{
+    struct ls_text parts = {0};
+    char size[LS_BYTES_TEXT];
+    int most = 0;
+    for (int rank = 1; rank < ls_comm_size(checker->comm); rank++)
+        if (ls_needs_sum(&all[rank].needs) > ls_needs_sum(&all[most].needs))
+            most = rank;
+    struct ls_needs needs = all[most].needs;
+    double sum = ls_needs_sum(&needs);
+    for (int part = largest_part(&needs); needs.bytes[part] > 0; part = largest_part(&needs)) {
+        ls_text_append(&parts, "%s%s %s", parts.length ? ", " : "", ls_needs_names[part],
+                       ls_bytes_format(size, needs.bytes[part]));
+        needs.bytes[part] = 0;
+    }
+    ls_check_add(checker->check, LS_CHECK_OK, "memory", "%s%s for rank %d: %s",
+                 ls_comm_size(checker->comm) > 1 ? "at most " : "", ls_bytes_format(size, sum),
+                 most, parts.data ? parts.data : "nothing");
+    ls_check_figure(checker->check, "memory_bytes", sum);
+    ls_text_release(&parts);
+}
+
+/* A rank of the node that takes more than it may have, or almost; or -1. */
+static int find_tight(const struct ls_checker *checker, const struct facts *all, int node)
+{
+    for (int rank = 0; rank < ls_comm_size(checker->comm); rank++)
+        if (checker->node_of[rank] == node && all[rank].free < all[rank].free_to_all &&
+            ls_needs_sum(&all[rank].needs) > much * all[rank].free)
+            return rank;
+    return -1;
+}
+
+static void judge(struct ls_host_line *line, const struct ls_checker *checker,
+                  const struct facts *all, int node)
+{
+    char takes[LS_BYTES_TEXT], free[LS_BYTES_TEXT];
+    const struct facts *first = &all[checker->first_of[node]];
+    double sum = 0;
+    int ranks = 0, tight = find_tight(checker, all, node);
+    for (int rank = 0; rank < ls_comm_size(checker->comm); rank++)
+        if (checker->node_of[rank] == node) {
+            sum += ls_needs_sum(&all[rank].needs);
+            ranks++;
+        }
+    ls_bytes_format(takes, sum);
+    ls_bytes_format(free, first->free_to_all);
+    int length = snprintf(line->text, sizeof line->text, "%d rank%s take%s %s of %s free", ranks,
+                          ranks == 1 ? "" : "s", ranks == 1 ? "s" : "", takes, free);
+    char *rest = line->text + length;
+    const size_t room = sizeof line->text - (size_t)length;
+    if (tight >= 0) {
+        line->level = LS_CHECK_WARNING;
+        snprintf(rest, room, ", but rank %d takes %s of the %s that it may have (%s)", tight,
+                 ls_bytes_format(takes, ls_needs_sum(&all[tight].needs)),
+                 ls_bytes_format(free, all[tight].free), all[tight].limit);
+    } else if (sum > much * first->free_to_all) {
+        line->level = LS_CHECK_WARNING;
+        snprintf(rest, room, "%s%s: what else runs there may make it fail",
+                 *first->limit ? " in " : "", first->limit);
+    } else if (*first->limit) {
+        snprintf(rest, room, " (%s)", first->limit);
+    }
+}
+
+static ls_status tell(struct ls_checker *checker, const struct facts *all)
+{
+    struct ls_host_line *line = NULL;
+    LS_TRY(ls_allocate(&line, (size_t)checker->nodes, sizeof *line));
+    tell_rank(checker, all);
+    for (int node = 0; node < checker->nodes; node++)
+        judge(&line[node], checker, all, node);
+    ls_hosts_tell(checker, "memory", line);
+    ls_check_figure(checker->check, "memory_free_bytes", all[0].free_to_all);
+    ls_release(line);
+    return LS_OK;
+}
+
+/* What is refused is told as train refuses it, beside the parts. */
+ls_status ls_check_memory(struct ls_checker *checker)
+{
+    const struct ls_fit_job job = ls_session_job(&checker->session);
+    const struct ls_stepper_options step = ls_fit_stepper(&job);
+    struct facts mine = {.free = (double)ls_memory_available(),
+                         .free_to_all = (double)ls_memory_available_to_all()};
+    struct facts *all = NULL;
+    ls_status status = ls_needs_find(&mine.needs, &step, job.validation, job.checkpoint != NULL);
+    const char *limit = ls_memory_limit();
+    if (limit)
+        snprintf(mine.limit, sizeof mine.limit, "%s", limit);
+    if (ls_checker_fails(checker, "model", ls_comm_agree(checker->comm, status)))
+        return LS_OK;
+    checker->checkpoint_bytes = mine.needs.bytes[LS_NEEDS_CHECKPOINT];
+    LS_TRY(ls_checker_gather(checker, &all, &mine, sizeof mine));
+    status = ls_checker_writes(checker) ? tell(checker, all) : LS_OK;
+    ls_release(all);
+    LS_TRY(ls_comm_agree(checker->comm, status));
+    ls_checker_fails(checker, "memory", ls_needs_check(&step, job.validation, true));
+    return LS_OK;
+}
