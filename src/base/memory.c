@@ -20,6 +20,11 @@ void ls_memory_fail_at(long n)
     atomic_store(&allocations_left, n);
 }
 
+long ls_memory_fails_in(void)
+{
+    return atomic_load(&allocations_left);
+}
+
 long ls_memory_blocks(void)
 {
     return atomic_load(&blocks);

@@ -55,6 +55,8 @@ void ls_memory_pretend(uint64_t bytes);
 
 /* For tests: the n-th allocation from now on fails (0: none). */
 void ls_memory_fail_at(long n);
+/* For tests: after how many more one fails; 0: none does, or one did. */
+long ls_memory_fails_in(void);
 /* For tests: how many blocks are taken and not released. */
 long ls_memory_blocks(void);
 

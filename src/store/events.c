@@ -150,14 +150,19 @@ int64_t ls_events_bytes(const struct ls_events *events)
 static ls_status cut(const char *path, int64_t bytes)
 {
     struct stat about;
-    if (stat(path, &about) != 0)
+    int file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
         return cannot_write(path, errno);
-    if (about.st_size < bytes)
+    ls_status status = LS_OK;
+    if (fstat(file, &about) != 0)
+        status = cannot_write(path, errno);
+    else if (about.st_size < bytes)
         ls_warn("%s has %lld bytes, the checkpoint knows of %lld: events before it are lost", path,
                 (long long)about.st_size, (long long)bytes);
-    else if (TEMP_FAILURE_RETRY(truncate(path, (off_t)bytes)) != 0)
-        return cannot_write(path, errno);
-    return LS_OK;
+    else if (TEMP_FAILURE_RETRY(ftruncate(file, (off_t)bytes)) != 0)
+        status = cannot_write(path, errno);
+    close(file);
+    return status;
 }
 
 /* One of the run's files that is there already. */

@@ -86,7 +86,7 @@ static ls_status put(const struct ls_callback_call *call, double bytes, const st
     char *path = NULL;
     ls_status status = LS_OK;
     LS_TRY(find_file(&path, call));
-    int file = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    int file = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (file < 0 || TEMP_FAILURE_RETRY(ftruncate(file, (off_t)bytes)) != 0)
         LS_TRY_OUT(cannot_write(path));
     for (size_t done = 0; done < text->length;) {
