@@ -56,6 +56,7 @@ struct ls_plan_times {
     struct ls_stopwatch *watch;
     struct ls_plan_call_time {
         double forward, backward; /* seconds */
+        double written;           /* of backward: until the variables' gradients are there; 0: all */
     } * call;                     /* as many as ls_plan_calls says; NULL: it is not timed */
     double loss;                  /* and counting what it is a mean over */
     int64_t rows;                 /* that went through */
@@ -116,6 +117,11 @@ ls_status ls_plan_execute(struct ls_plan_run *run, size_t segment);
  * are: 0 where no pass writes any of them but its beginning. (A layer that is called several times
  * adds to its gradients till the last of its backward passes, which is of its first call.) */
 size_t ls_plan_final(const struct ls_plan *plan, size_t begin, size_t end);
+
+/* What passes took (in all, as they were timed) until what ls_plan_final says of `items` items was
+ * final; LS_PLAN_WHOLE: till their end. A call's time is that of its items in equal parts. */
+#define LS_PLAN_WHOLE SIZE_MAX
+double ls_plan_seconds(const struct ls_plan *plan, const struct ls_plan_times *times, size_t items);
 
 /* What a training plan computes from fixed numbers (weights, inputs, gradients of its outputs), as
  * a hash of its results and gradients, begun with *hash: the same wherever the kernels compute the

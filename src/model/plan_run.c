@@ -140,15 +140,26 @@ struct passing {
     const struct ls_plan_item *item;
 };
 
-/* An item is through, or what it does for the gradient arena is. */
-static void pass(void *user)
+/* An item is through. */
+static void pass(struct passing *passing)
 {
-    const struct passing *passing = user;
     struct ls_plan_run *run = passing->run;
     if (run->times)
         lap(run->times, passing->item);
     if (run->passed)
         run->passed(run->user, run, (size_t)(passing->item - run->plan->item) + 1);
+}
+
+/* What an item does for the gradient arena is through. */
+static void pass_early(void *user)
+{
+    struct passing *passing = user;
+    struct ls_plan_times *times = passing->run->times;
+    struct ls_plan_call_time *call = times ? &times->call[passing->item->call] : NULL;
+    double before = call ? call->backward : 0;
+    pass(passing);
+    if (call)
+        call->written += call->backward - before;
 }
 
 static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *item)
@@ -166,7 +177,7 @@ static void execute_item(struct ls_plan_run *run, const struct ls_plan_item *ite
         return;
     }
     ls_plan_bind(&bound, run, item);
-    bound.call.written = run->passed ? pass : NULL;
+    bound.call.written = run->passed || run->times ? pass_early : NULL;
     bound.call.written_user = &passing;
     ls_pulse_begin(item->action == LS_PLAN_FORWARD ? LS_PULSE_FORWARD : LS_PULSE_BACKWARD,
                    bound.call.layer->path);

@@ -40,3 +40,28 @@ bool ls_plan_work_of(const struct ls_plan *plan, size_t call, struct ls_plan_wor
         work->backward_flops += flops.to_weights;
     return true;
 }
+
+/* Of an item, all or until it has written gradients; of the loss and the count before it half each.
+ */
+static double item_seconds(const struct ls_plan *plan, const struct ls_plan_times *times,
+                           size_t index, bool early)
+{
+    const struct ls_plan_item *item = &plan->item[index];
+    const struct ls_plan_call_time *call = times->call + item->call;
+    if (item->action == LS_PLAN_LOSS || item->action == LS_PLAN_COUNT)
+        return times->loss / (plan->count ? 2 : 1);
+    double all = call->backward;
+    if (item->action == LS_PLAN_FORWARD)
+        all = call->forward;
+    else if (early && call->written > 0)
+        all = call->written;
+    return all / (double)(ls_plan_points(plan, item->action, item->call) + 1);
+}
+
+double ls_plan_seconds(const struct ls_plan *plan, const struct ls_plan_times *times, size_t items)
+{
+    double seconds = 0;
+    for (size_t i = 0; i < items && i < plan->items; i++)
+        seconds += item_seconds(plan, times, i, i + 1 == items);
+    return seconds;
+}

@@ -27,7 +27,7 @@ void ls_profile_free(struct ls_profile *profile)
     ls_release(profile);
 }
 
-static void clear(struct ls_profile *profile)
+void ls_profile_clear(struct ls_profile *profile)
 {
     struct ls_plan_times *plan = &profile->plan;
     memset(plan->call, 0, profile->calls * sizeof *plan->call);
@@ -43,7 +43,7 @@ void ls_profile_begin(struct ls_profile *profile, bool epoch_begins)
     double pause = 0;
     ls_lap(&profile->watch, &pause);
     if (profile->steps == 1 && !profile->warm) {
-        clear(profile);
+        ls_profile_clear(profile);
         profile->warm = true;
     } else if (!epoch_begins) {
         profile->between += pause;

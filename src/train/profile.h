@@ -22,6 +22,9 @@ struct ls_profile {
 ls_status ls_profile_create(struct ls_profile **profile, const struct ls_plan *plan);
 void ls_profile_free(struct ls_profile *profile);
 
+/* Begins all sums anew, with the next step. */
+void ls_profile_clear(struct ls_profile *profile);
+
 /* Begins a step. The first one makes memory and warms up: the second begins all sums anew. */
 void ls_profile_begin(struct ls_profile *profile, bool epoch_begins);
 

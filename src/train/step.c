@@ -239,6 +239,16 @@ ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_pro
                             ls_kernels_peak() * ls_kernels_threads());
 }
 
+const struct ls_plan *ls_stepper_plan(const struct ls_stepper *stepper)
+{
+    return stepper->layout.plan;
+}
+
+struct ls_profile *ls_stepper_times(const struct ls_stepper *stepper)
+{
+    return stepper->profile;
+}
+
 ls_status ls_stepper_probe(const struct ls_stepper *stepper, uint64_t *hash)
 {
     struct ls_plan_run run = *stepper->run[0];

@@ -37,6 +37,11 @@ int64_t ls_stepper_steps(const struct ls_stepper *stepper); /* an epoch */
  * it was not asked for. Measures the peak, which takes a moment. */
 ls_status ls_stepper_profile(const struct ls_stepper *stepper, struct ls_run_profile *table);
 
+/* The plan that trains, and the times of its steps so far (NULL where they were not asked for), for
+ * who measures more steps than an epoch's. */
+const struct ls_plan *ls_stepper_plan(const struct ls_stepper *stepper);
+struct ls_profile *ls_stepper_times(const struct ls_stepper *stepper);
+
 /* What the kernels of this process compute, as a hash: one pass of the plan that trains, from fixed
  * numbers (ls_plan_probe), before the first step. The weights stay as they are. *hash: what it
  * begins with. Collective over the crew; each rank's status is its own. */
