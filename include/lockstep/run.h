@@ -112,6 +112,11 @@ struct ls_run_check {
     const char *run, *data, *directory; /* as struct ls_run_train has them */
     const char *const *set, *const *plugins;
     int64_t replicas;
+    /* What the run would take on more ranks, by a model of cost fed with a trial of some seconds,
+     * where `ranks` or `net` is given. */
+    const char *net;        /* "25Gbit,5us": links between nodes; NULL: those of these ranks' nodes */
+    int64_t ranks;          /* 0: 8, 64, 512 and 4096 alone */
+    int64_t ranks_per_node; /* 0: as here */
 };
 
 enum ls_check_level {

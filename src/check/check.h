@@ -58,7 +58,8 @@ ls_status ls_check_directory(struct ls_checker *checker);
 ls_status ls_check_combine(struct ls_checker *checker);
 ls_status ls_check_steps(struct ls_checker *checker);
 
-/* costs.c: what the run would take on other numbers of ranks, by the model of cost. */
+/* costs.c: what the run would take on other numbers of ranks, by the model of cost, where that was
+ * asked for. Trains for some seconds, so that it comes last. Collective. */
 void ls_check_costs(struct ls_checker *checker);
 
 #endif

@@ -3,7 +3,8 @@
 struct options {
     bool json;
     const char *data, *directory;
-    int64_t replicas;
+    int64_t replicas, ranks, ranks_per_node;
+    const char *net;
     struct cli_list set, plugins;
 };
 
@@ -56,6 +57,30 @@ static const struct cli_option options[] = {
      .offset = AT(set),
      .argument = "KEY=VALUE",
      .help = "a key of the run file, as model.layers.0.units=256"},
+    {.name = "ranks",
+     .type = CLI_COUNT,
+     .offset = AT(ranks),
+     .argument = "N",
+     .min = 1,
+     .max = 1048576,
+     .initial = "8, 64, 512, 4096",
+     .help = "predict what a step takes on so many ranks, from a trial of some seconds here; start "
+             "it with as many ranks as a node will have"},
+    {.name = "net",
+     .type = CLI_TEXT,
+     .offset = AT(net),
+     .argument = "RATE,LATENCY[,OVERHEAD]",
+     .initial = "as measured, on several nodes",
+     .help = "with links between the nodes as 25Gbit,5us; OVERHEAD is what a message costs its "
+             "sender and its receiver, else a fifth of LATENCY"},
+    {.name = "ranks-per-node",
+     .type = CLI_COUNT,
+     .offset = AT(ranks_per_node),
+     .argument = "K",
+     .min = 1,
+     .max = 65536,
+     .initial = "as here",
+     .help = "with so many ranks on each node"},
     CLI_PLUGINS(struct options),
     {.name = "json",
      .type = CLI_FLAG,
@@ -132,6 +157,9 @@ static ls_status run(const struct cli_call *call)
                                   .set = given->set.items,
                                   .plugins = given->plugins.items,
                                   .replicas = given->replicas,
+                                  .net = given->net,
+                                  .ranks = given->ranks,
+                                  .ranks_per_node = given->ranks_per_node,
                               },
                               &check);
     ls_status printed = LS_OK;
@@ -157,7 +185,8 @@ const struct cli_command cli_check = {
     .failed = "the run would fail",
     .examples = "  lockstep check mnist.yaml\n"
                 "  mpirun -n 4 lockstep check mnist.yaml -o runs/a\n"
-                "  mpirun -n 64 lockstep check runs/a --json\n",
+                "  mpirun -n 64 lockstep check runs/a --json\n"
+                "  mpirun -n 4 lockstep check mnist.yaml --ranks 256 --net 25Gbit,5us\n",
     .run = run,
 };
 _Static_assert(sizeof(struct options) <= CLI_OPTIONS_BYTES, "room for the options");

@@ -56,10 +56,10 @@ struct ls_plan_times {
     struct ls_stopwatch *watch;
     struct ls_plan_call_time {
         double forward, backward; /* seconds */
-        double written;           /* of backward: until the variables' gradients are there; 0: all */
-    } * call;                     /* as many as ls_plan_calls says; NULL: it is not timed */
-    double loss;                  /* and counting what it is a mean over */
-    int64_t rows;                 /* that went through */
+        double written; /* of backward: until the variables' gradients are there; 0: all */
+    } * call;           /* as many as ls_plan_calls says; NULL: it is not timed */
+    double loss;        /* and counting what it is a mean over */
+    int64_t rows;       /* that went through */
 };
 
 /* What there is to know of a call beside its times. */

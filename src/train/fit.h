@@ -56,6 +56,9 @@ struct ls_fit_job {
                          on with it */
 };
 
+/* Of the steps that it will do. */
+struct ls_stepper_options ls_fit_stepper(const struct ls_fit_job *job);
+
 /* What the hooks see. */
 struct ls_fit_state {
     const struct ls_fit_job *job;
