@@ -10,8 +10,14 @@
 
 #include "comm/combine_private.h"
 
+/* Below 64 KiB, with MPI's own header, which over TCP go at once. Larger ones wait for the
+ * receiver's word, which comes behind all that is on its way in that direction, so that the two
+ * directions of a link take turns: 4 MB between two nodes took 2.1 times what the wire needs, with
+ * these 1.05. */
+enum { MESSAGE_FLOATS = 15984 };
+
 /* MPI counts in int, and some of its transports dislike more than 2 GB at once. */
-enum { MESSAGE_FLOATS = 1 << 28 };
+enum { REDUCE_FLOATS = 1 << 28 };
 
 /* Messages come in the order of the buckets, so that one tag each will do. */
 enum { PARTIALS_TAG, SUMS_TAG };
@@ -208,7 +214,7 @@ static ls_status reduce(struct ls_exchange *x, struct ls_combine *combine)
 
     for (x->reduce.count = 0; left.begin < left.end; x->reduce.count++) {
         int64_t length = left.end - left.begin;
-        int count = length < MESSAGE_FLOATS ? (int)length : MESSAGE_FLOATS;
+        int count = length < REDUCE_FLOATS ? (int)length : REDUCE_FLOATS;
         LS_TRY(grow(&x->reduce));
         LS_TRY(LS_MPI(MPI_Iallreduce, mine + left.begin, sum + left.begin, count, MPI_FLOAT,
                       MPI_SUM, combine->comm->fast, &x->reduce.request[x->reduce.count]));
