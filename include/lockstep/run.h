@@ -114,8 +114,8 @@ struct ls_run_check {
     int64_t replicas;
     /* What the run would take on more ranks, by a model of cost fed with a trial of some seconds,
      * where `ranks` or `net` is given. */
-    const char *net;        /* "25Gbit,5us": links between nodes; NULL: those of these ranks' nodes */
-    int64_t ranks;          /* 0: 8, 64, 512 and 4096 alone */
+    const char *net; /* "25Gbit,5us": links between nodes; NULL: those of these ranks' nodes */
+    int64_t ranks;   /* 0: 8, 64, 512 and 4096 alone */
     int64_t ranks_per_node; /* 0: as here */
 };
 

@@ -7,7 +7,7 @@
 #include "train/buckets.h"
 #include "train/step_layout.h"
 
-enum { THIRDS = 3, STEPS_LEAST = 3, ADDS = 5, FLOATS_MOST = 1 << 24 };
+enum { THIRDS = 3, STEPS_LEAST = 1, ADDS = 5, FLOATS_MOST = 1 << 24 };
 static const double THIRD_SECONDS = 0.5, NANOSECONDS = 1e9;
 
 /* A thread looks for messages so often while its rank computes (comm/pump.c). */

@@ -12,16 +12,15 @@
 
 #include "base/memory.h"
 #include "comm/combine.h"
+#include "comm/link.h"
 #include "kernel/kernels.h"
 
-enum { REPEATS = 5, STREAM_MESSAGES = 8, MANY = 64 };
+enum { REPEATS = 5, BUCKET_FLOATS = 1 << 20, BUCKETS_MOST = 1024 };
 
 struct bench {
     struct ls_comm *comm;
     const struct ls_place *place;
     struct ls_combine *combine;
-    char *from, *to;
-    size_t bytes; /* of a message */
 };
 
 static void combine_once(struct bench *b)
@@ -33,57 +32,6 @@ static void combine_once(struct bench *b)
     ls_combine_push(b->combine, replica);
     if (ls_combine_finish(b->combine, &sum) != LS_OK)
         ls_comm_abort(b->comm, 1);
-}
-
-/* Between the first ranks of the first two nodes; the others look on. */
-static int partner(const struct bench *b)
-{
-    int first = b->place->node_rank == 0 && b->place->node < 2, other = -1;
-
-    for (int rank = 0; first && rank < b->place->size; rank++)
-        if (strcmp(ls_comm_host(b->comm, rank), ls_comm_host(b->comm, b->place->rank)) != 0) {
-            other = rank;
-            break;
-        }
-    return b->place->node == 1 ? 0 : other;
-}
-
-static void ping_once(struct bench *b)
-{
-    int other = partner(b);
-
-    if (other < 0 || b->place->node_rank > 0 || b->place->node > 1)
-        return;
-    for (int turn = 0; turn < 2; turn++)
-        if (turn == b->place->node)
-            MPI_Send(b->from, (int)b->bytes, MPI_CHAR, other, 0, MPI_COMM_WORLD);
-        else
-            MPI_Recv(b->to, (int)b->bytes, MPI_CHAR, other, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-}
-
-/* Both at once in both directions, as the combine uses a link. */
-static void stream(struct bench *b, int messages)
-{
-    MPI_Request request[2 * MANY];
-    int other = partner(b), count = 0;
-
-    if (other < 0 || b->place->node_rank > 0 || b->place->node > 1)
-        return;
-    for (int i = 0; i < messages; i++) {
-        MPI_Irecv(b->to, (int)b->bytes, MPI_CHAR, other, 0, MPI_COMM_WORLD, &request[count++]);
-        MPI_Isend(b->from, (int)b->bytes, MPI_CHAR, other, 0, MPI_COMM_WORLD, &request[count++]);
-    }
-    MPI_Waitall(count, request, MPI_STATUSES_IGNORE);
-}
-
-static void stream_once(struct bench *b)
-{
-    stream(b, STREAM_MESSAGES);
-}
-
-static void many_once(struct bench *b)
-{
-    stream(b, MANY);
 }
 
 /* Seconds. */
@@ -104,25 +52,29 @@ static double best_of(struct bench *b, void (*once)(struct bench *), int count)
     return best;
 }
 
-/* Bytes a second, each way. */
-static double measure_wire(struct bench *b, size_t most)
+/* Buckets as training has them, from the end. */
+static size_t cut(struct ls_range *bucket, size_t floats)
 {
-    b->bytes = 1;
-    double latency = best_of(b, ping_once, 100) / 2;
-    double message = best_of(b, many_once, 10) / MANY;
-    b->bytes = most / STREAM_MESSAGES;
-    double rate = (double)most / best_of(b, stream_once, 1);
+    size_t count = 0;
 
-    if (b->place->rank == 0)
-        printf("wire: %.2f MB/s each way (%.3f Gbit/s), latency %.1f us, %.2f us a message\n",
-               rate * 1e-6, rate * 8e-9, latency * 1e6, message * 1e6);
-    return rate;
+    for (size_t end = floats; end > 0; count++) {
+        size_t begin = end > BUCKET_FLOATS ? end - BUCKET_FLOATS : 0;
+        begin = ls_round_up(begin, LS_ALIGNMENT_FLOATS);
+        bucket[count] = (struct ls_range){(int64_t)begin, (int64_t)end};
+        end = begin;
+    }
+    return count;
 }
 
 static ls_status measure_combine(struct bench *b, size_t floats, double rate)
 {
     const struct ls_place *place = b->place;
-    struct ls_combine_options options = {.floats = floats, .doubles = 4, .replicas = place->size};
+    struct ls_range bucket[BUCKETS_MOST];
+    struct ls_combine_options options = {.floats = floats,
+                                         .doubles = 4,
+                                         .replicas = place->size,
+                                         .bucket = bucket,
+                                         .buckets = cut(bucket, floats)};
     double bytes = (double)(floats * sizeof(float)), nodes = place->nodes;
     double wire = 2 * bytes * (nodes - 1) / nodes / rate;
     ls_status status;
@@ -143,8 +95,8 @@ out:
 
 int main(int argc, char **argv)
 {
-    enum { STREAM_BYTES = 1 << 26 };
     struct ls_comm *comm = NULL;
+    struct ls_link link;
     struct bench b = {0};
     ls_status status;
 
@@ -156,16 +108,18 @@ int main(int argc, char **argv)
         status = ls_fail(LS_USAGE, "start it on two nodes or more: tests/bench/network does");
         goto out;
     }
-    LS_TRY_OUT(ls_allocate(&b.from, STREAM_BYTES, 1));
-    LS_TRY_OUT(ls_allocate(&b.to, STREAM_BYTES, 1));
-    double rate = measure_wire(&b, STREAM_BYTES);
+    LS_TRY_OUT(ls_link_measure(&link, comm));
+    if (b.place->rank == 0)
+        printf(
+            "wire: %.2f MB/s each way (%.3f Gbit/s), latency %.1f us, %.2f us of a rank's time a "
+            "message\n",
+            link.bytes_per_second * 1e-6, link.bytes_per_second * 8e-9, link.latency * 1e6,
+            link.overhead * 1e6);
     for (int i = 1; i < argc; i++)
-        LS_TRY_OUT(measure_combine(&b, strtoull(argv[i], NULL, 10), rate));
+        LS_TRY_OUT(measure_combine(&b, strtoull(argv[i], NULL, 10), link.bytes_per_second));
 out:
     if (status != LS_OK)
         fprintf(stderr, "bench-network: %s\n", ls_message());
-    ls_release(b.from);
-    ls_release(b.to);
     ls_comm_free(comm);
     return (int)status;
 }
