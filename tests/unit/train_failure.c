@@ -1,6 +1,7 @@
-/* Memory that runs out in a run: each allocation of the whole of it fails in turn. The run ends with
- * the bits that it has with memory, or says that there was none, leaves no block behind, and goes on to
- * those bits from what is there. A sample of the allocations, or all with the argument --all. */
+/* Memory that runs out in a run: each allocation of the whole of it fails in turn. The run ends
+ * with the bits that it has with memory, or says that there was none, leaves no block behind, and
+ * goes on to those bits from what is there. A sample of the allocations, or all with the argument
+ * --all. */
 #include <ftw.h>
 
 #include "unit/train_run_test.h"
