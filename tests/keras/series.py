@@ -87,19 +87,34 @@ class Series(Placed):
             return Tensor(second(use(source)[0], initial_state=list(made[1:])), t.masked and sequences)
         return Tensor(self.apply(self.rnn(sequences), t).tensor, t.masked and sequences)
 
-    def attention(self, t):
-        self.branched = True
-        # Of size 1, and as many heads as steps, Keras on TensorFlow adds a bias along the wrong axis.
-        heads, size = self.some(1, 3), self.some(2, 4)
-        layer = layers.MultiHeadAttention(
+    def attending(self, heads, size, **more):
+        return layers.MultiHeadAttention(
             heads,
             size,
             value_dim=self.pick([None, self.some(2, 4)]),
             use_bias=self.chance(0.8),
+            use_gate=self.chance(0.4),
             kernel_initializer=keras.initializers.GlorotUniform(seed=self.some(0, 999)),
             bias_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=self.some(0, 999)),
+            activity_regularizer=self.regularizer(),
             name=self.name("attention"),
+            **more,
         )
+
+    def plane_attention(self, t):
+        """Over some axes of a series that is laid out in a plane, and back."""
+        steps, features = t.shape
+        axes = self.pick([None, 1, [2], [-2], [-3], [1, 2], [2, 1], [3], [-1, 1]])
+        layer = self.attending(self.some(1, 3), self.some(2, 3), attention_axes=axes)
+        plane = self.apply(layers.Reshape((steps, features, 1), name=self.name("plane")), t)
+        (x,) = use(plane)
+        made = Tensor(layer(x, x))
+        return self.apply(layers.Reshape((steps, features), name=self.name("line")), made)
+
+    def attention(self, t):
+        self.branched = True
+        # Of size 1, and as many heads as steps, Keras on TensorFlow adds a bias along the wrong axis.
+        layer = self.attending(self.some(1, 3), self.some(2, 4))
         # In a run Keras takes the mask from the tensor that is the query: layers behind both of them have it
         # as an argument, but an output, whose loss it is for, and another attention have not.
         self.lost |= t.masked
@@ -146,7 +161,9 @@ class Series(Placed):
         if kind < 0.45:
             return self.recurrent(t)
         if kind < 0.57:
-            return None if t.masked and self.lost else self.attention(t)
+            if t.masked or self.chance(0.6):
+                return None if t.masked and self.lost else self.attention(t)
+            return self.plane_attention(t)
         if kind < 0.67:
             inner = self.dense(self.some(1, 5))
             inner.activity_regularizer = None

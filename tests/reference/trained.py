@@ -81,6 +81,21 @@ def held():
     )
 
 
+def heads():
+    """Attention with a gate, penalties, and over some of the axes."""
+    layers = keras.layers
+    start = layers.Input((3,), name="start")
+    whole = layers.Reshape((2, 2, 2), name="axes")(layers.Dense(8, activation="tanh", name="begin")(start))
+    penalty = keras.regularizers.L1L2(0.01, 0.05)
+    gated = layers.MultiHeadAttention(
+        2, 3, use_gate=True, attention_axes=[-2], activity_regularizer=penalty, name="gated"
+    )
+    whole = gated(whole, whole)
+    both = layers.MultiHeadAttention(1, 2, use_gate=True, use_bias=False, attention_axes=[2, 1], name="both")
+    whole = layers.Flatten(name="flat")(both(whole, whole))
+    return keras.Model(start, layers.Dense(1, name="end")(whole), name="trained")
+
+
 def model_of(optimizer, make):
     model = make()
     model.compile(optimizer=optimizer, loss="mean_squared_error", metrics=["mae"])
@@ -160,6 +175,7 @@ if version > 2:
         [".keras", ".h5"],
         held,
     )
+    write("trained_heads", optimizers.Adam(0.05), [".keras", ".h5"], heads)
 else:
     legacy = optimizers.legacy
     write("keras2_adam", optimizers.Adam(0.05, amsgrad=True), [".h5", "_weights.h5"])
