@@ -72,15 +72,18 @@ static ls_status count_kept(double *bytes, const struct ls_plan *plan,
 static ls_status count_step(struct ls_needs *needs, const struct ls_stepper_options *options,
                             const struct ls_step_layout *layout)
 {
-    const struct ls_combine_options combine = ls_step_combine(options, layout);
+    struct ls_combine_options combine = ls_step_combine(options, layout);
     struct ls_range local = local_replicas(options);
-    size_t gradients, update;
+    size_t gradients, all, update;
+    LS_TRY(ls_combine_needs(options->comm, &combine, &all));
+    combine.doubles = LS_SUM_OBJECTIVE;
     LS_TRY(ls_combine_needs(options->comm, &combine, &gradients));
     LS_TRY(ls_update_plan_bytes(&update, &needs->slots, options->model,
                                 ls_tree_find(options->compile, "optimizer"), options->crew));
     const struct ls_loader_options loader = ls_step_loader(options, &layout->columns, local);
     needs->runs = ls_step_runs(layout->plan, local.end - local.begin);
     needs->bytes[LS_NEEDS_GRADIENTS] = (double)gradients;
+    needs->bytes[LS_NEEDS_SUMS] = (double)(all - gradients);
     needs->bytes[LS_NEEDS_SLOTS] = (double)update;
     needs->bytes[LS_NEEDS_ACTIVATIONS] = (double)needs->runs * (double)ls_plan_bytes(layout->plan);
     needs->bytes[LS_NEEDS_LOSSES] =
@@ -154,8 +157,18 @@ static int largest_part(const struct ls_needs *needs)
     return largest;
 }
 
-/* What helps against the largest part. */
-static const char *remedy(const struct together *t)
+/* What the ranks of a node would have less if they had weights and optimizer once. */
+static double sharding_saves(const struct together *t)
+{
+    const struct ls_crew *crew = t->options->crew;
+    if (crew && (ls_crew_size(crew) > 1 || ls_crew_fallback(crew)))
+        return 0; /* they have, or cannot */
+    return (t->needs.bytes[LS_NEEDS_WEIGHTS] + t->needs.bytes[LS_NEEDS_SLOTS]) * (t->ranks - 1) /
+           t->ranks;
+}
+
+/* What helps against the largest part, where so many bytes are missing. */
+static const char *remedy(const struct together *t, double missing)
 {
     switch ((enum ls_needs_part)largest_part(&t->needs)) {
     case LS_NEEDS_ACTIVATIONS:
@@ -169,12 +182,17 @@ static const char *remedy(const struct together *t)
             return "use fewer replicas, or more nodes: layers that span the batch keep the gradients of "
                    "each replica";
         break;
+    case LS_NEEDS_SUMS:
+        return "use metrics of fewer numbers (AUC has twice num_thresholds of them)";
     case LS_NEEDS_EVALUATION:
         return "leave out data.validation, which is measured in blocks of 256 samples whatever "
                "fit.batch_size is";
     default:
         break;
     }
+    if (sharding_saves(t) >= missing)
+        return "use fit.shard_optimizer: true, which has weights and optimizer once a node, or "
+               "fewer ranks a node";
     return t->ranks > 1 ? "use fewer ranks a node" : "it takes a smaller model or more memory";
 }
 
@@ -211,7 +229,7 @@ static ls_status check(const struct together *t, uint64_t free)
         status =
             ls_fail(LS_BAD_INPUT, "the training takes %s of memory%s, but %s are free (%s): %s",
                     ls_bytes_format(size, sum), who, ls_bytes_format(room, (double)free),
-                    parts.data, remedy(t));
+                    parts.data, remedy(t, sum - (double)free));
     ls_text_release(&parts);
     return status;
 }

@@ -10,7 +10,8 @@
 /* The parts, and what they are called. */
 #define LS_NEEDS_PARTS(PART)                                                                       \
     PART(WEIGHTS, "weights")                                                                       \
-    PART(GRADIENTS, "gradients") /* slots of local replicas, the sum, and from other nodes */      \
+    PART(GRADIENTS, "gradients")  /* slots of local replicas, the sum, and from other nodes */     \
+    PART(SUMS, "sums of metrics") /* beside the gradients, as many */                              \
     PART(SLOTS, "optimizer")                                                                       \
     PART(ACTIVATIONS, "activations")  /* of one run, or one a local replica */                     \
     PART(KEPT, "kernels' own memory") /* what layers prepare */                                    \

@@ -2,10 +2,13 @@
  * each. The same bits as without it, in weights and slots, at any number of ranks and nodes, for
  * whatever touches the weights; and a training goes on with or without it. */
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "check.h"
+#include "kernel/kernels.h"
 #include "lockstep/lockstep.h"
 #include "model/graph.h"
+#include "train/needs.h"
 
 enum { SAMPLES = 61, FEATURES = 12, CLASSES = 5, REPLICAS = 5 };
 
@@ -160,6 +163,86 @@ static void check_bits(struct ls_comm *const comm[PLACES], const struct recipe *
     }
 }
 
+/* -- what it takes, and what helps where there is less */
+
+static struct ls_needs find_needs(struct ls_comm *comm, struct ls_model *model,
+                                  struct ls_data *data, struct ls_crew *crew)
+{
+    struct ls_needs needs;
+    CHECK_OK(ls_needs_find(&needs,
+                           &(struct ls_stepper_options){.comm = comm,
+                                                        .model = model,
+                                                        .compile = model->compile,
+                                                        .data = data,
+                                                        .batch_size = 10,
+                                                        .replicas = REPLICAS,
+                                                        .crew = crew},
+                           NULL, true));
+    return needs;
+}
+
+static void check_parts(struct ls_comm *comm, struct ls_model *model, struct ls_data *data)
+{
+    const double bytes = (double)model->trainable_floats * sizeof(float);
+    const double ranks = ls_comm_size(comm);
+    struct ls_crew *crew = NULL;
+    CHECK_OK(ls_crew_create(&crew, comm, true));
+    struct ls_needs each = find_needs(comm, model, data, NULL);
+    struct ls_needs once = find_needs(comm, model, data, crew);
+    CHECK_THAT(each.bytes[LS_NEEDS_WEIGHTS] == bytes &&
+                   once.bytes[LS_NEEDS_WEIGHTS] == bytes / ranks,
+               "weights of %g bytes: %g, %g", bytes, each.bytes[LS_NEEDS_WEIGHTS],
+               once.bytes[LS_NEEDS_WEIGHTS]);
+    CHECK_THAT(each.bytes[LS_NEEDS_SLOTS] == 2 * bytes &&
+                   once.bytes[LS_NEEDS_SLOTS] == 2 * bytes / ranks,
+               "slots of %g bytes: %g, %g", 2 * bytes, each.bytes[LS_NEEDS_SLOTS],
+               once.bytes[LS_NEEDS_SLOTS]);
+    CHECK_INT(once.bytes[LS_NEEDS_GRADIENTS], each.bytes[LS_NEEDS_GRADIENTS]);
+    CHECK_INT(once.bytes[LS_NEEDS_CHECKPOINT], each.bytes[LS_NEEDS_CHECKPOINT]);
+    ls_crew_free(crew);
+}
+
+static ls_status fit_in(struct ls_model *model, struct ls_comm *comm, struct ls_data *data,
+                        uint64_t megabytes)
+{
+    ls_memory_pretend(megabytes * 1000000);
+    ls_status status = ls_model_fit(
+        model, comm,
+        &(struct ls_fit){.options = "batch_size: 5", .replicas = REPLICAS, .train = data});
+    ls_memory_pretend(0);
+    return status;
+}
+
+/* Adam for 25 million weights, which are not made. */
+static void check_memory(struct ls_comm *comm)
+{
+    enum { WIDE = 5000 };
+    struct ls_model *model = NULL;
+    struct ls_data *data = NULL;
+    float *rows = NULL;
+    if (!comm)
+        return;
+    CHECK_OK(ls_allocate(&rows, REPLICAS * WIDE, sizeof *rows));
+    CHECK_OK(ls_data_from_columns(
+        &data, REPLICAS, (const struct ls_data_array[]){{"x", rows, WIDE}, {"y", y, 1}}, 2));
+    CHECK_OK(ls_model_create(&model, NULL));
+    add(model, "Input", "shape: [5000]");
+    add(model, "Dense", "units: 5000, use_bias: false");
+    CHECK_OK(ls_model_compile(model, "optimizer: adam, loss: sparse_categorical_crossentropy"));
+    CHECK_OK(ls_model_build(model));
+    CHECK_OK(ls_kernels_init(NULL));
+    check_parts(comm, model, data);
+    CHECK_INT(fit_in(model, comm, data, 900), LS_BAD_INPUT);
+    CHECK_HAS(ls_message(), "of memory for the 2 ranks of a node, but 900.0 MB are free (");
+    CHECK_HAS(ls_message(), "): use fit.shard_optimizer: true, which has weights and optimizer "
+                            "once a node, or fewer ranks a node");
+    CHECK_INT(fit_in(model, comm, data, 700), LS_BAD_INPUT);
+    CHECK_HAS(ls_message(), "): use fewer ranks a node"); /* the other would not be enough */
+    ls_model_free(model);
+    ls_data_free(data);
+    ls_release(rows);
+}
+
 static void make_data(void)
 {
     struct ls_random_key key = ls_random_key(1, LS_PURPOSE_TEST);
@@ -179,6 +262,7 @@ int main(void)
     make_data();
     for (size_t p = 0; p < PLACES; p++)
         comm[p] = check_part(places[p].ranks, &places[p].test);
+    check_memory(comm[1]);
     for (size_t r = 0; r < RECIPES; r++)
         check_bits(comm, &recipes[r]);
     for (size_t p = 0; p < PLACES; p++)

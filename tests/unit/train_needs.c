@@ -273,6 +273,16 @@ static void too_large(void **state)
         &(struct training){normal, 1000, 100, 100, 64, false, false, NULL}, 100 * MB,
         "the training takes 276.4 MB of memory, but 100.0 MB are free ("
         "gradients 257.6 MB, optimizer 8.0 MB, batches read ahead 6.8 MB): use fewer replicas, or more nodes: layers that span the batch keep the gradients of each replica");
+    static const char sums[] = "optimizer: sgd, loss: mse, metrics: ["
+                               "AUC: {num_thresholds: 1000000, name: a}, "
+                               "AUC: {num_thresholds: 1000000, name: b}, "
+                               "AUC: {num_thresholds: 1000000, name: c}, "
+                               "AUC: {num_thresholds: 1000000, name: d}, "
+                               "AUC: {num_thresholds: 1000000, name: e}]";
+    refuse(
+        &(struct training){dense, 1000, 100, 100, 1, false, false, sums}, 70 * MB,
+        "the training takes 92.4 MB of memory, but 70.0 MB are free ("
+        "sums of metrics 80.0 MB, batches read ahead 6.8 MB, gradients 4.0 MB): use metrics of fewer numbers (AUC has twice num_thresholds of them)");
 }
 
 int main(void)
