@@ -142,7 +142,8 @@ struct ls_fit {
 
 /* Trains; the weights go on from where they are (the first call initializes them from the seed),
  * and so does the optimizer, after a training and after the reading of a file that has its state.
- * Collective over comm: same model, options and data on all ranks. */
+ * Collective over comm: same model, options and data on all ranks. With `shard_optimizer: true` the
+ * ranks of a node have the weights in common until it returns: on_epoch looks at them only. */
 LS_API ls_status ls_model_fit(struct ls_model *model, struct ls_comm *comm,
                               const struct ls_fit *fit);
 

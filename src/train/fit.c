@@ -447,6 +447,19 @@ static void scale_rate(const struct ls_fit_run *run)
                          });
 }
 
+/* Gradients that are accumulated over more steps than there are never come to an update. */
+static void warn_of_no_update(const struct ls_fit_run *run)
+{
+    const struct ls_update_plan *update = run->state.update;
+    const int64_t before = run->state.position.before;
+    const int64_t steps = run->job.fit->epochs * run->state.steps;
+    if (ls_comm_rank(run->job.comm) == 0 && steps > 0 &&
+        ls_update_plan_updates(update, before + steps) == ls_update_plan_updates(update, before))
+        ls_warn("the run ends before its first update: its %lld step%s are fewer than "
+                "gradient_accumulation_steps (fewer of those, or more epochs, train)",
+                (long long)steps, steps == 1 ? "" : "s");
+}
+
 static ls_status take_partial(struct ls_fit_run *run, const double *partial, size_t partials)
 {
     if (partial && partials != run->state.partials && partials != run->state.sums)
@@ -472,6 +485,7 @@ ls_status ls_fit_go(struct ls_fit_run *run, struct ls_position position, const d
         return ls_comm_agree(comm, run->pending);
     }
     run->state.position.ended = 0; /* there are more epochs now */
+    warn_of_no_update(run);
     if (position.steered)
         ls_update_plan_set_learning_rate(run->state.update, position.learning_rate);
     LS_TRY(ls_comm_agree(comm, ls_stepper_seek(run->stepper, position.epoch, position.step,

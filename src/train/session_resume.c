@@ -172,7 +172,9 @@ ls_status ls_session_restore(struct ls_session *session)
 {
     struct ls_comm *comm = session->comm;
     struct ls_model *model = session->model;
-    LS_TRY(ls_comm_agree(comm, take(session)));
+    ls_status status = ls_comm_agree(comm, take(session));
+    ls_checkpoint_release(&session->checkpoint); /* its numbers are where they belong */
+    LS_TRY(status);
     LS_TRY(send_arenas(session));
     ls_comm_broadcast(comm, &session->partials, sizeof session->partials, 0);
     if (!session->partial)

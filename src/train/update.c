@@ -27,6 +27,11 @@ double ls_update_plan_base_rate(const struct ls_update_plan *plan, int64_t itera
     return rate->instance.kind ? ls_schedule_rate(&rate->instance, iteration) : rate->number;
 }
 
+int64_t ls_update_plan_updates(const struct ls_update_plan *plan, int64_t steps)
+{
+    return ls_optimizer_updates(&plan->optimizer, steps);
+}
+
 bool ls_update_plan_scheduled(const struct ls_update_plan *plan)
 {
     return !ls_optimizer_holds_rate(&plan->optimizer);

@@ -49,6 +49,9 @@ struct ls_rate_scale {
 };
 void ls_update_plan_scale(struct ls_update_plan *plan, struct ls_rate_scale scale);
 
+/* Updates in so many steps: fewer where gradients are accumulated. */
+int64_t ls_update_plan_updates(const struct ls_update_plan *plan, int64_t steps);
+
 /* Whether some trainable variable has a regularizer. */
 bool ls_update_plan_regularized(const struct ls_update_plan *plan);
 

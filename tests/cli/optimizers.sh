@@ -47,6 +47,14 @@ status 0
 run lockstep export averaged -o averaged.keras --quiet
 status 0
 
+# -- accumulated for longer than the run, which changes no weight
+run lockstep train points.yaml -o never --quiet --set "compile.optimizer={SGD: {gradient_accumulation_steps: 31}}"
+status 0
+says "warning: the run ends before its first update: its 30 steps are fewer than gradient_accumulation_steps (fewer of those, or more epochs, train)"
+run lockstep train points.yaml -o once --quiet --set "compile.optimizer={SGD: {gradient_accumulation_steps: 30}}"
+status 0
+silent
+
 # -- refused, before anything is written
 cat >clips.yaml <<TEXT
 $(sed 's/Adam: {learning_rate: 0.01}/Adam: {clipnorm: 1, clipvalue: 1}/' points.yaml)
