@@ -15,6 +15,7 @@ struct ls_checker {
     ls_status status;               /* of the first error, */
     char message[LS_MESSAGE_BYTES]; /* and its message */
     int nodes, *node_of, *first_of; /* on rank 0: by rank; by node, its first rank */
+    bool crowded;                   /* on rank 0: a host has fewer cores than threads */
     double checkpoint_bytes;        /* on rank 0, known once memory was looked at */
 };
 

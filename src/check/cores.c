@@ -197,7 +197,7 @@ static void judge_binding(struct ls_host_line *line, const struct host *host,
                  "not bound, on %d NUMA nodes: a rank may run far from its memory: mpirun "
                  "--map-by slot:PE=%d --bind-to core",
                  first->memories, host->threads);
-    } else {
+    } else if (host->ranks > 1) {
         snprintf(line->text, sizeof line->text, "not bound: the system places the ranks");
     }
 }
@@ -212,6 +212,7 @@ static ls_status judge(struct ls_checker *checker, const struct facts *all)
         struct host host;
         sum_up(&host, checker, all, node);
         judge_count(&count[node], &host);
+        checker->crowded |= count[node].level != LS_CHECK_OK;
         judge_binding(&binding[node], &host, all);
     }
     ls_hosts_tell(checker, "cores", count);

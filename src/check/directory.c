@@ -17,17 +17,26 @@
 
 static const char content[] = "lockstep check\n";
 
-/* The nearest directory on the way that is there, in new memory. */
-static ls_status find_existing(char **existing, const char *path)
+static ls_status cannot(const char *path, const char *what)
 {
-    LS_TRY(ls_path_absolute(existing, path));
-    while (!ls_path_is_directory(*existing)) {
-        char *slash = strrchr(*existing, '/');
-        if (slash == *existing)
-            slash++;
-        *slash = '\0';
-    }
-    return LS_OK;
+    return ls_fail(LS_CANNOT_WRITE, "%s: %s: %s", path, what, strerror(errno));
+}
+
+/* Where to try, in new memory: the run directory, or the one that it would be made in. */
+static ls_status find_place(char **place, const char *path)
+{
+    if (ls_path_is_directory(path))
+        return ls_duplicate(place, path);
+    LS_TRY(ls_path_absolute(place, path));
+    size_t length = strlen(*place);
+    while (length > 1 && (*place)[length - 1] == '/')
+        (*place)[--length] = '\0';
+    char *slash = strrchr(*place, '/');
+    slash[slash == *place] = '\0';
+    errno = access(path, F_OK) == 0 ? ENOTDIR : errno;
+    if (errno == ENOENT && ls_path_is_directory(*place))
+        return LS_OK;
+    return ls_fail(LS_CANNOT_WRITE, "cannot write '%s': %s", path, strerror(errno));
 }
 
 /* -- the trial, on rank 0 */
@@ -36,11 +45,6 @@ struct trial {
     char *directory, *first, *path; /* path: that `first` is renamed to, which all look at */
     int file;
 };
-
-static ls_status cannot(const char *path, const char *what)
-{
-    return ls_fail(LS_CANNOT_WRITE, "%s: %s: %s", path, what, strerror(errno));
-}
 
 /* A lock that a second opening of the same file is refused, as a run's is. */
 static ls_status try_lock(const struct trial *trial)
@@ -182,7 +186,7 @@ static void tell_space(struct ls_checker *checker, const char *directory)
     ls_bytes_format(size, all);
     ls_bytes_format(free_text, free);
     ls_check_add(checker->check, all > free ? LS_CHECK_WARNING : LS_CHECK_OK, "directory",
-                 "%lld checkpoints and one that is written take %s of %s free%s",
+                 "%lld checkpoints and the next one take %s of %s free%s",
                  (long long)session->config.checkpoint.keep, size, free_text,
                  all > free ? ": use a smaller checkpoint.keep, or -o DIR elsewhere" : "");
     ls_check_figure(checker->check, "checkpoint_bytes", one);
@@ -226,7 +230,7 @@ ls_status ls_check_directory(struct ls_checker *checker)
     struct trial trial = {.file = -1};
     ls_status status = first ? check_holder(session) : LS_OK;
     ls_checker_fails(checker, "directory", ls_comm_agree(checker->comm, status));
-    status = first ? find_existing(&trial.directory, session->path) : LS_OK;
+    status = first ? find_place(&trial.directory, session->path) : LS_OK;
     if (status == LS_OK && first)
         status = write_trial(&trial);
     status = ls_comm_agree(checker->comm, status);

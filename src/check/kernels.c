@@ -1,5 +1,6 @@
 /* Whether all ranks compute alike, and how fast each of them does. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,15 @@ static void tell_alike(struct ls_checker *checker, const struct ls_kernel_identi
         which[rank] = is_alike(&all[rank], k);
         count += which[rank];
     }
-    if (count == size)
-        snprintf(ranks, sizeof ranks, size > 1 ? "all ranks" : "rank 0");
-    else
-        ls_ranks_format(ranks, which, size);
     ls_check_add(checker->check, LS_CHECK_OK, "kernels",
-                 "%s%s%s: %s, OpenBLAS %s %s, oneDNN %s, SLEEF %s, probe %016" PRIx64 "; %s", ranks,
-                 count < size ? " from host " : "",
-                 count < size ? ls_comm_host(checker->comm, first) : "", k->set, k->blas_version,
-                 k->blas_core, k->onednn_version, k->sleef_version, k->probe, k->cpu);
+                 "%s%s%s%s%s, OpenBLAS %s %s, oneDNN %s, SLEEF %s, %s; probe %016" PRIx64,
+                 count < size ? ls_ranks_format(ranks, which, size) : "",
+                 count < size ? ", host "
+                 : size > 1   ? "all ranks compute alike"
+                              : "",
+                 count < size ? ls_comm_host(checker->comm, first) : "", size > 1 ? ": " : "",
+                 k->set, k->blas_version, k->blas_core, k->onednn_version, k->sleef_version, k->cpu,
+                 k->probe);
 }
 
 static ls_status tell_kernels(struct ls_checker *checker, const struct ls_kernel_identity *all)
@@ -67,7 +68,7 @@ ls_status ls_check_kernels(struct ls_checker *checker)
 
 /* -- speed: a product of matrices, by all ranks at once as in a step */
 
-enum { SIDE = 256, TRIES = 9 };
+enum { SIDE = 256, TRIES = 9, ROUNDS = 2 };
 static const double try_seconds = 0.006, slow = 0.8; /* beside the median */
 
 static int compare(const void *a, const void *b)
@@ -91,6 +92,7 @@ static double try_once(const struct ls_gemm *gemm)
     return products * 2.0 * SIDE * SIDE * SIDE / passed * 1e-9;
 }
 
+/* The better of two rounds: what passes is no reason to warn. */
 static ls_status measure(double *gflops)
 {
     enum { FLOATS = SIDE * SIDE };
@@ -101,9 +103,12 @@ static ls_status measure(double *gflops)
     const struct ls_gemm gemm = {
         .m = SIDE, .n = SIDE, .k = SIDE, .a = x, .b = x + FLOATS, .c = x + 2 * FLOATS};
     ls_gemm(&gemm); /* warms up */
-    for (int i = 0; i < TRIES; i++)
-        tries[i] = try_once(&gemm);
-    *gflops = median(tries, TRIES);
+    *gflops = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < TRIES; i++)
+            tries[i] = try_once(&gemm);
+        *gflops = fmax(*gflops, median(tries, TRIES));
+    }
     ls_release(x);
     return ls_kernels_fault();
 }
@@ -127,7 +132,7 @@ static ls_status tell_speed(struct ls_checker *checker, const double *all)
     }
     ls_check_figure(checker->check, "gflops", middle);
     ls_check_figure(checker->check, "gflops_slowest", all[slowest]);
-    if (count == 0)
+    if (count == 0 || checker->crowded) /* of ranks that take turns some are slow at any time */
         ls_check_add(checker->check, LS_CHECK_OK, "speed",
                      size > 1 ? "a rank multiplies matrices at %.0f GFLOPS, the slowest at %.0f"
                               : "%.0f GFLOPS in products of matrices",

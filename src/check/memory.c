@@ -1,4 +1,5 @@
 /* What each rank and each host takes of memory beside what there is. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "check/check.h"
 #include "train/needs.h"
 
-static const double much = 0.8; /* of what is free */
+static const double much = 0.8;         /* of what is free */
+static const double least_share = 0.02; /* of a rank's memory, to be told as a part */
 
 struct facts {
     struct ls_needs needs;
@@ -35,7 +37,8 @@ static void tell_rank(struct ls_checker *checker, const struct facts *all)
             most = rank;
     struct ls_needs needs = all[most].needs;
     double sum = ls_needs_sum(&needs);
-    for (int part = largest_part(&needs); needs.bytes[part] > 0; part = largest_part(&needs)) {
+    for (int part = largest_part(&needs); needs.bytes[part] > sum * least_share;
+         part = largest_part(&needs)) {
         ls_text_append(&parts, "%s%s %s", parts.length ? ", " : "", ls_needs_names[part],
                        ls_bytes_format(size, needs.bytes[part]));
         needs.bytes[part] = 0;
@@ -57,6 +60,13 @@ static int find_tight(const struct ls_checker *checker, const struct facts *all,
     return -1;
 }
 
+/* Down to two digits, so that hosts that are alike say the same. */
+static double round_down(double bytes)
+{
+    double step = pow(10, floor(log10(fmax(bytes, 1))) - 1);
+    return floor(bytes / step) * step;
+}
+
 static void judge(struct ls_host_line *line, const struct ls_checker *checker,
                   const struct facts *all, int node)
 {
@@ -70,7 +80,7 @@ static void judge(struct ls_host_line *line, const struct ls_checker *checker,
             ranks++;
         }
     ls_bytes_format(takes, sum);
-    ls_bytes_format(free, first->free_to_all);
+    ls_bytes_format(free, round_down(first->free_to_all));
     int length = snprintf(line->text, sizeof line->text, "%d rank%s take%s %s of %s free", ranks,
                           ranks == 1 ? "" : "s", ranks == 1 ? "s" : "", takes, free);
     char *rest = line->text + length;

@@ -80,9 +80,10 @@ static void tell_data(struct ls_checker *checker)
         snprintf(more, sizeof more, ", %lld for validation",
                  (long long)ls_data_samples(validation));
     ls_check_add(checker->check, LS_CHECK_OK, "data",
-                 "%lld samples%s: %lld step%s an epoch, %lld epoch%s; every rank reads them",
-                 (long long)samples, more, (long long)steps, steps == 1 ? "" : "s",
-                 (long long)fit->epochs, fit->epochs == 1 ? "" : "s");
+                 "%lld samples%s: %lld step%s an epoch, %lld epoch%s%s", (long long)samples, more,
+                 (long long)steps, steps == 1 ? "" : "s", (long long)fit->epochs,
+                 fit->epochs == 1 ? "" : "s",
+                 ls_comm_size(checker->comm) > 1 ? "; all ranks read them" : "");
     ls_check_figure(checker->check, "samples", (double)samples);
     ls_check_figure(checker->check, "steps", (double)steps);
 }

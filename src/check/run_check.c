@@ -58,7 +58,6 @@ static ls_status check_trials(struct ls_checker *checker, bool ready)
 {
     if (ready)
         LS_TRY(ls_check_combine(checker));
-    ready = ready && checker->status == LS_OK;
     ls_status prepared = ready ? ls_session_prepare(&checker->session) : LS_OK;
     ls_checker_fails(checker, "run", prepared);
     LS_TRY(ls_check_kernels(checker));

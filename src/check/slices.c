@@ -52,18 +52,18 @@ static void tell_ranks(struct ls_checker *checker)
     ls_check_figure(checker->check, "partial_sums", (double)partials);
     ls_ranks_append_good(&good, replicas, size);
     if (least < most)
-        ls_check_add(checker->check,
-                     (double)most * size > uneven * (double)replicas ? LS_CHECK_WARNING
-                                                                     : LS_CHECK_OK,
-                     "slices",
-                     "%d ranks hold %lld to %lld replicas: those with fewer wait; with %s all hold "
-                     "as many",
-                     size, (long long)least, (long long)most, good.data ? good.data : "");
+        ls_check_add(
+            checker->check,
+            (double)most * size > uneven * (double)replicas ? LS_CHECK_WARNING : LS_CHECK_OK,
+            "slices",
+            "%d ranks hold %lld to %lld replicas: those with fewer wait; with %s they hold "
+            "as many",
+            size, (long long)least, (long long)most, good.data ? good.data : "");
     if (partials > 1)
         ls_check_add(checker->check, LS_CHECK_WARNING, "slices",
-                     "a rank has up to %zu partial sums to tell the others, as ranks do not align "
-                     "with the tree of %lld replicas: it is one with %s",
-                     partials, (long long)replicas, good.data ? good.data : "");
+                     "a rank has up to %zu partial sums for the others, as the ranks do not align "
+                     "with the tree over the replicas; with %s it is one",
+                     partials, good.data ? good.data : "");
     ls_text_release(&good);
 }
 

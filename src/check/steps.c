@@ -65,8 +65,10 @@ static void tell_rest(struct ls_checker *checker, const struct trial *trial)
     const int64_t steps = ls_fit_state(session->fit)->steps;
     const int64_t all = session->config.fit.epochs * steps;
     const int64_t done = session->position.epoch * steps + session->position.step;
-    const double seconds = (double)(all > done ? all - done : 0) * trial->seconds;
+    const double seconds = (double)(all - done) * trial->seconds;
     struct ls_text text = {0};
+    if (all <= done) /* it is told of the directory that the run is finished */
+        return;
     ls_line_duration(&text, seconds);
     ls_check_add(checker->check, LS_CHECK_OK, "steps",
                  "%lld steps%s: about %s, without validation and checkpoints",
@@ -84,7 +86,7 @@ static ls_status tell(struct ls_checker *checker, const struct trial *trial)
     struct ls_text text = {0};
     LS_TRY(ls_fit_profile(checker->session.fit, &profile));
     ls_line_step_time(&text, trial->seconds);
-    ls_text_append(&text, " a step, %.0f samples/s: ", batch / trial->seconds);
+    ls_text_append(&text, ", %.0f samples/s: ", batch / trial->seconds);
     append_parts(&text, &profile);
     ls_check_add(checker->check, LS_CHECK_OK, "steps", "%s", text.data ? text.data : "");
     ls_check_figure(checker->check, "step_seconds", trial->seconds);

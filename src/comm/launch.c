@@ -37,7 +37,10 @@ ls_status ls_launch_refuse(const struct ls_launch *launch)
 const char *ls_launch_tcp_interfaces(bool *excluded)
 {
     const char *included = getenv("OMPI_MCA_btl_tcp_if_include");
+    const char *left_out = getenv("OMPI_MCA_btl_tcp_if_exclude");
 
-    *excluded = !included;
-    return included ? included : getenv("OMPI_MCA_btl_tcp_if_exclude");
+    *excluded = !included || !*included;
+    if (*excluded)
+        return left_out && *left_out ? left_out : NULL;
+    return included;
 }
