@@ -47,9 +47,10 @@ bool ls_memory_spare(size_t bytes);
 /* The same without this process's own limit: what the processes of the machine or job have
  * together. */
 uint64_t ls_memory_available_to_all(void);
-/* What limits ls_memory_available to less than the machine has: "ulimit -v", "the control group";
- * NULL: nothing does. */
-const char *ls_memory_limit(void);
+/* What ls_memory_available is: what the machine has, or less, that a control group or the process
+ * itself (ulimit -v) is limited to. */
+enum ls_memory_limit { LS_MEMORY_OF_MACHINE, LS_MEMORY_OF_GROUP, LS_MEMORY_OF_PROCESS };
+enum ls_memory_limit ls_memory_limit(void);
 /* For tests: as if there were so many (0: what there is). */
 void ls_memory_pretend(uint64_t bytes);
 

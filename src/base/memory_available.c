@@ -90,10 +90,10 @@ uint64_t ls_memory_available_to_all(void)
     return bytes ? bytes : least(of_machine(), of_groups());
 }
 
-const char *ls_memory_limit(void)
+enum ls_memory_limit ls_memory_limit(void)
 {
     uint64_t machine = of_machine(), groups = of_groups(), process = of_process();
     if (process < machine && process < groups)
-        return "ulimit -v";
-    return groups < machine ? "the control group" : NULL;
+        return LS_MEMORY_OF_PROCESS;
+    return groups < machine ? LS_MEMORY_OF_GROUP : LS_MEMORY_OF_MACHINE;
 }

@@ -14,7 +14,7 @@ static const double least_share = 0.02; /* of a rank's memory, to be told as a p
 struct facts {
     struct ls_needs needs;
     double free, free_to_all; /* bytes: for this rank, for all of its host together */
-    char limit[32];           /* of these, less than the machine has; or empty */
+    enum ls_memory_limit limit;
 };
 
 static int largest_part(const struct ls_needs *needs)
@@ -54,7 +54,7 @@ static void tell_rank(struct ls_checker *checker, const struct facts *all)
 static int find_tight(const struct ls_checker *checker, const struct facts *all, int node)
 {
     for (int rank = 0; rank < ls_comm_size(checker->comm); rank++)
-        if (checker->node_of[rank] == node && all[rank].free < all[rank].free_to_all &&
+        if (checker->node_of[rank] == node && all[rank].limit == LS_MEMORY_OF_PROCESS &&
             ls_needs_sum(&all[rank].needs) > much * all[rank].free)
             return rank;
     return -1;
@@ -81,22 +81,19 @@ static void judge(struct ls_host_line *line, const struct ls_checker *checker,
         }
     ls_bytes_format(takes, sum);
     ls_bytes_format(free, round_down(first->free_to_all));
-    int length = snprintf(line->text, sizeof line->text, "%d rank%s take%s %s of %s free", ranks,
-                          ranks == 1 ? "" : "s", ranks == 1 ? "s" : "", takes, free);
+    int length = snprintf(line->text, sizeof line->text, "%d rank%s take%s %s of %s free%s", ranks,
+                          ranks == 1 ? "" : "s", ranks == 1 ? "s" : "", takes, free,
+                          first->limit == LS_MEMORY_OF_GROUP ? " in the control group" : "");
     char *rest = line->text + length;
     const size_t room = sizeof line->text - (size_t)length;
-    if (tight >= 0) {
+    if (sum > much * first->free_to_all || tight >= 0)
         line->level = LS_CHECK_WARNING;
-        snprintf(rest, room, ", but rank %d takes %s of the %s that it may have (%s)", tight,
+    if (tight >= 0)
+        snprintf(rest, room, ", but rank %d takes %s of the %s that it may have (ulimit -v)", tight,
                  ls_bytes_format(takes, ls_needs_sum(&all[tight].needs)),
-                 ls_bytes_format(free, all[tight].free), all[tight].limit);
-    } else if (sum > much * first->free_to_all) {
-        line->level = LS_CHECK_WARNING;
-        snprintf(rest, room, "%s%s: what else runs there may make it fail",
-                 *first->limit ? " in " : "", first->limit);
-    } else if (*first->limit) {
-        snprintf(rest, room, " (%s)", first->limit);
-    }
+                 ls_bytes_format(free, all[tight].free));
+    else if (line->level == LS_CHECK_WARNING && sum <= first->free_to_all)
+        snprintf(rest, room, ": what else runs there may make it fail");
 }
 
 static ls_status tell(struct ls_checker *checker, const struct facts *all)
@@ -118,12 +115,10 @@ ls_status ls_check_memory(struct ls_checker *checker)
     const struct ls_fit_job job = ls_session_job(&checker->session);
     const struct ls_stepper_options step = ls_fit_stepper(&job);
     struct facts mine = {.free = (double)ls_memory_available(),
-                         .free_to_all = (double)ls_memory_available_to_all()};
+                         .free_to_all = (double)ls_memory_available_to_all(),
+                         .limit = ls_memory_limit()};
     struct facts *all = NULL;
     ls_status status = ls_needs_find(&mine.needs, &step, job.validation, job.checkpoint != NULL);
-    const char *limit = ls_memory_limit();
-    if (limit)
-        snprintf(mine.limit, sizeof mine.limit, "%s", limit);
     if (ls_checker_fails(checker, "model", ls_comm_agree(checker->comm, status)))
         return LS_OK;
     checker->checkpoint_bytes = mine.needs.bytes[LS_NEEDS_CHECKPOINT];
