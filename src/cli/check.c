@@ -182,11 +182,14 @@ const struct cli_command cli_check = {
     .least = 1,
     .most = 1,
     .all_ranks = true,
-    .failed = "the run would fail",
+    .failed = "the run would fail for another reason (as ranks that compute differently)",
     .examples = "  lockstep check mnist.yaml\n"
                 "  mpirun -n 4 lockstep check mnist.yaml -o runs/a\n"
                 "  mpirun -n 64 lockstep check runs/a --json\n"
-                "  mpirun -n 4 lockstep check mnist.yaml --ranks 256 --net 25Gbit,5us\n",
+                 "  mpirun -n 4 lockstep check mnist.yaml --ranks 256 --net 25Gbit,5us
+"
+                 "  srun --mpi=pmix lockstep check mnist.yaml
+",
     .run = run,
 };
 _Static_assert(sizeof(struct options) <= CLI_OPTIONS_BYTES, "room for the options");
