@@ -14,9 +14,11 @@ struct ls_checker {
     struct ls_check *check;         /* filled on rank 0 */
     ls_status status;               /* of the first error, */
     char message[LS_MESSAGE_BYTES]; /* and its message */
-    int nodes, *node_of, *first_of; /* on rank 0: by rank; by node, its first rank */
-    bool crowded;                   /* on rank 0: a host has fewer cores than threads */
-    double checkpoint_bytes;        /* on rank 0, known once memory was looked at */
+    int size, nodes;                /* ranks and hosts; the rest is on rank 0: */
+    int *node_of, *first_of;        /* by rank; by node, its first rank */
+    const char **host_of;           /* its name, by rank */
+    bool crowded;                   /* a host has fewer cores than threads */
+    double checkpoint_bytes;        /* known once memory was looked at */
 };
 
 /* Whether this rank writes the page. Not collective. */

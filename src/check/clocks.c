@@ -2,13 +2,11 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/memory.h"
-#include "check/check.h"
-#include "comm/clock.h"
+#include "check/facts.h"
 
 static const double much = 1.0; /* seconds */
 
-static void tell(struct ls_checker *checker, const struct ls_clock_difference *of)
+void ls_clocks_tell(struct ls_checker *checker, const struct ls_clock_difference *of)
 {
     double worst = 0, latency = 0;
     int most = 0;
@@ -43,7 +41,7 @@ ls_status ls_check_clocks(struct ls_checker *checker)
     LS_TRY_OUT(ls_comm_agree(checker->comm, status));
     LS_TRY_OUT(ls_comm_clocks(checker->comm, of));
     if (ls_checker_writes(checker))
-        tell(checker, of);
+        ls_clocks_tell(checker, of);
 out:
     ls_release(of);
     return status;

@@ -26,7 +26,7 @@ out:
 
 const char *ls_hosts_name(const struct ls_checker *checker, int node)
 {
-    return ls_comm_host(checker->comm, checker->first_of[node]);
+    return checker->host_of[checker->first_of[node]];
 }
 
 static bool is_same(const struct ls_host_line *a, const struct ls_host_line *b)

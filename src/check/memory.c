@@ -3,19 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/text.h"
-#include "check/check.h"
-#include "train/needs.h"
+#include "check/facts.h"
 
 static const double much = 0.8;         /* of what is free */
 static const double least_share = 0.02; /* of a rank's memory, to be told as a part */
-
-struct facts {
-    struct ls_needs needs;
-    double free, free_to_all; /* bytes: for this rank, for all of its host together */
-    enum ls_memory_limit limit;
-};
 
 static int largest_part(const struct ls_needs *needs)
 {
@@ -27,12 +19,12 @@ static int largest_part(const struct ls_needs *needs)
 }
 
 /* The rank that takes most, with its parts, the largest first. */
-static void tell_rank(struct ls_checker *checker, const struct facts *all)
+static void tell_rank(struct ls_checker *checker, const struct ls_memory_facts *all)
 {
     struct ls_text parts = {0};
     char size[LS_BYTES_TEXT];
     int most = 0;
-    for (int rank = 1; rank < ls_comm_size(checker->comm); rank++)
+    for (int rank = 1; rank < checker->size; rank++)
         if (ls_needs_sum(&all[rank].needs) > ls_needs_sum(&all[most].needs))
             most = rank;
     struct ls_needs needs = all[most].needs;
@@ -44,16 +36,16 @@ static void tell_rank(struct ls_checker *checker, const struct facts *all)
         needs.bytes[part] = 0;
     }
     ls_check_add(checker->check, LS_CHECK_OK, "memory", "%s%s for rank %d: %s",
-                 ls_comm_size(checker->comm) > 1 ? "at most " : "", ls_bytes_format(size, sum),
-                 most, parts.data ? parts.data : "nothing");
+                 checker->size > 1 ? "at most " : "", ls_bytes_format(size, sum), most,
+                 parts.data ? parts.data : "nothing");
     ls_check_figure(checker->check, "memory_bytes", sum);
     ls_text_release(&parts);
 }
 
 /* A rank of the node that takes more than it may have, or almost; or -1. */
-static int find_tight(const struct ls_checker *checker, const struct facts *all, int node)
+static int find_tight(const struct ls_checker *checker, const struct ls_memory_facts *all, int node)
 {
-    for (int rank = 0; rank < ls_comm_size(checker->comm); rank++)
+    for (int rank = 0; rank < checker->size; rank++)
         if (checker->node_of[rank] == node && all[rank].limit == LS_MEMORY_OF_PROCESS &&
             ls_needs_sum(&all[rank].needs) > much * all[rank].free)
             return rank;
@@ -68,13 +60,13 @@ static double round_down(double bytes)
 }
 
 static void judge(struct ls_host_line *line, const struct ls_checker *checker,
-                  const struct facts *all, int node)
+                  const struct ls_memory_facts *all, int node)
 {
     char takes[LS_BYTES_TEXT], free[LS_BYTES_TEXT];
-    const struct facts *first = &all[checker->first_of[node]];
+    const struct ls_memory_facts *first = &all[checker->first_of[node]];
     double sum = 0;
     int ranks = 0, tight = find_tight(checker, all, node);
-    for (int rank = 0; rank < ls_comm_size(checker->comm); rank++)
+    for (int rank = 0; rank < checker->size; rank++)
         if (checker->node_of[rank] == node) {
             sum += ls_needs_sum(&all[rank].needs);
             ranks++;
@@ -96,7 +88,7 @@ static void judge(struct ls_host_line *line, const struct ls_checker *checker,
         snprintf(rest, room, ": what else runs there may make it fail");
 }
 
-static ls_status tell(struct ls_checker *checker, const struct facts *all)
+ls_status ls_memory_tell(struct ls_checker *checker, const struct ls_memory_facts *all)
 {
     struct ls_host_line *line = NULL;
     LS_TRY(ls_allocate(&line, (size_t)checker->nodes, sizeof *line));
@@ -114,16 +106,16 @@ ls_status ls_check_memory(struct ls_checker *checker)
 {
     const struct ls_fit_job job = ls_session_job(&checker->session);
     const struct ls_stepper_options step = ls_fit_stepper(&job);
-    struct facts mine = {.free = (double)ls_memory_available(),
-                         .free_to_all = (double)ls_memory_available_to_all(),
-                         .limit = ls_memory_limit()};
-    struct facts *all = NULL;
+    struct ls_memory_facts mine = {.free = (double)ls_memory_available(),
+                                   .free_to_all = (double)ls_memory_available_to_all(),
+                                   .limit = ls_memory_limit()};
+    struct ls_memory_facts *all = NULL;
     ls_status status = ls_needs_find(&mine.needs, &step, job.validation, job.checkpoint != NULL);
     if (ls_checker_fails(checker, "model", ls_comm_agree(checker->comm, status)))
         return LS_OK;
     checker->checkpoint_bytes = mine.needs.bytes[LS_NEEDS_CHECKPOINT];
     LS_TRY(ls_checker_gather(checker, &all, &mine, sizeof mine));
-    status = ls_checker_writes(checker) ? tell(checker, all) : LS_OK;
+    status = ls_checker_writes(checker) ? ls_memory_tell(checker, all) : LS_OK;
     ls_release(all);
     LS_TRY(ls_comm_agree(checker->comm, status));
     ls_checker_fails(checker, "memory", ls_needs_check(&step, job.validation, true));

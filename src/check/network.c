@@ -7,10 +7,8 @@
 #include <string.h>
 
 #include "base/cgroup.h"
-#include "base/memory.h"
 #include "base/text.h"
-#include "check/check.h"
-#include "check/subnets.h"
+#include "check/facts.h"
 #include "comm/launch.h"
 
 /* -- of this host */
@@ -56,15 +54,7 @@ static void find_interfaces(struct ls_interfaces *found)
 
 /* -- between hosts, on rank 0 */
 
-struct network {
-    struct ls_interfaces *hosts; /* [nodes] */
-    size_t count;
-    const char *list; /* Open MPI's setting, or NULL */
-    bool excluded;
-};
-
-/* "eth0 10.0.0.2/24 10000 Mbit/s": without the last byte of addresses, so that hosts say the same.
- */
+/* "eth0 10.0.0.0/24 at 10000 Mbit/s": subnets, not addresses, so that hosts say the same. */
 static void describe(struct ls_host_line *line, const struct ls_interfaces *host)
 {
     size_t length = 0;
@@ -81,21 +71,22 @@ static void describe(struct ls_host_line *line, const struct ls_interfaces *host
 }
 
 /* Whether Open MPI would use an interface that does not join the hosts. */
-static const struct ls_interface *find_confusing(const struct network *network)
+static const struct ls_interface *find_confusing(const struct ls_network *network, size_t hosts)
 {
-    for (size_t host = 0; host < network->count; host++)
+    for (size_t host = 0; host < hosts; host++)
         for (size_t i = 0; i < network->hosts[host].count; i++) {
             const struct ls_interface *interface = &network->hosts[host].of[i];
             if (ls_interface_is_taken(interface, network->list, network->excluded) &&
                 (ls_interface_is_virtual(interface->name) ||
-                 !ls_subnet_joins(interface, network->hosts, network->count)))
+                 !ls_subnet_joins(interface, network->hosts, hosts)))
                 return interface;
         }
     return NULL;
 }
 
-/* The subnets that join the hosts, the fastest first. */
-static const struct ls_interface *find_best(const struct network *network, struct ls_text *all)
+/* The subnets that join the hosts, in *all; returns the fastest. */
+static const struct ls_interface *find_best(const struct ls_network *network, size_t hosts,
+                                            struct ls_text *all)
 {
     const struct ls_interface *best = NULL;
     char subnet[LS_SUBNET_TEXT];
@@ -103,7 +94,7 @@ static const struct ls_interface *find_best(const struct network *network, struc
         const struct ls_interface *interface = &network->hosts[0].of[i];
         if (ls_interface_is_virtual(interface->name) ||
             !ls_interface_is_taken(interface, network->list, network->excluded) ||
-            !ls_subnet_joins(interface, network->hosts, network->count))
+            !ls_subnet_joins(interface, network->hosts, hosts))
             continue;
         ls_text_append(all, "%s%s", all->length ? ", " : "", ls_subnet_format(subnet, interface));
         if (!best || interface->speed > best->speed)
@@ -112,17 +103,18 @@ static const struct ls_interface *find_best(const struct network *network, struc
     return best;
 }
 
-static void tell_joining(struct ls_checker *checker, const struct network *network)
+static void tell_joining(struct ls_checker *checker, const struct ls_network *network)
 {
     char subnet[LS_SUBNET_TEXT];
     struct ls_text all = {0};
-    const struct ls_interface *best = find_best(network, &all);
-    const struct ls_interface *confusing = find_confusing(network);
+    const size_t hosts = (size_t)checker->nodes;
+    const struct ls_interface *best = find_best(network, hosts, &all);
+    const struct ls_interface *confusing = find_confusing(network, hosts);
     if (!best)
         ls_check_add(checker->check, LS_CHECK_WARNING, "network",
                      "no subnet is the same on all hosts%s: TCP between them goes over routers, or "
                      "not at all",
-                     network->list ? " among those that Open MPI is told to take" : "");
+                     network->list ? ", of those that Open MPI is told to take" : "");
     else
         ls_check_add(checker->check, LS_CHECK_OK, "network", "all hosts are in %s", all.data);
     if (best && confusing)
@@ -133,22 +125,26 @@ static void tell_joining(struct ls_checker *checker, const struct network *netwo
     ls_text_release(&all);
 }
 
-static ls_status tell_between(struct ls_checker *checker, struct ls_interfaces *by_rank)
+ls_status ls_network_tell(struct ls_checker *checker, const struct ls_network *network)
 {
     struct ls_host_line *line = NULL;
-    struct network network = {.count = (size_t)checker->nodes};
-    ls_status status;
-    LS_TRY_OUT(ls_allocate(&line, network.count, sizeof *line));
-    LS_TRY_OUT(ls_allocate(&network.hosts, network.count, sizeof *network.hosts));
-    network.list = ls_launch_tcp_interfaces(&network.excluded);
-    for (int node = 0; node < checker->nodes; node++) {
-        network.hosts[node] = by_rank[checker->first_of[node]];
-        describe(&line[node], &network.hosts[node]);
-    }
+    LS_TRY(ls_allocate(&line, (size_t)checker->nodes, sizeof *line));
+    for (int node = 0; node < checker->nodes; node++)
+        describe(&line[node], &network->hosts[node]);
     ls_hosts_tell(checker, "network", line);
-    tell_joining(checker, &network);
-out:
+    tell_joining(checker, network);
     ls_release(line);
+    return LS_OK;
+}
+
+static ls_status tell(struct ls_checker *checker, const struct ls_interfaces *by_rank)
+{
+    struct ls_network network = {0};
+    LS_TRY(ls_allocate(&network.hosts, (size_t)checker->nodes, sizeof *network.hosts));
+    network.list = ls_launch_tcp_interfaces(&network.excluded);
+    for (int node = 0; node < checker->nodes; node++)
+        network.hosts[node] = by_rank[checker->first_of[node]];
+    ls_status status = ls_network_tell(checker, &network);
     ls_release(network.hosts);
     return status;
 }
@@ -160,7 +156,7 @@ ls_status ls_check_network(struct ls_checker *checker)
         return LS_OK;
     find_interfaces(&mine);
     LS_TRY(ls_checker_gather(checker, &all, &mine, sizeof mine));
-    ls_status status = ls_checker_writes(checker) ? tell_between(checker, all) : LS_OK;
+    ls_status status = ls_checker_writes(checker) ? tell(checker, all) : LS_OK;
     ls_release(all);
     return ls_comm_agree(checker->comm, status);
 }

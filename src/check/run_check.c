@@ -18,18 +18,27 @@ bool ls_checker_fails(struct ls_checker *checker, const char *topic, ls_status s
 }
 
 /* Which rank is on which node, on rank 0. */
+static ls_status make_tables(struct ls_checker *checker)
+{
+    const size_t size = (size_t)checker->size, nodes = (size_t)checker->nodes;
+    if (!ls_checker_writes(checker))
+        return LS_OK;
+    LS_TRY(ls_allocate(&checker->first_of, nodes, sizeof *checker->first_of));
+    LS_TRY(ls_allocate(&checker->host_of, size, sizeof *checker->host_of));
+    for (int rank = checker->size - 1; rank >= 0; rank--) {
+        checker->first_of[checker->node_of[rank]] = rank;
+        checker->host_of[rank] = ls_comm_host(checker->comm, rank);
+    }
+    return LS_OK;
+}
+
 static ls_status find_nodes(struct ls_checker *checker)
 {
     const struct ls_place *place = ls_comm_place(checker->comm);
+    checker->size = place->size;
     checker->nodes = place->nodes;
     LS_TRY(ls_checker_gather(checker, &checker->node_of, &place->node, sizeof place->node));
-    ls_status status =
-        ls_checker_writes(checker)
-            ? ls_allocate(&checker->first_of, (size_t)place->nodes, sizeof *checker->first_of)
-            : LS_OK;
-    for (int rank = place->size - 1; rank >= 0 && checker->first_of; rank--)
-        checker->first_of[checker->node_of[rank]] = rank;
-    return ls_comm_agree(checker->comm, status);
+    return ls_comm_agree(checker->comm, make_tables(checker));
 }
 
 /* What can be said before any memory of the run's size is taken. False: this start cannot go on. */
@@ -105,6 +114,7 @@ ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
     ls_session_close(&checker.session);
     ls_release(checker.node_of);
     ls_release(checker.first_of);
+    ls_release(checker.host_of);
     if (status == LS_OK && checker.status != LS_OK)
         status = ls_fail(checker.status, "%s", checker.message);
     return status;

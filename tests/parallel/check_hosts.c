@@ -1,5 +1,6 @@
-/* The check on several hosts (pretended ones), at several numbers of ranks: what is the same on all is told
- * once, what differs is named; the run directory and the clocks are seen from all of them. */
+/* The check on several hosts (pretended ones), at several numbers of ranks: what is the same on all
+ * is told once, what differs is named; the run directory and the clocks are seen from all of them.
+ */
 #include <stdlib.h>
 #include <unistd.h>
 
