@@ -23,9 +23,9 @@ static void tell_slices(struct ls_checker *checker)
              (long long)most);
     if (least == 0)
         ls_check_add(check, LS_CHECK_WARNING, "slices",
-                     "a batch of %lld samples is fewer than %lld replicas: %lld of them have none; "
-                     "use --batch-size %lld or more, or fewer replicas",
-                     (long long)batch, (long long)replicas, (long long)(replicas - batch),
+                     "a batch of %lld samples leaves %lld of %lld replicas without: use "
+                     "--batch-size %lld or more, or fewer replicas",
+                     (long long)batch, (long long)(replicas - batch), (long long)replicas,
                      (long long)replicas);
     else
         ls_check_add(check,
@@ -36,8 +36,9 @@ static void tell_slices(struct ls_checker *checker)
                      least == most ? "" : ", which does not divide: some wait for the others");
     if (least > 0 && last > 0 && last < replicas)
         ls_check_add(check, LS_CHECK_OK, "slices",
-                     "the last batch of an epoch has %lld samples: %lld replicas have none in it",
-                     (long long)last, (long long)(replicas - last));
+                     "the last batch of an epoch has %lld samples and leaves %lld of %lld replicas "
+                     "without",
+                     (long long)last, (long long)(replicas - last), (long long)replicas);
 }
 
 static void tell_ranks(struct ls_checker *checker)

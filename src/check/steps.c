@@ -9,7 +9,7 @@
 #include "train/profile.h"
 
 enum { LEAST = 2, MOST = 50 };
-static const double budget = 1.0; /* seconds, after the first step */
+static const double budget = 0.5; /* seconds, after the first step */
 
 struct trial {
     double seconds; /* a step */
