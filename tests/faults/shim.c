@@ -9,6 +9,7 @@
  *   FAULT_ON     not empty: at every call from that one on
  *   FAULT_CALL   counts the calls of this name alone
  *   FAULT_LOG    a file that gets a line a call: NUMBER NAME PATH
+ *   FAULT_OPENED a file that gets a line a file that is opened, wherever: its path as it was given
  *   FAULT_DISK   a directory that gets what was synced (what a disk has after a crash of the
  *                machine; `lost` of common.bash makes files of it):
  *                  file-ID  the bytes of a file, as of its last fsync
@@ -40,7 +41,7 @@ static pthread_mutex_t lock =
 static const char *under, *mode, *disk, *only;
 static long at, count;
 static bool on;
-static int log_file = -1;
+static int log_file = -1, opened_file = -1;
 
 static const struct {
     const char *name;
@@ -54,6 +55,12 @@ static void say_and_leave(const char *what)
     _exit(125);
 }
 
+static int open_log(const char *path)
+{
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+    return path ? (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0666) : -1;
+}
+
 __attribute__((constructor)) static void start(void)
 {
     under = getenv("FAULT_UNDER");
@@ -65,9 +72,8 @@ __attribute__((constructor)) static void start(void)
     on = getenv("FAULT_ON") && *getenv("FAULT_ON");
     if (!under || !mode)
         say_and_leave("FAULT_UNDER and FAULT_MODE are not set");
-    if (getenv("FAULT_LOG"))
-        log_file = (int)syscall(SYS_openat, AT_FDCWD, getenv("FAULT_LOG"),
-                                O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    log_file = open_log(getenv("FAULT_LOG"));
+    opened_file = open_log(getenv("FAULT_OPENED"));
 }
 
 /* -- where a call goes */
@@ -396,6 +402,11 @@ int mkdir(const char *name, mode_t permissions)
 /* Of the openings those that can make a file. */
 static int open_at(int directory, const char *name, int flags, mode_t permissions)
 {
+    char line[PATH_MAX + 1];
+    if (opened_file >= 0) {
+        int length = snprintf(line, sizeof line, "%s\n", name);
+        syscall(SYS_write, opened_file, line, (size_t)length);
+    }
     if (!(flags & O_CREAT))
         return (int)syscall(SYS_openat, directory, name, flags, permissions);
     ENTER("open", directory, name, 0)
