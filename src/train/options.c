@@ -166,7 +166,7 @@ static const struct ls_option checkpoint_options[] = {
      .type = LS_OPTION_TEXT,
      .offset = CHECKPOINT(every),
      .initial = "1 epoch",
-     .help = "N steps, N epochs or N minutes"},
+     .help = "N steps, epochs, seconds, minutes or hours"},
     {.name = "keep",
      .type = LS_OPTION_INT,
      .offset = CHECKPOINT(keep),
@@ -184,26 +184,36 @@ const struct ls_kind ls_checkpoint_kind = {.name = "checkpoint",
 
 static ls_status parse_every(struct ls_checkpoint_options *options, const struct ls_tree *map)
 {
-    static const char *const units[] = {"step", "epoch", "minute"};
+    static const struct {
+        const char *name;
+        enum ls_every every;
+        double count;
+    } units[] = {{"step", LS_EVERY_STEPS, 1},
+                 {"epoch", LS_EVERY_EPOCHS, 1},
+                 {"second", LS_EVERY_SECONDS, 1},
+                 {"minute", LS_EVERY_SECONDS, 60},
+                 {"hour", LS_EVERY_SECONDS, 3600}};
     const struct ls_tree *place = map ? ls_tree_find(map, "every") : NULL;
     char *end = options->every;
     options->count = strtod(options->every, &end);
     while (*end == ' ')
         end++;
-    for (int unit = LS_EVERY_STEPS; unit <= LS_EVERY_MINUTES; unit++) {
-        size_t length = strlen(units[unit]);
-        if (strncmp(end, units[unit], length) != 0)
+    bool whole = options->count == floor(options->count);
+    bool decimal = strpbrk(options->every, "xX") == NULL;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t length = strlen(units[i].name);
+        if (strncmp(end, units[i].name, length) != 0)
             continue;
-        bool whole = options->count == floor(options->count);
-        bool decimal = strpbrk(options->every, "xX") == NULL;
         if ((end[length] == '\0' || strcmp(end + length, "s") == 0) && options->count > 0 &&
-            options->count < 1e9 && decimal && (whole || unit == LS_EVERY_MINUTES)) {
-            options->unit = (enum ls_every)unit;
+            options->count < 1e9 && decimal && (whole || units[i].every == LS_EVERY_SECONDS)) {
+            options->unit = units[i].every;
+            options->count *= units[i].count;
             return LS_OK;
         }
     }
     return ls_fail_at(place, LS_BAD_INPUT,
-                      "expected 'N steps', 'N epochs' or 'N minutes', found '%s'", options->every);
+                      "expected N steps, epochs, seconds, minutes or hours, found '%s'",
+                      options->every);
 }
 
 ls_status ls_checkpoint_options_parse(struct ls_checkpoint_options *options,

@@ -39,12 +39,12 @@ struct ls_fit_options {
 };
 extern const struct ls_kind ls_fit_kind;
 
-enum ls_every { LS_EVERY_STEPS, LS_EVERY_EPOCHS, LS_EVERY_MINUTES };
+enum ls_every { LS_EVERY_STEPS, LS_EVERY_EPOCHS, LS_EVERY_SECONDS };
 struct ls_checkpoint_options {
     char *every; /* "1 epoch", "500 steps", "10 minutes" */
     int64_t keep;
     enum ls_every unit; /* of `every`, set by ls_checkpoint_options_parse */
-    double count;
+    double count;       /* of that unit */
 };
 extern const struct ls_kind ls_checkpoint_kind;
 

@@ -32,8 +32,7 @@ static struct ls_request request(void *user)
         asked.stop |= ls_directory_asked_to_stop(&session->directory);
     }
     const struct ls_checkpoint_options *checkpoint = &session->config.checkpoint;
-    asked.save =
-        checkpoint->unit == LS_EVERY_MINUTES && time - session->saved > checkpoint->count * 60;
+    asked.save = checkpoint->unit == LS_EVERY_SECONDS && time - session->saved > checkpoint->count;
     return asked;
 }
 

@@ -22,6 +22,11 @@ for kind in points all; do
     silent
 done
 
+run lockstep train points.yaml -o timed --quiet --set "checkpoint.every=0.001 seconds"
+status 0
+run lockstep diff points timed # whenever checkpoints are written
+status 0
+
 # look COMMAND...: as run; what fails is told with the case
 look() {
     run "$@"

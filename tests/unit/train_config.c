@@ -114,13 +114,14 @@ static void test_every(void **state)
         enum ls_every unit;
         double count;
     } good[] = {
-        {"1 step", LS_EVERY_STEPS, 1},      {"10 steps", LS_EVERY_STEPS, 10},
-        {"1 epoch", LS_EVERY_EPOCHS, 1},    {"2 epochs", LS_EVERY_EPOCHS, 2},
-        {"1 minute", LS_EVERY_MINUTES, 1},  {"0.5 minutes", LS_EVERY_MINUTES, 0.5},
-        {"1e3steps", LS_EVERY_STEPS, 1000}, {"3   epochs", LS_EVERY_EPOCHS, 3},
+        {"1 step", LS_EVERY_STEPS, 1},        {"10 steps", LS_EVERY_STEPS, 10},
+        {"1 epoch", LS_EVERY_EPOCHS, 1},      {"2 epochs", LS_EVERY_EPOCHS, 2},
+        {"1 minute", LS_EVERY_SECONDS, 60},   {"0.5 minutes", LS_EVERY_SECONDS, 30},
+        {"90 seconds", LS_EVERY_SECONDS, 90}, {"1.5 hours", LS_EVERY_SECONDS, 5400},
+        {"1e3steps", LS_EVERY_STEPS, 1000},   {"3   epochs", LS_EVERY_EPOCHS, 3},
     };
     static const char *const bad[] = {
-        "0 steps",   "-1 steps",  "1.5 epochs",  "steps",    "5",          "5 hours",   "1 stepss",
+        "0 steps",   "-1 steps",  "1.5 epochs",  "steps",    "5",          "5 days",    "1 stepss",
         "nan steps", "inf steps", "inf minutes", "1 epoch!", "1e30 steps", "0x10 steps"};
     char yaml[512], wanted[256];
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -132,10 +133,11 @@ static void test_every(void **state)
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         snprintf(yaml, sizeof yaml, MODEL "checkpoint:\n  keep: 2\n  every: '%s'\n", bad[i]);
-        snprintf(wanted, sizeof wanted,
-                 "run.yaml:9: checkpoint every: expected 'N steps', 'N epochs' or 'N minutes', "
-                 "found '%s'",
-                 bad[i]);
+        snprintf(
+            wanted, sizeof wanted,
+            "run.yaml:9: checkpoint every: expected N steps, epochs, seconds, minutes or hours, "
+            "found '%s'",
+            bad[i]);
         refuse(yaml, wanted);
     }
 }
