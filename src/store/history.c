@@ -33,6 +33,7 @@ struct ls_history {
     uint64_t records; /* in the file */
     struct record *buffer;
     size_t buffered;
+    bool failed; /* to write: that was told */
     struct ls_h5_profile profile;
 };
 
@@ -173,7 +174,7 @@ void ls_history_close(struct ls_history *history)
     if (!history)
         return;
     if (history->file >= 0) {
-        if (ls_history_flush(history) != LS_OK)
+        if (!history->failed && ls_history_flush(history) != LS_OK)
             ls_warn("%s", ls_message());
         close(history->file);
     }
@@ -200,8 +201,10 @@ ls_status ls_history_flush(struct ls_history *history)
 {
     if (history->buffered == 0)
         return LS_OK;
-    LS_TRY(write_at(history, history->buffer, history->buffered * sizeof(struct record),
-                    offset_of(history->records)));
+    ls_status status = write_at(history, history->buffer, history->buffered * sizeof(struct record),
+                                offset_of(history->records));
+    history->failed = status != LS_OK;
+    LS_TRY(status);
     history->records += history->buffered;
     history->buffered = 0;
     return LS_OK;

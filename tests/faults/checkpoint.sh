@@ -98,6 +98,7 @@ for kind in points all; do
                     same_run $kind
                 else
                     [ "$status" -lt 128 ] || fail "ended by a signal: $status"
+                    [ "$(grep -c '' err)" = 1 ] || fail "expected one line"
                     grep -qs "^lockstep: .*${says[$mode]-nothing}" err || fail "expected the cause: ${says[$mode]-}"
                     [ $mode != EINTR ] || grep -qE "^$place (rename|link|mkdir|unlink) " calls ||
                         fail "what was interrupted was not tried again"

@@ -39,6 +39,24 @@ else
     echo "no tmpfs can be mounted here: a small disk was left out"
 fi
 
+# -- what one rank alone cannot write ends both
+run ranks 2 train points.yaml -o two --quiet
+status 0
+for place in $(sample 60 "20 40 60 80 100 120"); do
+    rm -rf disk
+    mkdir disk
+    run env FAULT_UNDER="$(pwd -P)/disk" FAULT_MODE=ENOSPC FAULT_AT="$place" FAULT_ON=yes LD_PRELOAD="$shim" \
+        timeout 60 "$tests/mpirun" 2 "$program" train points.yaml -o disk/run --quiet
+    status 73
+    without_mpirun <err >err.ours
+    mv err.ours err
+    says_like "*No space left on device"
+    run lockstep train points.yaml -o disk/run --resume --quiet --replicas 2
+    status 0
+    run lockstep diff two disk/run
+    status 0
+done
+
 # -- commands that write one file: it is there, whole, or what was there before is, and the cause is told
 declare -A says=([ENOSPC]="No space left on device" [EIO]="Input/output error" [EDQUOT]="Disk quota exceeded"
     [EINTR]="Interrupted system call")
