@@ -204,34 +204,32 @@ ls_status ls_comm_gather_doubles(struct ls_comm *comm, double *all, const double
 
 /* -- the same value everywhere */
 
-/* The value that most ranks hold; of equals the lowest rank's. */
-static uint64_t majority(const uint64_t *values, int size)
+/* The value that more than half of the ranks hold; false: there is none. */
+static bool majority(const uint64_t *values, int size, uint64_t *value)
 {
-    uint64_t best = values[0];
-    int most = 0;
-
-    for (int i = 0; i < size && most <= size / 2; i++) {
+    for (int i = 0; i <= size / 2; i++) {
         int count = 0;
         for (int j = i; j < size; j++)
             count += values[j] == values[i];
-        if (count > most) {
-            most = count;
-            best = values[i];
-        }
+        *value = values[i];
+        if (count > size / 2)
+            return true;
     }
-    return best;
+    return false;
 }
 
 static ls_status fail_different(const struct ls_comm *comm, const uint64_t *values,
-                                const char *what)
+                                const char *what, bool *odd)
 {
     enum { NAMED = 8 };
-    uint64_t right = majority(values, comm->place.size);
+    uint64_t right;
+    bool known = majority(values, comm->place.size, &right);
     struct ls_text names = {0};
     int count = 0;
 
     for (int rank = 0; rank < comm->place.size; rank++) {
-        if (values[rank] == right)
+        odd[rank] = !known || values[rank] != right;
+        if (!odd[rank])
             continue;
         if (count++ < NAMED)
             ls_text_append(&names, "%s%d (host %s)", count > 1 ? ", " : "", rank,
@@ -241,19 +239,23 @@ static ls_status fail_different(const struct ls_comm *comm, const uint64_t *valu
         ls_text_append(&names, " and %d more", count - NAMED);
     ls_status status = ls_text_status(&names);
     if (status == LS_OK)
-        status =
-            ls_fail(LS_FAILED, "%s differs on rank%s %s", what, count > 1 ? "s" : "", names.data);
+        status = ls_fail(LS_FAILED,
+                         known ? "%s differs on rank%s %s"
+                               : "%s differs between rank%s %s: no majority tells which is right",
+                         what, count > 1 ? "s" : "", names.data);
     ls_text_release(&names);
     return status;
 }
 
-ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what)
+ls_status ls_comm_compare(struct ls_comm *comm, uint64_t value, const char *what, bool *odd)
 {
     uint64_t few[64], *values = few;
     size_t size = (size_t)comm->place.size;
     ls_status status;
     bool same = true;
 
+    for (size_t i = 0; i < size; i++)
+        odd[i] = false;
     if (ls_comm_alone(comm))
         return LS_OK;
     if (size > sizeof few / sizeof *few)
@@ -264,10 +266,19 @@ ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what)
     for (size_t i = 1; i < size; i++)
         same = same && values[i] == values[0];
     if (!same)
-        status = fail_different(comm, values, what);
+        status = fail_different(comm, values, what, odd);
 out:
     if (values != few)
         ls_release(values);
+    return status;
+}
+
+ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what)
+{
+    bool *odd = NULL;
+    LS_TRY(ls_comm_agree(comm, ls_allocate(&odd, (size_t)comm->place.size, sizeof *odd)));
+    ls_status status = ls_comm_compare(comm, value, what, odd);
+    ls_release(odd);
     return status;
 }
 

@@ -101,9 +101,12 @@ ls_status ls_comm_sum_blocks(struct ls_comm *comm, double *sums, const double *v
                              int64_t blocks, size_t count);
 
 /* Whether all ranks hold the same value; where not, LS_FAILED on all with a message that names the
- * ranks (and their hosts) that differ from the majority: "`what` differs on rank 2 (host b)".
- * Collective. */
+ * ranks (and their hosts) that differ from the majority: "`what` differs on rank 2 (host b)", or
+ * all, where most do not hold one value. Collective. */
 ls_status ls_comm_same(struct ls_comm *comm, uint64_t value, const char *what);
+/* The same; odd[rank] becomes true for those that are named, all of them false where all hold the
+ * same. */
+ls_status ls_comm_compare(struct ls_comm *comm, uint64_t value, const char *what, bool *odd);
 
 /* What one rank pays, for `lockstep check` and the first line: partial sums a rank publishes at
  * most, and bytes of its arenas at most (a node pays for one sum beside them). */

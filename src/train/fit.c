@@ -8,6 +8,7 @@
 #include "kernel/kernels.h"
 #include "train/callback.h"
 #include "train/common_weights.h"
+#include "train/equal.h"
 #include "train/evaluator.h"
 #include "train/needs.h"
 
@@ -32,6 +33,7 @@ struct ls_fit_run {
     size_t names;  /* of each half */
     size_t losses; /* of these, the first */
     int64_t saved; /* iteration of the last save, or -1 */
+    struct ls_equal equal;
     struct ls_fit_state state;
     ls_status pending; /* of this rank's hooks, for the next step */
 };
@@ -123,6 +125,9 @@ ls_status ls_fit_create(struct ls_fit_run **run, const struct ls_fit_job *job)
     LS_TRY_OUT(ls_comm_agree(job->comm, make_partial(made)));
     LS_TRY_OUT(
         ls_comm_agree(job->comm, ls_callbacks_make_kept(made->callbacks, job->model->floats)));
+    made->equal = (struct ls_equal){
+        .comm = job->comm, .model = job->model, .update = ls_stepper_update(made->stepper)};
+    LS_TRY_OUT(ls_comm_agree(job->comm, ls_equal_create(&made->equal)));
     made->state.job = &made->job;
     made->state.steps = ls_stepper_steps(made->stepper);
     made->state.names = made->name;
@@ -162,6 +167,7 @@ void ls_fit_free(struct ls_fit_run *run)
     ls_stepper_free(run->stepper);
     ls_evaluator_free(run->evaluator);
     ls_callbacks_free(run->callbacks);
+    ls_equal_release(&run->equal);
     for (size_t i = 0; run->val_name && i < run->names; i++)
         ls_release(run->val_name[i]);
     ls_release(run->val_name);
@@ -192,6 +198,11 @@ struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run)
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run)
 {
     return &run->state;
+}
+
+const bool *ls_fit_parted(const struct ls_fit_run *run)
+{
+    return run->equal.parted ? run->equal.odd : NULL;
 }
 
 ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash)
@@ -278,11 +289,14 @@ static ls_status check_weights(const struct ls_fit_run *run)
     return LS_OK;
 }
 
+/* What a checkpoint holds is rank 0's: it is proved to be everybody's. */
 static ls_status save(struct ls_fit_run *run)
 {
     if (run->saved == run->state.position.iteration)
         return LS_OK;
-    LS_TRY(check_weights(run));
+    if (run->job.fit->verify > 0)
+        LS_TRY(ls_equal_check(&run->equal, true, run->state.position.iteration));
+    LS_TRY(ls_comm_agree(run->job.comm, check_weights(run)));
     run->saved = run->state.position.iteration;
     if (run->job.hooks && run->job.hooks->save)
         call_hook(run, run->job.hooks->save);
@@ -313,20 +327,13 @@ static void add_step(struct ls_fit_run *run, const struct ls_step_result *result
 }
 
 /* All ranks hold the same weights, or the run ends here and names who does not. */
-static ls_status verify(const struct ls_fit_run *run)
+static ls_status verify(struct ls_fit_run *run)
 {
-    const struct ls_model *model = run->job.model;
     int64_t every = run->job.fit->verify, iteration = run->state.position.iteration;
-    uint64_t hash;
     if (every == 0 || iteration % every != 0)
         return LS_OK;
-    LS_TRY(check_weights(run));
-    if (ls_comm_size(run->job.comm) == 1)
-        return LS_OK;
-    LS_TRY(ls_model_hash((struct ls_model *)model, &hash));
-    ls_status status = ls_comm_same(run->job.comm, hash, "the weights' hash");
-    return status == LS_OK ? LS_OK
-                           : ls_fail_within(status, "after step %lld", (long long)iteration);
+    LS_TRY(ls_equal_check(&run->equal, false, iteration));
+    return check_weights(run);
 }
 
 static bool save_is_due(const struct ls_fit_run *run, const struct ls_step_result *result)
@@ -366,13 +373,16 @@ static ls_status finish_epoch(struct ls_fit_run *run, double began, double befor
     return LS_OK;
 }
 
-/* A loss that is not finite fails the training, unless a callback makes it the end of one. */
+/* A loss that is not finite fails the training, unless a callback makes it the end of one; where
+ * ranks hold other weights than others, that is the cause. */
 static ls_status step(struct ls_fit_run *run)
 {
     ls_pulse_step(run->state.position.iteration + 1);
     ls_status status = ls_stepper_step(run->stepper, run->pending, ask(run), &run->state.last);
     if (!run->state.last.diverged)
         return status;
+    if (run->job.fit->verify > 0)
+        LS_TRY(ls_equal_check(&run->equal, false, run->state.position.iteration));
     call_callbacks(run, LS_CALLBACK_DIVERGED);
     return run->state.position.ended ? LS_OK : status;
 }

@@ -118,6 +118,8 @@ ls_status ls_fit_initialize(struct ls_fit_run *run, uint64_t seed);
 struct ls_crew *ls_fit_crew(const struct ls_fit_run *run);
 struct ls_update_plan *ls_fit_update(const struct ls_fit_run *run);
 const struct ls_fit_state *ls_fit_state(const struct ls_fit_run *run);
+/* [ranks] where the training ended since ranks held other numbers than others: who; else NULL. */
+const bool *ls_fit_parted(const struct ls_fit_run *run);
 /* As ls_stepper_probe and ls_stepper_profile. */
 ls_status ls_fit_probe(const struct ls_fit_run *run, uint64_t *hash);
 ls_status ls_fit_profile(const struct ls_fit_run *run, struct ls_run_profile *table);

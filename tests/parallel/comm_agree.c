@@ -45,10 +45,20 @@ static void same(struct ls_comm *comm)
     }
     if (size == 4) {
         CHECK_INT(ls_comm_same(comm, rank % 2, "the seed"), LS_FAILED);
-        snprintf(expected, sizeof expected, "the seed differs on ranks 1 (host %s), 3 (host %s)",
-                 ls_comm_host(comm, 1), ls_comm_host(comm, 3));
+        const char *host = ls_comm_host(comm, 0);
+        snprintf(expected, sizeof expected,
+                 "the seed differs between ranks 0 (host %s), 1 (host %s), 2 (host %s), 3 (host "
+                 "%s): no majority tells which is right",
+                 host, host, host, host);
         CHECK_TEXT(ls_message(), expected);
     }
+    bool odd[4];
+    CHECK_OK(ls_comm_compare(comm, high, "it", odd));
+    CHECK(!odd[0] && !odd[size - 1]);
+    if (size == 1)
+        return;
+    CHECK_INT(ls_comm_compare(comm, high + (rank == size - 1), "it", odd), LS_FAILED);
+    CHECK(odd[0] == (size == 2) && odd[size - 1]);
 }
 
 /* The same text on all ranks, other texts on one and on several, and a failure that comes first. */
