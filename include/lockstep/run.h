@@ -41,6 +41,13 @@ struct ls_run_progress {
     const double *values;
     size_t count;
     bool epoch_done;
+    /* At the end of an epoch: a rank that took much longer than most to compute its part, while the
+     * others waited for it; so many times as long as the median. straggler_host NULL: there is
+     * none.
+     */
+    int straggler;
+    const char *straggler_host;
+    double straggler_factor;
 };
 
 /* Where the time of the steps went, on rank 0. One row a call of a layer that does something, in
@@ -223,8 +230,9 @@ struct ls_run_status {
     double checkpoint_age_seconds;
     char best_name[64]; /* val_loss, or loss */
     double best_value;
-    int64_t best_epoch; /* from 1 */
-    char message[512];  /* why it failed */
+    int64_t best_epoch;  /* from 1 */
+    char message[512];   /* why it failed */
+    char straggler[160]; /* of the last epoch: "rank 3 (host b) 1.8x"; empty: none */
 };
 LS_API ls_status ls_run_status(const char *directory, struct ls_run_status *status);
 LS_API const char *ls_run_state_name(enum ls_run_state state);

@@ -64,6 +64,10 @@ static void print_block(const char *directory, const struct ls_run_status *statu
         print_age(status->checkpoint_age_seconds);
         printf("\n");
     }
+    if (status->straggler[0] != '\0') {
+        print_label("straggler");
+        printf("%s\n", status->straggler);
+    }
     if (status->best_name[0] != '\0') {
         print_label("best");
         printf("%s %.6g in epoch %" PRId64 "\n", status->best_name, status->best_value,
@@ -98,6 +102,7 @@ static void print_json(const char *directory, const struct ls_run_status *status
         printf("null");
     else
         cli_json_number(stdout, status->checkpoint_age_seconds);
+    print_json_text("straggler", status->straggler);
     print_json_text("best_name", status->best_name);
     if (status->best_name[0] != '\0') {
         printf(", \"best_value\": ");

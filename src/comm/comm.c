@@ -311,6 +311,11 @@ const char *ls_comm_host(const struct ls_comm *comm, int rank)
     return comm->hosts[rank];
 }
 
+bool ls_comm_crowded(const struct ls_comm *comm)
+{
+    return comm->crowded;
+}
+
 const char *ls_comm_fallback(const struct ls_comm *comm)
 {
     return comm->fallback;

@@ -21,6 +21,9 @@ const struct ls_place *ls_comm_place(const struct ls_comm *comm);
 /* Host names by rank; host of `rank`. */
 const char *ls_comm_host(const struct ls_comm *comm, int rank);
 
+/* Whether this rank's host runs more ranks of the comm than it has cores for them. */
+bool ls_comm_crowded(const struct ls_comm *comm);
+
 /* Why ranks of a node do not share memory though they could (one line), or NULL: said once by the
  * caller in a note. */
 const char *ls_comm_fallback(const struct ls_comm *comm);

@@ -77,6 +77,13 @@ static double step_seconds(const struct ls_run_progress *progress)
     return progress->steps_here > 0 ? progress->seconds / (double)progress->steps_here : 0.0;
 }
 
+static void append_straggler(struct ls_text *text, const struct ls_run_progress *progress)
+{
+    if (progress->straggler_host)
+        ls_text_append(text, " - straggler: rank %d (host %s) %.1fx", progress->straggler,
+                       progress->straggler_host, progress->straggler_factor);
+}
+
 /* What may be left out of a line, from the widest form to the narrowest. */
 struct form {
     int marks;
@@ -109,6 +116,7 @@ static void append_epoch(struct ls_text *text, const struct ls_run_progress *pro
         ls_text_append(text, " %.0f samples/s", progress->samples_per_second);
     for (size_t i = 0; i < form->values; i++)
         append_value(text, progress->names[i], progress->values[i]);
+    append_straggler(text, progress);
 }
 
 /* Removes what matters least; false when there is nothing left to remove. */
@@ -161,6 +169,7 @@ void ls_line_plain(struct ls_text *text, const struct ls_run_progress *progress)
     ls_text_append(text, " - %.0f samples/s", progress->samples_per_second);
     for (size_t i = 0; i < progress->count; i++)
         append_value(text, progress->names[i], progress->values[i]);
+    append_straggler(text, progress);
 }
 
 static void append_count(struct ls_text *text, int64_t count, const char *noun)

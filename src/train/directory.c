@@ -161,6 +161,7 @@ static void put_status(struct ls_tree *map, const struct ls_run_status *status)
     ls_tree_add_double(map, "best_value", isfinite(status->best_value) ? status->best_value : 0);
     ls_tree_add_int(map, "best_epoch", status->best_epoch);
     ls_tree_add_int(map, "time", (int64_t)time(NULL));
+    ls_tree_add_text(map, "straggler", status->straggler);
     ls_tree_add_text(map, "message", status->message);
 }
 

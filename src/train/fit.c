@@ -346,22 +346,32 @@ static bool save_is_due(const struct ls_fit_run *run, const struct ls_step_resul
            (checkpoint->unit == LS_EVERY_STEPS && iteration % (int64_t)checkpoint->count == 0);
 }
 
-static void clock_epoch(struct ls_fit_run *run, double began, double before)
+/* When an epoch began, in this process. */
+struct beginning {
+    double seconds; /* ls_seconds() */
+    double before;  /* the epoch's, in processes before this one */
+    double waited;  /* ls_pulse_waited() */
+};
+
+static void clock_epoch(struct ls_fit_run *run, const struct beginning *began)
 {
-    run->state.seconds_here = ls_seconds() - began;
-    run->state.seconds = run->partial[PART_SECONDS] = before + run->state.seconds_here;
+    run->state.seconds_here = ls_seconds() - began->seconds;
+    run->state.seconds = run->partial[PART_SECONDS] = began->before + run->state.seconds_here;
 }
 
-static ls_status finish_epoch(struct ls_fit_run *run, double began, double before)
+static ls_status finish_epoch(struct ls_fit_run *run, const struct beginning *began)
 {
     const struct ls_checkpoint_options *checkpoint = run->job.checkpoint;
+    const double waited = ls_pulse_waited() - began->waited;
+    LS_TRY(ls_straggler_agree(&run->state.straggler, run->job.comm,
+                              ls_seconds() - began->seconds - waited));
     run->state.position.step = 0;
     run->state.position.epoch++;
     if (run->evaluator) {
         LS_TRY(ls_evaluator_run(run->evaluator, run->value + run->names));
         run->state.count = 2 * run->names;
     }
-    clock_epoch(run, began, before);
+    clock_epoch(run, began);
     call_callbacks(run, LS_CALLBACK_EPOCH_END); /* may log more */
     LS_TRY(move_weights(run));
     if (run->job.hooks)
@@ -390,7 +400,7 @@ static ls_status step(struct ls_fit_run *run)
 static ls_status run_epoch(struct ls_fit_run *run)
 {
     struct ls_fit_state *state = &run->state;
-    double began = ls_seconds(), before = run->partial[PART_SECONDS];
+    const struct beginning began = {ls_seconds(), run->partial[PART_SECONDS], ls_pulse_waited()};
     state->epoch = state->position.epoch;
     state->steps_here = 0;
     state->step = state->position.step;
@@ -407,14 +417,14 @@ static ls_status run_epoch(struct ls_fit_run *run)
         state->steps_here++;
         state->position.step = state->step;
         state->position.iteration++;
-        clock_epoch(run, began, before);
+        clock_epoch(run, &began);
         LS_TRY(verify(run));
         if (run->job.hooks)
             call_hook(run, run->job.hooks->step);
         call_callbacks(run, LS_CALLBACK_STEP_END);
         bool last = state->step == state->steps, due = save_is_due(run, &state->last);
         if (last)
-            LS_TRY(finish_epoch(run, began, before));
+            LS_TRY(finish_epoch(run, &began));
         if (due || state->last.asked.stop)
             LS_TRY(save_unless_over(run));
         if (state->last.asked.stop && !is_over(run)) {

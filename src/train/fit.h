@@ -6,6 +6,7 @@
 #include "store/checkpoint.h"
 #include "train/options.h"
 #include "train/step.h"
+#include "train/straggler.h"
 
 /* Where a run stands: `step` steps of `epoch` are done (0 <= step < steps), `iteration` in all; the
  * optimizer did `before` steps more, in the file that the run began with. A callback that ends the
@@ -68,7 +69,8 @@ struct ls_fit_state {
     int64_t steps_here;          /* of those, done by this process */
     double seconds;              /* of the epoch, in this process and before */
     double seconds_here;
-    struct ls_step_result last; /* of the last step */
+    struct ls_step_result last;    /* of the last step */
+    struct ls_straggler straggler; /* after an epoch: of its steps in this process */
     const char **names; /* loss, metrics; after an epoch val_loss, ... and what callbacks log */
     double *values;     /* over the epoch so far */
     size_t count;

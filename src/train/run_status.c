@@ -60,6 +60,7 @@ static ls_status take(struct ls_run_status *status, const struct ls_tree *map, i
             status->state = (enum ls_run_state)s;
     text_of(map, "host", status->host, sizeof status->host);
     text_of(map, "best_name", status->best_name, sizeof status->best_name);
+    text_of(map, "straggler", status->straggler, sizeof status->straggler);
     text_of(map, "message", status->message, sizeof status->message);
     LS_TRY(int_of(map, "pid", &status->pid));
     LS_TRY(int_of(map, "ranks", &ranks));

@@ -81,6 +81,11 @@ static void tell_progress(struct ls_session *session, const struct ls_fit_state 
         .count = state->count,
         .epoch_done = epoch_done,
     };
+    if (epoch_done && state->straggler.rank >= 0) {
+        progress.straggler = state->straggler.rank;
+        progress.straggler_host = ls_comm_host(session->comm, state->straggler.rank);
+        progress.straggler_factor = state->straggler.factor;
+    }
     observer(session)->progress(observer(session)->user, &progress);
 }
 
@@ -145,6 +150,15 @@ static ls_status write_history(struct ls_session *session)
     return ls_history_write(session->history, &session->epochs);
 }
 
+static void note_straggler(struct ls_session *session, const struct ls_straggler *straggler)
+{
+    char *text = session->status.straggler;
+    *text = '\0';
+    if (straggler->rank >= 0)
+        snprintf(text, sizeof session->status.straggler, "rank %d (host %s) %.1fx", straggler->rank,
+                 ls_comm_host(session->comm, straggler->rank), straggler->factor);
+}
+
 enum { EPOCH_COLUMNS = 3 };
 
 static ls_status on_epoch(void *user, const struct ls_fit_state *state)
@@ -168,6 +182,7 @@ static ls_status on_epoch(void *user, const struct ls_fit_state *state)
     LS_TRY_OUT(write_history(session));
     find_best(session);
     update_status(session, state);
+    note_straggler(session, &state->straggler);
     tell_progress(session, state, true);
 out:
     ls_release(names);

@@ -108,6 +108,21 @@ static void test_finished_line(void **state)
                   "accuracy: 0.9123 - val_loss: 1.2345e-04");
 }
 
+static void test_straggler(void **state)
+{
+    (void)state;
+    struct ls_run_progress progress = half();
+    progress.epoch_done = true;
+    progress.count = 1;
+    progress.straggler = 3;
+    progress.straggler_host = "b";
+    progress.straggler_factor = 1.84;
+    struct ls_text text = {0};
+    ls_line_plain(&text, &progress);
+    expect(&text, "Epoch 2/5 - 50/100 - 20s - 400ms/step - 160 samples/s - loss: 0.2912 - "
+                  "straggler: rank 3 (host b) 1.8x");
+}
+
 static void test_resumed_epoch_counts_own_steps(void **state)
 {
     (void)state;
@@ -213,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_bars),
         cmocka_unit_test(test_running_line),
         cmocka_unit_test(test_finished_line),
+        cmocka_unit_test(test_straggler),
         cmocka_unit_test(test_resumed_epoch_counts_own_steps),
         cmocka_unit_test(test_narrow_terminals),
         cmocka_unit_test(test_plain_line),
