@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "comm/launch.h"
+#include "comm/sweep.h"
 #include "comm/world.h"
 #include "lockstep/mpi.h"
 
@@ -207,6 +208,8 @@ ls_status ls_comm_create(struct ls_comm **comm)
     (*comm)->threads |= !running && level >= MPI_THREAD_SERIALIZED;
     if (launch.processes > 1 && (*comm)->place.size == 1)
         status = ls_launch_refuse(&launch);
+    if (!running && (*comm)->place.node_rank == 0)
+        ls_sweep("/dev/shm", getenv("OMPI_MCA_orte_top_session_dir"));
 out:
     if (status != LS_OK) {
         ls_comm_free(*comm);
