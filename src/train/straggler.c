@@ -5,7 +5,7 @@
 /* What counts: so many times the median, and so many seconds above it. */
 static const struct bound {
     double factor, seconds;
-} bounds[] = {[false] = {1.2, 0.25}, [true] = {1.5, 1}};
+} bounds[] = {[false] = {1.2, 0.25}, [true] = {1.5, 0.5}};
 
 /* The lower one where they are even: that with half of the ranks at most below it, and the other
  * half above. One pass a candidate; it is done once an epoch. */

@@ -10,7 +10,8 @@
  *     hang        nothing goes on, though nothing stopped it
  *     slow:MS     from this step on each step takes so many milliseconds more
  *
- * FAULT_TIMES: so often, each time the training comes to that step; else once. */
+ * FAULT_RANK -1: on all. FAULT_TIMES: so often, each time the training comes to that step; else
+ * once. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static int64_t number(const char *name, int64_t otherwise)
 
 static bool is_this_rank(void)
 {
-    return getenv("FAULT_KIND") && number("OMPI_COMM_WORLD_RANK", 0) == number("FAULT_RANK", 0);
+    const int64_t rank = number("FAULT_RANK", 0);
+    return getenv("FAULT_KIND") && (rank == -1 || rank == number("OMPI_COMM_WORLD_RANK", 0));
 }
 
 static void flip(float *weight, int bit)

@@ -45,7 +45,7 @@ static void ranks_that_share_cores_have_more_noise(void **state)
 {
     (void)state;
     assert_int_equal(FIND(true, 10, 14, 10).rank, -1);
-    assert_int_equal(FIND(true, 1, 1.9, 1).rank, -1);
+    assert_int_equal(FIND(true, 0.5, 0.9, 0.5).rank, -1);
     assert_int_equal(FIND(true, 10, 16, 10).rank, 1);
 }
 

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A rank that is slower than the others is named in the epoch's line, and changes no bits.
+. "$(dirname "${BASH_SOURCE[0]}")/processes.bash"
+make_fault_run
+
+named() { # RANK
+    grep -qE "^Epoch .* - straggler: rank $1 \(host $(hostname)\) [0-9.]+x" out || fail "expected the straggler, rank $1"
+    as_whole run
+}
+
+# It stands still most of the time.
+by_turns() {
+    local rank=$((RANDOM % 3))
+    rm -rf run
+    pace 10
+    export FAULT_RANK=-1
+    start 3 fault.yaml -o run
+    while ! gone "${pids[rank]}"; do
+        kill -STOP "${pids[rank]}" 2>/dev/null
+        sleep 0.6
+        kill -CONT "${pids[rank]}" 2>/dev/null
+        sleep 0.2
+    done
+    ends 20
+    status 0
+    cp out lines
+    named $rank
+}
+
+# It computes longer.
+slow() {
+    local rank=$((RANDOM % 3))
+    rm -rf run
+    unpace
+    export FAULT_RANK=$rank FAULT_STEP=60 FAULT_KIND=slow:60
+    run ranks 3 train fault.yaml -o run
+    status 0
+    run grep -E '^Epoch' out
+    named $rank
+}
+for ((i = 0; i < $(sample 1 5); i++)); do by_turns; done
+for ((i = 0; i < $(sample 0 5); i++)); do slow; done
+finish
