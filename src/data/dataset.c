@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "base/text.h"
 
 /* -- making */
@@ -207,6 +208,7 @@ ls_status ls_data_read(struct ls_data *data, size_t column, void *bytes, const i
         if (index[i] < 0 || index[i] >= data->samples)
             return ls_fail(LS_USAGE, "%s: no sample %lld; it has %lld", data->name,
                            (long long)index[i], (long long)data->samples);
+    ls_pulse_beat(ls_pulse_here());
     return data->kind->read(data, column, bytes, index, count);
 }
 

@@ -47,7 +47,8 @@ struct ls_loader {
     bool running; /* there is a thread, or none is needed */
     bool holds;   /* the consumer has a batch */
     pthread_t thread;
-    int64_t epoch, step; /* where the thread begins; without one, what comes next */
+    struct ls_pulse *pulse; /* of who started the thread, and may wait for it */
+    int64_t epoch, step;    /* where the thread begins; without one, what comes next */
 
     /* Numbers of batches since the start; slot n % depth. */
     _Alignas(LS_ALIGNMENT) _Atomic uint64_t produced;
@@ -142,6 +143,7 @@ static void *produce(void *user)
     int64_t epoch = loader->epoch, step = loader->step;
     uint64_t produced = 0;
 
+    ls_pulse_show(loader->pulse);
     while (!atomic_load(&loader->stop)) {
         struct slot *slot = &loader->slot[produced % loader->depth];
 
@@ -178,6 +180,7 @@ static ls_status start_thread(struct ls_loader *loader)
     sigset_t all, before;
     int result;
 
+    loader->pulse = ls_pulse_here();
     /* The program's signals are for its own threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "store/digest.h"
 
 /* The digits of a digest that is not yet known. */
@@ -47,6 +48,7 @@ static ls_status read_block(int file, const char *path, char *block, uint64_t of
         if (now == 0)
             break;
         *got += (size_t)now;
+        ls_pulse_beat(ls_pulse_here());
     }
     return LS_OK;
 }

@@ -1,5 +1,6 @@
 /* Reading the values of datasets that somebody else may have made. */
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "base/text.h"
 #include "data/chunk.h"
 #include "store/h5_child.h"
@@ -140,6 +141,7 @@ static ls_status read_values(const struct ls_h5 *h5, const char *object,
         return LS_OK;
     if (chunked)
         LS_TRY(check_chunks(h5, object, dataset));
+    ls_pulse_beat(ls_pulse_here());
     return H5Dread(dataset->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0
                ? LS_OK
                : bad(h5, object, "damaged");

@@ -290,9 +290,9 @@ ls_status ls_session_open(struct ls_session *session, struct ls_comm *comm,
 
 void ls_session_close(struct ls_session *session)
 {
-    ls_watchdog_stop(session->watchdog);
     ls_fit_free(session->fit);
     ls_checkpoint_writer_free(session->writer);
+    ls_watchdog_stop(session->watchdog); /* their threads have beaten the pulse that it looks at */
     ls_history_close(session->history);
     ls_table_release(&session->epochs);
     ls_profile_table_release(&session->profile);
