@@ -209,7 +209,7 @@ ls_status ls_comm_create(struct ls_comm **comm)
     if (launch.processes > 1 && (*comm)->place.size == 1)
         status = ls_launch_refuse(&launch);
     if (!running && (*comm)->place.node_rank == 0)
-        ls_sweep("/dev/shm", getenv("OMPI_MCA_orte_top_session_dir"));
+        ls_sweep("/dev/shm", launch.sessions);
 out:
     if (status != LS_OK) {
         ls_comm_free(*comm);

@@ -17,9 +17,11 @@ void ls_launch_read(struct ls_launch *launch)
     /* mpirun's word counts before Slurm's: inside a job mpirun starts its daemons by srun, and what
      * Slurm then says is their number. */
     if (getenv("OMPI_COMM_WORLD_SIZE")) {
-        *launch = (struct ls_launch){true, true, count_of("OMPI_COMM_WORLD_SIZE")};
+        *launch = (struct ls_launch){true, true, count_of("OMPI_COMM_WORLD_SIZE"),
+                                     getenv("OMPI_MCA_orte_top_session_dir")};
         return;
     }
+    launch->sessions = NULL;
     launch->processes = pmi > slurm ? pmi : slurm;
     launch->launched = pmix || launch->processes > 1;
     launch->reachable = pmix || getenv("PMI_RANK") || pmi > 0;

@@ -10,6 +10,8 @@ struct ls_launch {
     bool launched;  /* by mpirun, srun or their like: MPI has others to find */
     bool reachable; /* something was set up through which MPI could find them */
     long processes; /* that the launcher started; 0: it does not say */
+    const char
+        *sessions; /* where Open MPI's mpiruns of this user have their directories, or NULL */
 };
 
 void ls_launch_read(struct ls_launch *launch);

@@ -24,8 +24,8 @@ struct ls_watchdog_options {
  * must outlive it. Collective. */
 ls_status ls_watchdog_start(struct ls_watchdog **watchdog, struct ls_comm *comm,
                             const struct ls_watchdog_options *options);
-/* The rank has left: nobody misses it any more, and its pulse is gone, also for threads that beat it
- * (ls_pulse_here). Not collective. NULL is allowed. */
+/* The rank has left: nobody misses it any more, and its pulse is gone, also for threads that beat
+ * it (ls_pulse_here). Not collective. NULL is allowed. */
 void ls_watchdog_stop(struct ls_watchdog *watchdog);
 
 #endif
