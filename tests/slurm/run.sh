@@ -38,12 +38,12 @@ field() { scontrol -o show job "$job" | sed -n "s/.* $1=\([^ ]*\).*/\1/p"; }
 in_state() { [[ " $* " == *" $(field JobState) "* ]]; }
 step() { sed -n 's/.*"step": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null; }
 at_step() { [ "$(step "$1")" -ge "$2" ] 2>/dev/null; }
-saved() { [ "$(grep -c 'interrupted: saved' "$1.log")" -ge "$2" ]; }
+saved() { grep -qs 'interrupted: saved' "$1.log"; }
 
 # until WHAT SECONDS COMMAND...: false, and the job's log, when it does not come to that
 reached() {
     wait_for "$2" "${@:3}" && return
-    tail -n 30 "${log:-$name.log}" >out
+    tail -n 30 "$name.log" >out
     fail "$1 was not reached: job $job is $(field JobState), $(field Reason)"
     return 1
 }
@@ -61,7 +61,7 @@ completes() { # with the bits of the reference
 requeued() {
     local times=()
     if [ "$1" = saved ]; then
-        reached "the save" 60 saved "$name" 1 || return
+        reached "the save" 60 saved "$name" || return
         times+=("saved after $(after)")
     fi
     reached "the queue" 60 in_state PENDING || return
@@ -100,15 +100,18 @@ preempt_without_grace() {
     requeued saved
 }
 
-# The time is up: a run of about 80 s in jobs of a minute. (Slurm looks every 30 s only.)
+# The time is up: a run of about 50 s in jobs of a minute that are warned 50 s before its end. (Slurm looks every 30 s
+# only.)
 time_limit() {
-    local epochs=$((600 * 80 / (seconds + 1)))
+    local epochs
+    [ -n "$seconds" ] || finish_undisturbed
+    epochs=$((600 * 50 / (seconds + 1)))
     run lockstep train points.yaml --replicas 4 -o long "${length[@]}" --epochs $epochs
     status 0
     name=limit
     submit limit -t 1 --signal=B:USR1@50 -- --epochs $epochs
     began=$(now)
-    reached "the signal" 100 saved limit 1 || return
+    reached "the signal" 100 saved limit || return
     echo "limit: saved after $(after) of 60 s, at step $(step limit) of $((epochs * steps_an_epoch))"
     reached "the end" 400 in_state COMPLETED || return
     echo "limit: finished after $(after), after $(field Restarts) restarts"
@@ -128,7 +131,7 @@ cancel() {
     begin cancel --
     began=$(now)
     scancel "$job"
-    reached "the save" 60 saved cancel 1
+    reached "the save" 60 saved cancel
     echo "cancel: saved after $(after)"
     reached "CANCELLED" 60 in_state CANCELLED
     submit cancel --
@@ -186,19 +189,18 @@ crash_of_a_rank() {
 }
 
 seeds() {
-    local seed
-    name=seed
+    local seed array
     submit seed --array=2-3 -N1 -o "$work/seed-%a.log" --
+    array=$job
     for seed in 2 3; do
         run lockstep train points.yaml --replicas 2 --seed $seed -o alone-$seed "${length[@]}"
         status 0
-        log=seed-$seed.log
-        job=$(squeue -h -o "%A" -n none; scontrol -o show job "$job" | sed -n "s/^JobId=\([0-9]*\) .*ArrayTaskId=$seed .*/\1/p")
-        reached "the end of seed $seed" 240 in_state COMPLETED
+        name=seed-$seed
+        job=${array}_$seed
+        reached "the end" 240 in_state COMPLETED
         run lockstep diff alone-$seed seed-$seed
         status 0
     done
-    log=
 }
 
 # Ranks that srun starts by itself.
@@ -218,7 +220,7 @@ run lockstep train points.yaml --replicas 4 -o reference "${length[@]}"
 status 0
 all=(finish_undisturbed preempt preempt_without_grace requeue cancel stop crash_of_a_rank crash_of_a_node
     crash_of_the_first_node seeds srun_alone time_limit)
-seconds=15
+seconds=
 for case in "${cases[@]:-${all[@]}}"; do
     $case
 done
