@@ -65,6 +65,8 @@ setup "nothing missing" 0 ""
 expect "nothing missing: message" "" "$said"
 setup "missing for tests" 0 "update;install --no-install-recommends clang-format" --tests
 setup "lists are there" 0 "install --no-install-recommends clang-format" --tests
+expect "what Slurm's tests need" "munge slurm-wlm" \
+    "$("$setup" --slurm --list | grep -vxFf "$work/installed" | sort | paste -sd ' ')"
 sed -i '/^gcc$/d' "$work/installed"
 setup "one missing" 0 "install --no-install-recommends gcc"
 expect "one missing: message" "launch/setup: installing gcc" "$said"
