@@ -120,6 +120,7 @@ static ls_status tell_asked(const struct costs *costs, int64_t ranks, int64_t re
                      "with more replicas: a larger batch, or fewer ranks, would use them better",
                      (long long)ranks, PERCENT * (1 - cost.efficiency));
     ls_check_figure(check, "predicted_step_seconds", cost.step);
+    ls_check_figure(check, "predicted_combine_seconds", cost.combine);
     ls_check_figure(check, "predicted_exposed_seconds", cost.exposed);
     ls_check_figure(check, "predicted_samples_per_second", cost.samples_per_second);
     ls_check_figure(check, "predicted_efficiency", cost.efficiency);

@@ -12,7 +12,7 @@ struct ls_link {
 
 /* Between the first ranks of all nodes, each with the next and the one before: the best of several,
  * of the slowest node, the same on all ranks. LS_USAGE where there is one node alone. Takes 8 MB,
- * and as long as 40 MB need. Collective. */
+ * and as long as 40 MB need, or some seconds. Collective. */
 ls_status ls_link_measure(struct ls_link *link, struct ls_comm *comm);
 
 #endif

@@ -44,7 +44,7 @@ run ranks 2 check run.yaml --ranks 8
 status 64
 says "--ranks: there is one node here, so say what the links between nodes are, as in --net 25Gbit,5us"
 wrong="give its bandwidth and latency, as in 25Gbit,5us, or the overhead of a message too, as in 25Gbit,5us,1us"
-for net in 25Gbit 25Gbit,5 5us,25Gbit 25Gbit,5us,; do
+for net in 25Gbit 25Gbit,5 5us,25Gbit "25Gbit,5us,"; do
     run lockstep check run.yaml --net "$net"
     status 64
     says "'$net' is no network: $wrong"
