@@ -30,6 +30,20 @@ void ls_combine_publish(struct ls_combine *combine, size_t written)
 
 /* -- on its way */
 
+/* Messages are sent without asking whether there is room for them: what MPI keeps of them, where
+ * the wire is slow, is no more than this (16 MB; or a bucket). It holds what a wire of 100 Gbit/s
+ * takes in 1 ms, and several buckets. */
+enum { WINDOW_FLOATS = 1 << 22 };
+
+static bool may_start(const struct ls_combine *combine)
+{
+    int64_t length = ls_range_length(combine->bucket[combine->folded].elements);
+
+    return (combine->under_way == 0 || combine->under_way + length <= WINDOW_FLOATS) &&
+           ls_team_reached(&combine->team, LS_EVENT_WRITTEN,
+                           count_of(combine, combine->folded + 1));
+}
+
 static ls_status start_bucket(struct ls_combine *combine)
 {
     struct ls_bucket *bucket = &combine->bucket[combine->folded];
@@ -41,6 +55,7 @@ static ls_status start_bucket(struct ls_combine *combine)
     if (combine->nodes > 1)
         LS_TRY(ls_exchange_send(bucket->exchange, combine));
     combine->folded++;
+    combine->under_way += ls_range_length(bucket->elements);
     ls_team_publish(&combine->team, LS_EVENT_FOLDED, count_of(combine, combine->folded));
     return LS_OK;
 }
@@ -49,10 +64,25 @@ static ls_status start_bucket(struct ls_combine *combine)
  * the elements, which lies in slices that others of the node fold, is folded. */
 static ls_status sum_bucket(struct ls_combine *combine, bool *summed)
 {
-    *summed =
-        ls_team_reached(&combine->team, LS_EVENT_FOLDED, count_of(combine, combine->summed + 1));
-    return *summed ? ls_exchange_sum(combine->bucket[combine->summed].exchange, combine, summed)
-                   : LS_OK;
+    *summed = combine->summed < combine->folded &&
+              (combine->nodes == 1 || ls_team_reached(&combine->team, LS_EVENT_FOLDED,
+                                                      count_of(combine, combine->summed + 1)));
+    if (*summed && combine->nodes > 1)
+        LS_TRY(ls_exchange_sum(combine->bucket[combine->summed].exchange, combine, summed));
+    combine->summed += *summed;
+    return LS_OK;
+}
+
+static ls_status end_bucket(struct ls_combine *combine, bool *done)
+{
+    const struct ls_bucket *bucket = &combine->bucket[combine->done];
+
+    *done = combine->done < combine->summed;
+    if (*done && combine->nodes > 1)
+        LS_TRY(ls_exchange_end(bucket->exchange, done));
+    combine->done += *done;
+    combine->under_way -= *done ? ls_range_length(bucket->elements) : 0;
+    return LS_OK;
 }
 
 /* Buckets go one after the other through each of the stages, so that messages of one kind between
@@ -60,22 +90,13 @@ static ls_status sum_bucket(struct ls_combine *combine, bool *summed)
 ls_status ls_combine_advance(struct ls_combine *combine, bool *moved)
 {
     size_t before = combine->folded + combine->summed + combine->done;
-    bool on = true;
 
-    while (
-        combine->folded < combine->written &&
-        ls_team_reached(&combine->team, LS_EVENT_WRITTEN, count_of(combine, combine->folded + 1)))
+    while (combine->folded < combine->written && may_start(combine))
         LS_TRY(start_bucket(combine));
-    if (combine->nodes == 1)
-        combine->summed = combine->done = combine->folded;
-    while (on && combine->summed < combine->folded) {
+    for (bool on = true; on;)
         LS_TRY(sum_bucket(combine, &on));
-        combine->summed += on;
-    }
-    for (on = true; on && combine->done < combine->summed;) {
-        LS_TRY(ls_exchange_end(combine->bucket[combine->done].exchange, &on));
-        combine->done += on;
-    }
+    for (bool on = true; on;)
+        LS_TRY(end_bucket(combine, &on));
     *moved = combine->folded + combine->summed + combine->done > before;
     return LS_OK;
 }
@@ -120,16 +141,17 @@ static ls_status sum_doubles(struct ls_combine *combine)
     return count > 0 ? ls_gather_sum(combine->gather, combine->doubles, count) : LS_OK;
 }
 
-/* What this rank waits for when nothing moves. */
-static enum ls_combine_part waits_for(const struct ls_combine *combine)
+/* Where nothing moves this rank waits for others of its node that still compute, or for messages.
+ */
+static enum ls_combine_part waits_for(const struct ls_combine *combine, uint64_t all)
 {
-    return combine->nodes > 1 && combine->folded == combine->buckets ? LS_COMBINE_EXCHANGING
-                                                                     : LS_COMBINE_WAITING;
+    bool written = ls_team_reached(&combine->team, LS_EVENT_WRITTEN, all);
+    return combine->nodes > 1 && written ? LS_COMBINE_EXCHANGING : LS_COMBINE_WAITING;
 }
 
 /* The doubles go when the last partial sums are here: then every rank is as far, and nobody who
  * waits for the doubles lets buckets lie that others wait for; they travel beside the last sums. */
-static ls_status complete(struct ls_combine *combine)
+static ls_status complete(struct ls_combine *combine, uint64_t all)
 {
     bool doubles = false, moved;
     int pauses = 0;
@@ -139,14 +161,14 @@ static ls_status complete(struct ls_combine *combine)
         if (moved)
             ls_combine_lap(combine, LS_COMBINE_ADDING);
         if (!doubles && combine->summed == combine->buckets &&
-            ls_team_reached(&combine->team, LS_EVENT_WRITTEN,
-                            count_of(combine, combine->buckets + 1))) {
+            ls_team_reached(&combine->team, LS_EVENT_WRITTEN, all)) {
             LS_TRY(sum_doubles(combine));
-            doubles = moved = true;
-        }
-        if (!moved)
+            doubles = true;
+            ls_combine_lap(combine, combine->nodes > 1 ? LS_COMBINE_EXCHANGING : LS_COMBINE_ADDING);
+        } else if (!moved) {
             LS_TRY(ls_team_pause(&combine->team, &pauses));
-        ls_combine_lap(combine, waits_for(combine));
+            ls_combine_lap(combine, waits_for(combine, all));
+        }
     }
     return LS_OK;
 }
@@ -160,7 +182,7 @@ static ls_status finish(struct ls_combine *combine)
 
     combine->written = combine->buckets;
     ls_team_publish(&combine->team, LS_EVENT_WRITTEN, all);
-    LS_TRY(complete(combine));
+    LS_TRY(complete(combine, all));
     ls_team_publish(&combine->team, LS_EVENT_REDUCED, all);
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_REDUCED, all));
     ls_combine_lap(combine, LS_COMBINE_WAITING);

@@ -10,6 +10,11 @@ struct ls_range {
     int64_t begin, end; /* [begin, end) */
 };
 
+static inline int64_t ls_range_length(struct ls_range range)
+{
+    return range.end - range.begin;
+}
+
 /* Part `index` of `parts` of [0, n): contiguous, in order, sizes that differ by at most one, the
  * larger first. Used for replicas over positions, samples of a batch over replicas, blocks over
  * ranks, elements over ranks. */

@@ -1,5 +1,6 @@
-/* The combine beside MPI_Allreduce and memcpy of the same bytes: mpirun -n 2 bench-combine
- * [FLOATS]. Each figure is the best of several, of the slowest rank, each over many in a row. */
+/* The combine, in buckets of 4 MB, beside MPI_Allreduce and memcpy of the same bytes: mpirun -n 2
+ * bench-combine [FLOATS [BUCKET_FLOATS]]. Each figure is the best of several, of the slowest rank,
+ * each over many in a row. */
 #include <mpi.h>
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "comm/combine.h"
 #include "kernel/kernels.h"
 
-enum { REPEATS = 7 };
+enum { REPEATS = 7, BUCKET = 1 << 20, BUCKETS_MOST = 1 << 16 };
 
 struct bench {
     struct ls_comm *comm;
@@ -63,13 +64,26 @@ static double best_of(struct bench *b, void (*once)(struct bench *), int count)
     return best * 1e6;
 }
 
-static ls_status measure(struct ls_comm *comm, size_t floats)
+static size_t cut(struct ls_range *bucket, size_t floats, size_t size)
 {
+    size_t count = 0;
+
+    for (size_t at = 0; at < floats && count < BUCKETS_MOST; at += size)
+        bucket[count++] =
+            (struct ls_range){(int64_t)at, (int64_t)(at + size < floats ? at + size : floats)};
+    return count;
+}
+
+static ls_status measure(struct ls_comm *comm, size_t floats, size_t bucket_floats)
+{
+    static struct ls_range bucket[BUCKETS_MOST];
     int size = ls_comm_size(comm), count = floats < 1000000 ? 300 : 1;
-    struct ls_combine_options options = {.floats = floats, .doubles = 4, .replicas = size};
+    struct ls_combine_options options = {
+        .floats = floats, .doubles = 4, .replicas = size, .bucket = bucket};
     struct bench b = {.comm = comm, .floats = floats};
     ls_status status;
 
+    options.buckets = cut(bucket, floats, bucket_floats);
     LS_TRY_OUT(ls_allocate(&b.from, floats, sizeof *b.from));
     LS_TRY_OUT(ls_allocate(&b.to, floats, sizeof *b.to));
     LS_TRY_OUT(ls_combine_create(&b.combine, comm, &options));
@@ -104,9 +118,10 @@ int main(int argc, char **argv)
         goto out;
     }
     if (argc > 1)
-        LS_TRY_OUT(measure(comm, strtoull(argv[1], NULL, 10)));
+        LS_TRY_OUT(measure(comm, strtoull(argv[1], NULL, 10),
+                           argc > 2 ? strtoull(argv[2], NULL, 10) : BUCKET));
     for (size_t i = 0; argc == 1 && i < sizeof sizes / sizeof *sizes; i++)
-        LS_TRY_OUT(measure(comm, sizes[i]));
+        LS_TRY_OUT(measure(comm, sizes[i], BUCKET));
 out:
     if (status != LS_OK)
         fprintf(stderr, "bench-combine: %s\n", ls_message());
