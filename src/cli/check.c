@@ -186,10 +186,8 @@ const struct cli_command cli_check = {
     .examples = "  lockstep check mnist.yaml\n"
                 "  mpirun -n 4 lockstep check mnist.yaml -o runs/a\n"
                 "  mpirun -n 64 lockstep check runs/a --json\n"
-                 "  mpirun -n 4 lockstep check mnist.yaml --ranks 256 --net 25Gbit,5us
-"
-                 "  srun --mpi=pmix lockstep check mnist.yaml
-",
+                "  mpirun -n 4 lockstep check mnist.yaml --ranks 256 --net 25Gbit,5us\n"
+                "  srun --mpi=pmix lockstep check mnist.yaml\n",
     .run = run,
 };
 _Static_assert(sizeof(struct options) <= CLI_OPTIONS_BYTES, "room for the options");

@@ -21,6 +21,7 @@ enum cli_type {
     CLI_COUNT, /* int64_t within min..max */
     CLI_LIST,  /* struct cli_list; each use adds one */
     CLI_KEY,   /* a whole number within min..max, added to a struct cli_list as "key=number" */
+    CLI_WORD,  /* one of the words of `argument`, as "exact|fast", added as "key=word" */
 };
 
 /* Ends with NULL, as the library wants it. */
@@ -38,7 +39,7 @@ struct cli_option {
     const char *argument; /* what stands for the value in the help: "N"; NULL for flags */
     const char *unit;     /* "samples"; or NULL */
     const char *initial;  /* the default, as the help says it; NULL: none */
-    const char *key;      /* CLI_KEY, CLI_FLAG: of the run file */
+    const char *key;      /* CLI_KEY, CLI_WORD, CLI_FLAG: of the run file */
     int64_t min, max;     /* CLI_COUNT and CLI_KEY; CLI_COUNT starts with `start` */
     int64_t start;
     bool required;    /* CLI_TEXT, CLI_DATA */

@@ -18,6 +18,8 @@ static const char *type_name(enum cli_type type)
         return "whole number";
     case CLI_LIST:
         return "text, repeatable";
+    case CLI_WORD:
+        return "one of these words";
     }
     return "";
 }

@@ -92,6 +92,20 @@ static ls_status add_key(struct cli_call *call, const struct cli_option *option,
     return add_setting(call, option, value);
 }
 
+static ls_status add_word(struct cli_call *call, const struct cli_option *option, const char *text)
+{
+    const char *word = option->argument;
+    size_t length = strlen(text);
+    while (*word != '\0' && (strcspn(word, "|") != length || strncmp(word, text, length) != 0)) {
+        word += strcspn(word, "|");
+        word += *word == '|';
+    }
+    if (*word == '\0')
+        return refuse(call, "option '--%s': '%s' is none of %s", option->name, text,
+                      option->argument);
+    return add_setting(call, option, text);
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text), part = strlen(end);
@@ -128,6 +142,8 @@ static ls_status take(struct cli_call *call, const struct cli_option *option, co
         return read_number(call, option, value, field(call, option));
     case CLI_KEY:
         return add_key(call, option, value);
+    case CLI_WORD:
+        return add_word(call, option, value);
     case CLI_LIST: {
         /* A copy, so that all items of a list, those of keys too, are freed alike. */
         char *copy = strdup(value);

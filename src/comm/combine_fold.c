@@ -17,7 +17,8 @@ static void add_topmost(struct ls_combine *combine, struct stack *stack, size_t 
 }
 
 /* A power of two of leaves is whole when its last bit turns over; what is left at the end of a
- * partial sum is added from the right, as the tree has it. MPI's own order has one sum a rank. */
+ * partial sum is added from the right, as the tree has it. MPI adds one sum a rank: of floats, last
+ * of all, the partial sums too. */
 static void find_folds(struct ls_combine *combine, struct stack *stack)
 {
     struct ls_range mine = combine->replicas;
@@ -35,12 +36,14 @@ static void find_folds(struct ls_combine *combine, struct stack *stack)
             least = ++parts;
             part++;
         }
-        if (combine->options.fast && replica + 1 == mine.end)
-            least = 1;
         while (stack->depth > least)
             add_topmost(combine, stack, &count);
         combine->folds[i + 1] = count;
     }
+    combine->exact_folds = count;
+    while (combine->options.fast && stack->depth > 1)
+        add_topmost(combine, stack, &count);
+    combine->folds[mine.end - mine.begin] = count;
 }
 
 ls_status ls_combine_make_folds(struct ls_combine *combine)
@@ -86,7 +89,10 @@ static void fold_floats(struct ls_combine *combine, size_t first, size_t end,
 
 static void fold_doubles(struct ls_combine *combine, size_t push)
 {
-    for (size_t i = combine->folds[push]; i < combine->folds[push + 1]; i++) {
+    size_t end = combine->folds[push + 1];
+
+    end = end < combine->exact_folds ? end : combine->exact_folds;
+    for (size_t i = combine->folds[push]; i < end; i++) {
         double *left = ls_combine_doubles(combine, slot_arena(combine, combine->fold[i].left));
         double *right = ls_combine_doubles(combine, slot_arena(combine, combine->fold[i].right));
         for (size_t k = 0; k < combine->options.doubles; k++)

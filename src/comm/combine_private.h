@@ -57,8 +57,9 @@ struct ls_combine {
     struct ls_range replicas;
     size_t *slot; /* by local replica: where it is written */
     struct ls_fold *fold;
-    size_t *folds; /* [local replicas + 1]: the first of each push */
-    size_t pushed; /* so many were, in this step */
+    size_t *folds;      /* [local replicas + 1]: the first of each push */
+    size_t exact_folds; /* so many are in the tree; those after it MPI's own sum wants */
+    size_t pushed;      /* so many were, in this step */
 
     /* Completing. On one node the tree's only root is the sum; with several, its roots are this
      * node's partial sums, and the rest of the tree goes over those of all nodes. */

@@ -6,7 +6,15 @@
  * the rank calls MPI only while it holds the thread up. So MPI_THREAD_SERIALIZED is enough where
  * nobody else calls MPI (comm->threads); else the layer loop's ls_combine_progress has to serve.
  *
- * Measured: see "The combine" in src/README.md. */
+ * Measured: two namespaces joined by 1 Gbit/s, 784-4096-4096-4096-10 (147 MB, 1.25 s of wire), 1024
+ * samples a rank, milliseconds a step, 4 steps:
+ *
+ *                             waited for   backward pass    step
+ *     all at the end                1249            1496    3591
+ *     the layer loop alone          1079            1447    3348
+ *     this thread                    120            1764    2723
+ *
+ * The backward pass is slower for the copies that TCP makes on the same core, 0.2 s here. */
 #ifndef COMM_PUMP_H
 #define COMM_PUMP_H
 

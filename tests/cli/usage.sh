@@ -71,6 +71,9 @@ refused 64 "train: option '--replicas': -1 is out of range (1 to 1048576)" train
 refused 64 "train: option '--threads': 2000 is out of range (1 to 1024 threads a rank)" \
     train a.yaml --threads 2000
 refused 64 "train: option '--seed': '1.5' is not a whole number" train a.yaml --seed 1.5
+refused 64 "train: option '--combine': 'exac' is none of exact|fast" train a.yaml --combine exac
+refused 64 "train: option '--combine': 'exact|fast' is none of exact|fast" \
+    train a.yaml --combine 'exact|fast'
 refused 64 "evaluate: option '--threads': 0 is out of range (1 to 1024 threads a rank)" \
     evaluate m.h5 --threads 0
 refused 64 "diff: option '--lines': 0 is out of range (1 to 1000000 lines)" diff a b --lines 0

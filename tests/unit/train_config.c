@@ -77,6 +77,8 @@ static void test_defaults(void **state)
         assert_int_equal(config.fit.threads, 1);
         assert_true(config.fit.replicas == LS_NULL_INT);
         assert_int_equal(config.fit.verify, 100);
+        assert_int_equal(config.fit.bucket_size, 4 << 20);
+        assert_int_equal(config.fit.combine, LS_COMBINE_EXACT);
         assert_int_equal(config.checkpoint.unit, LS_EVERY_EPOCHS);
         assert_true(config.checkpoint.count == 1);
         assert_int_equal(config.checkpoint.keep, 3);
@@ -198,6 +200,11 @@ static void test_refused_fit(void **state)
            "run.yaml:7: fit threads: must be at least 1 and at most 1024, found 0");
     refuse(MODEL "fit: {replicas: 0}\n",
            "run.yaml:7: fit replicas: must be at least 1 and at most 1048576, found 0");
+    refuse(MODEL "fit: {bucket_size: 63}\n",
+           "run.yaml:7: fit bucket_size: must be at least 64 and at most 1073741824, found 63");
+    refuse(MODEL "fit: {combine: fastest}\n",
+           "run.yaml:7: fit combine: must be one of exact, fast; found 'fastest' (did you mean "
+           "'fast'?)");
     refuse(MODEL "fit: {seed: null}\n", "run.yaml:7: fit seed: must not be null");
     refuse(MODEL "fit: 3\n", "run.yaml:7: fit: expected a map of options, found '3'");
     refuse(MODEL "checkpoint: {keep: 0}\n",

@@ -45,11 +45,12 @@ static void test_free_keys(void **state)
 {
     (void)state;
     assert_ok(same(NULL, NULL));
-    assert_ok(same((const char *const[]){"fit.epochs=20", "fit.verify=1", "fit.replicas=3",
-                                         "fit.threads=2", "checkpoint.every=5 steps",
-                                         "checkpoint.keep=9", "data.train=/b.h5:train",
-                                         "data.validation=[/c.h5:a, /d.h5:b]", NULL},
-                   NULL));
+    assert_ok(
+        same((const char *const[]){"fit.epochs=20", "fit.verify=1", "fit.replicas=3",
+                                   "fit.threads=2", "checkpoint.every=5 steps", "checkpoint.keep=9",
+                                   "data.train=/b.h5:train", "data.validation=[/c.h5:a, /d.h5:b]",
+                                   "fit.bucket_size=64", NULL},
+             NULL));
     /* the same number in other digits is the same */
     assert_ok(same((const char *const[]){"model.layers.1.kernel_initializer.value=1e-1",
                                          "fit.batch_size=8.0", NULL},
@@ -72,6 +73,9 @@ static void check_change(const char *set, const char *accept, const char *wanted
 static void test_changes(void **state)
 {
     (void)state;
+    check_change("fit.combine=fast", "fit.combine",
+                 "the run was started with fit.combine: (nothing), now it is \"fast\" (--accept "
+                 "fit.combine takes the change)");
     check_change("fit.batch_size=16", "fit.batch_size",
                  "the run was started with fit.batch_size: 8, now it is 16 (--accept "
                  "fit.batch_size takes the change)");
