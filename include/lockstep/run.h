@@ -67,6 +67,8 @@ struct ls_run_profile {
     int64_t steps;
     double step_seconds;
     double peak_gflops; /* what the rank's threads could do at most, measured after the training */
+    double hidden_seconds; /* for which messages between nodes passed while the rank computed: in
+                              none of the rows */
     struct ls_run_profile_row *rows;
     size_t count;
 };

@@ -199,6 +199,7 @@ static void print_json(const struct ls_run_profile *profile)
     printf("{\"profile\": {\"steps\": %" PRId64, profile->steps);
     print_number("step_seconds", profile->step_seconds, true);
     print_number("peak_gflops", profile->peak_gflops, true);
+    print_number("hidden_seconds", profile->hidden_seconds, true);
     printf(", \"rows\": [");
     for (size_t i = 0; i < profile->count; i++) {
         printf("%s", i > 0 ? ", " : "");

@@ -101,6 +101,17 @@ ls_status ls_combine_advance(struct ls_combine *combine, bool *moved)
     return LS_OK;
 }
 
+/* Begins or ends, or neither, the time for which something is under way. */
+static void note_busy(struct ls_combine *combine, bool busy)
+{
+    if (!combine->times || combine->nodes == 1 || busy == (combine->busy_since > 0))
+        return;
+    double now = ls_seconds();
+    if (!busy)
+        combine->times->hidden += now - combine->busy_since;
+    combine->busy_since = busy ? now : 0;
+}
+
 void ls_combine_try(struct ls_combine *combine)
 {
     bool moved;
@@ -108,6 +119,7 @@ void ls_combine_try(struct ls_combine *combine)
     if (combine->fault != LS_OK)
         return;
     combine->fault = ls_combine_advance(combine, &moved);
+    note_busy(combine, combine->done < combine->folded);
     if (combine->fault != LS_OK)
         strncpy(combine->broken, ls_message(), sizeof combine->broken - 1);
 }
@@ -211,6 +223,7 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
         return LS_OK;
     }
     ls_pump_rest(combine->pump);
+    note_busy(combine, false);
     if (combine->fault != LS_OK)
         return ls_fail(combine->fault, "%s", combine->broken);
     LS_TRY(finish(combine));

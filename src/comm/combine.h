@@ -85,13 +85,16 @@ ls_status ls_combine_point(struct ls_combine *combine, double *sums, const doubl
                            size_t count);
 
 /* Where its time goes: waiting for the other ranks of the node, adding, and between nodes
- * (messages, and waiting for them). From the next push on each part adds the time since the watch's
- * last lap. The times must outlive the combine's use; NULL: nobody wants to know. */
+ * (waiting for messages). What passes while the rank does something else is none of these: `hidden`
+ * is how long, before ls_combine_finish, buckets were on their way between nodes. From the next
+ * push on each part adds the time since the watch's last lap. The times must outlive the combine's
+ * use; NULL: nobody wants to know. */
 enum ls_combine_part { LS_COMBINE_WAITING, LS_COMBINE_ADDING, LS_COMBINE_EXCHANGING };
 enum { LS_COMBINE_PARTS = 3 };
 struct ls_combine_times {
     struct ls_stopwatch *watch;
     double seconds[LS_COMBINE_PARTS];
+    double hidden;
 };
 void ls_combine_time(struct ls_combine *combine, struct ls_combine_times *times);
 

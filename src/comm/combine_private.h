@@ -77,7 +77,8 @@ struct ls_combine {
     uint64_t steps; /* that are over */
     _Atomic size_t written;
     size_t folded, summed, done;
-    int64_t under_way;    /* elements of buckets that are folded and not done with */
+    double busy_since; /* seconds: something is under way, and the rank does something else; or 0 */
+    int64_t under_way; /* elements of buckets that are folded and not done with */
     struct ls_pump *pump; /* NULL: the rank itself keeps it going */
     ls_status fault;      /* of the transport, with its message, until the step's end */
     char broken[LS_BROKEN_BYTES];

@@ -97,6 +97,10 @@ ls_status ls_profile_format(const struct ls_run_profile *profile, char **text)
         if (profile->rows[i].seconds > 0)
             append_row(&all, &profile->rows[i], widths, profile->peak_gflops);
     append_total(&all, profile, widths);
+    if (profile->hidden_seconds > 0)
+        ls_text_append(&all,
+                       "hidden:     %.1f ms a step of messages between nodes, while it computed\n",
+                       profile->hidden_seconds * 1e3);
     ls_status status = ls_text_status(&all);
     if (status == LS_OK)
         status = ls_duplicate(text, all.data);

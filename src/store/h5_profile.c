@@ -59,7 +59,8 @@ ls_status ls_h5_profile_create(struct ls_h5_profile *kept, const struct ls_run_p
     ls_status status = LS_OK;
     *kept = (struct ls_h5_profile){.steps = profile->steps,
                                    .step_seconds = profile->step_seconds,
-                                   .peak_gflops = profile->peak_gflops};
+                                   .peak_gflops = profile->peak_gflops,
+                                   .hidden_seconds = profile->hidden_seconds};
     for (size_t i = 0; i < profile->count; i++)
         LS_TRY_OUT(add_row(kept, &profile->rows[i]));
     for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++) {
@@ -104,6 +105,7 @@ ls_status ls_h5_put_profile(struct ls_h5_image *image, const struct ls_h5_profil
                             &(struct ls_h5_values){LS_H5_INT64, {0}, &profile->steps, NULL}));
     LS_TRY(put_number(image, "/profile/step_seconds", &profile->step_seconds));
     LS_TRY(put_number(image, "/profile/peak_gflops", &profile->peak_gflops));
+    LS_TRY(put_number(image, "/profile/hidden_seconds", &profile->hidden_seconds));
     LS_TRY(put_texts(image, "/profile/name", "names", &profile->names));
     LS_TRY(put_texts(image, "/profile/class", "classes", &profile->classes));
     for (size_t c = 0; c < LS_H5_PROFILE_COLUMNS; c++)
@@ -136,6 +138,9 @@ ls_status ls_h5_read_profile(const struct ls_h5 *h5, struct ls_h5_profile *profi
     profile->steps = (int64_t)steps;
     LS_TRY_OUT(ls_h5_read_number(h5, "/profile/step_seconds", &profile->step_seconds));
     LS_TRY_OUT(ls_h5_read_number(h5, "/profile/peak_gflops", &profile->peak_gflops));
+    LS_TRY_OUT(ls_h5_find(h5, "/profile/hidden_seconds", &found)); /* older ones have none */
+    if (found)
+        LS_TRY_OUT(ls_h5_read_number(h5, "/profile/hidden_seconds", &profile->hidden_seconds));
     LS_TRY_OUT(ls_h5_read_texts(h5, "/profile", "names", &profile->names));
     LS_TRY_OUT(ls_h5_read_texts(h5, "/profile", "classes", &profile->classes));
     if (profile->names.count == 0 || profile->classes.count != profile->names.count)

@@ -11,7 +11,7 @@ enum { LS_H5_PROFILE_COLUMNS = 8 };
  * them). {0}: none. */
 struct ls_h5_profile {
     int64_t steps;
-    double step_seconds, peak_gflops;
+    double step_seconds, peak_gflops, hidden_seconds;
     struct ls_texts names, classes; /* class "": no layer */
     double *column[LS_H5_PROFILE_COLUMNS];
 };

@@ -25,8 +25,8 @@ ls_status ls_history_flush(struct ls_history *history);
  * column; /step from the log: step, loss, learning_rate. */
 ls_status ls_history_write(struct ls_history *history, const struct ls_table *epochs);
 /* Every history.h5 written from now on has it as /profile: a 1-D dataset a column, texts or doubles
- * (NaN: not known), and steps, step_seconds and peak_gflops as single numbers. It is copied. After
- * a failure the one before stays. */
+ * (NaN: not known), and steps, step_seconds, peak_gflops and hidden_seconds as single numbers. It
+ * is copied. After a failure the one before stays. */
 ls_status ls_history_keep_profile(struct ls_history *history, const struct ls_run_profile *profile);
 /* Takes it from the history.h5 that is there, of an earlier start of the run; a warning where that
  * cannot be read. */

@@ -34,6 +34,7 @@ void ls_profile_clear(struct ls_profile *profile)
     plan->loss = 0;
     plan->rows = 0;
     memset(profile->combine.seconds, 0, sizeof profile->combine.seconds);
+    profile->combine.hidden = 0;
     profile->optimizer = profile->data = profile->rest = profile->between = 0;
     profile->steps = 0;
 }
@@ -126,6 +127,7 @@ ls_status ls_profile_table(struct ls_run_profile *table, const struct ls_profile
     add_part(table, "data", profile->data);
     add_part(table, "rest of the step", profile->rest);
     add_part(table, "between steps", profile->between);
+    table->hidden_seconds = profile->combine.hidden / (double)profile->steps;
     divide(table);
     return LS_OK;
 out:

@@ -94,7 +94,7 @@ run lockstep train points.yaml -o json --epochs 1 --profile --json
 status 0
 silent
 same 1 "$(wc -l <out)"
-prints_like '^\{"profile": \{"steps": 9, "step_seconds": [0-9.e-]+, "peak_gflops": [0-9.]+, "rows": \[\{"name": "dense", "class": "Dense", "seconds": [0-9.e-]+, "share": [0-9.e-]+, "forward_seconds": [0-9.e-]+, "backward_seconds": [0-9.e-]+, "forward_flops": [0-9.]+, "backward_flops": [0-9.]+\}, '
+prints_like '^\{"profile": \{"steps": 9, "step_seconds": [0-9.e-]+, "peak_gflops": [0-9.]+, "hidden_seconds": 0, "rows": \[\{"name": "dense", "class": "Dense", "seconds": [0-9.e-]+, "share": [0-9.e-]+, "forward_seconds": [0-9.e-]+, "backward_seconds": [0-9.e-]+, "forward_flops": [0-9.]+, "backward_flops": [0-9.]+\}, '
 prints_like '\{"name": "optimizer", "class": null, "seconds": [0-9.e-]+, "share": [0-9.e-]+, "forward_seconds": null, "backward_seconds": null, "forward_flops": null, "backward_flops": null\}, .*\]\}\}$'
 run lockstep train points.yaml -o json --epochs 1 --profile --json --resume
 status 0

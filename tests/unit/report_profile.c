@@ -27,8 +27,12 @@ static struct ls_run_profile_row rows[] = {
     {.name = "combine: between nodes"},
     {.name = "optimizer", .seconds = 0.00015, .share = 0.3},
 };
-static const struct ls_run_profile profile = {
-    .steps = 12, .step_seconds = 0.0005, .peak_gflops = 100, .rows = rows, .count = 4};
+static const struct ls_run_profile profile = {.steps = 12,
+                                              .step_seconds = 0.0005,
+                                              .peak_gflops = 100,
+                                              .hidden_seconds = 0.00125,
+                                              .rows = rows,
+                                              .count = 4};
 
 static void test_table(void **state)
 {
@@ -44,7 +48,8 @@ static void test_table(void **state)
         "optimizer                                                                         "
         "       0.1500   30.0%\n"
         "a step                                                                       40.0%"
-        "       0.5000  100.0%\n";
+        "       0.5000  100.0%\n"
+        "hidden:     1.2 ms a step of messages between nodes, while it computed\n";
     char *text;
     assert_int_equal(ls_profile_format(&profile, &text), LS_OK);
     assert_string_equal(text, expected);
