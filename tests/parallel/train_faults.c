@@ -1,4 +1,5 @@
-/* What goes wrong on one rank ends the training on all, with one message that names the place. */
+/* What goes wrong on one rank ends the training on all, with one message that names the place:
+ * where the ranks are one node, and where they are several and gradients are on their way. */
 #include <math.h>
 
 #include "check.h"
@@ -7,6 +8,17 @@
 enum { SAMPLES = 40, FEATURES = 3 };
 
 static float x[SAMPLES * FEATURES], y[SAMPLES];
+static struct ls_comm *comm;
+
+/* Buckets of 16 elements: the gradients of one layer are on their way before those of the one
+ * before it are there. */
+static ls_status fit(struct ls_model *model, const char *options, struct ls_fit rest)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s%sbucket_size: 64", options, *options ? ", " : "");
+    rest.options = text;
+    return ls_model_fit(model, comm, &rest);
+}
 
 static struct ls_model *make_model(const char *activation)
 {
@@ -48,12 +60,8 @@ static ls_status change_one(void *user, int64_t epoch, const char *const *names,
 static void parted(struct ls_data *data)
 {
     struct ls_model *model = make_model("relu");
-    ls_status status =
-        ls_model_fit(model, check_world,
-                     &(struct ls_fit){.options = "epochs: 5, batch_size: 8, verify: 4",
-                                      .train = data,
-                                      .on_epoch = change_one,
-                                      .user = model});
+    ls_status status = fit(model, "epochs: 5, batch_size: 8, verify: 4",
+                           (struct ls_fit){.train = data, .on_epoch = change_one, .user = model});
     check_failure(status, LS_FAILED, "after step 12: the weights' hash differs on rank 2 (");
     ls_model_free(model);
 }
@@ -67,10 +75,9 @@ static void not_finite(struct ls_data *data)
     for (size_t i = 0; i < 3 * 8; i++)
         kernel[i] = 200; /* e^(200 x) overflows for the one sample with a large x */
     CHECK_OK(ls_model_set_weights(model, "hidden", "kernel", kernel, 3 * 8));
-    check_failure(
-        ls_model_fit(model, check_world,
-                     &(struct ls_fit){.options = "batch_size: 40, shuffle: false", .train = data}),
-        LS_FAILED, "epoch 1, step 1: the loss is not finite (NaN or infinity) at sample 33 of");
+    check_failure(fit(model, "batch_size: 40, shuffle: false", (struct ls_fit){.train = data}),
+                  LS_FAILED,
+                  "epoch 1, step 1: the loss is not finite (NaN or infinity) at sample 33 of");
     CHECK_HAS(ls_message(), "in replica 3; first in the result of layer 'hidden'");
     ls_model_free(model);
 }
@@ -91,10 +98,9 @@ static void not_finite_before_point(struct ls_data *data)
     for (size_t i = 0; i < 3 * 8; i++)
         kernel[i] = 200;
     CHECK_OK(ls_model_set_weights(model, "hidden", "kernel", kernel, 3 * 8));
-    check_failure(
-        ls_model_fit(model, check_world,
-                     &(struct ls_fit){.options = "batch_size: 40, shuffle: false", .train = data}),
-        LS_FAILED, "epoch 1, step 1: the loss is not finite (NaN or infinity) at sample 33 of");
+    check_failure(fit(model, "batch_size: 40, shuffle: false", (struct ls_fit){.train = data}),
+                  LS_FAILED,
+                  "epoch 1, step 1: the loss is not finite (NaN or infinity) at sample 33 of");
     CHECK_HAS(ls_message(), "in replica 3; first in the result of layer 'hidden'");
     ls_model_free(model);
 }
@@ -117,9 +123,8 @@ static void bad_sample(void)
     CHECK_OK(ls_data_from_reader(
         &data, &(struct ls_data_reader){
                    .samples = SAMPLES, .x_size = FEATURES, .y_size = 1, .read = read_some}));
-    check_failure(ls_model_fit(model, check_world,
-                               &(struct ls_fit){.options = "batch_size: 8", .train = data}),
-                  LS_BAD_INPUT, "sample 17");
+    check_failure(fit(model, "batch_size: 8", (struct ls_fit){.train = data}), LS_BAD_INPUT,
+                  "sample 17");
     ls_data_free(data);
     ls_model_free(model);
 }
@@ -136,19 +141,17 @@ static ls_status end_it(void *user, int64_t epoch, const char *const *names, con
 static void ended(struct ls_data *data)
 {
     struct ls_model *model = make_model("relu");
-    CHECK_INT(ls_model_fit(model, check_world,
-                           &(struct ls_fit){.options = "epochs: 9, batch_size: 8",
-                                            .train = data,
-                                            .on_epoch = end_it}),
-              LS_INTERRUPTED);
+    CHECK_INT(
+        fit(model, "epochs: 9, batch_size: 8", (struct ls_fit){.train = data, .on_epoch = end_it}),
+        LS_INTERRUPTED);
     ls_model_free(model);
 }
 
 static void too_many_ranks(struct ls_data *data)
 {
     struct ls_model *model = make_model("relu");
-    check_failure(ls_model_fit(model, check_world, &(struct ls_fit){.replicas = 3, .train = data}),
-                  LS_USAGE, "replicas");
+    check_failure(fit(model, "", (struct ls_fit){.replicas = 3, .train = data}), LS_USAGE,
+                  "replicas");
     ls_model_free(model);
 }
 
@@ -162,12 +165,17 @@ int main(void)
     CHECK_OK(ls_data_from_arrays(
         &data, &(struct ls_data_arrays){
                    .samples = SAMPLES, .x = x, .x_size = FEATURES, .y = y, .y_size = 1}));
-    parted(data);
-    not_finite(data);
-    not_finite_before_point(data);
-    bad_sample();
-    ended(data);
-    too_many_ranks(data);
+    for (int per_node = 0; per_node < 3; per_node++) {
+        comm = check_part(ls_comm_size(check_world),
+                          &(struct ls_comm_test){.ranks_per_node = per_node});
+        parted(data);
+        not_finite(data);
+        not_finite_before_point(data);
+        bad_sample();
+        ended(data);
+        too_many_ranks(data);
+        ls_comm_free(comm);
+    }
     ls_data_free(data);
     return check_end();
 }
