@@ -53,6 +53,7 @@ static const struct cli_option table[] = {
      .min = 1,
      .max = INT64_MAX,
      .help = "epochs"},
+    {.name = "once", .type = CLI_FLAG, .offset = AT(list), .key = "fit.once", .help = "once"},
     {.name = NULL},
 };
 
@@ -137,12 +138,14 @@ static void test_order_of_keys(void **state)
     (void)state;
     struct cli_call call;
     char message[MESSAGE_BYTES];
-    assert_int_equal(parse(&call, "a --epochs 4 --set fit.epochs=5 --epochs 6", message), LS_OK);
+    assert_int_equal(parse(&call, "a --epochs 4 --set fit.epochs=5 --epochs 6 --once", message),
+                     LS_OK);
     const struct options *options = call.options;
-    assert_int_equal(options->list.count, 3);
+    assert_int_equal(options->list.count, 4);
     assert_string_equal(options->list.items[0], "fit.epochs=4");
     assert_string_equal(options->list.items[1], "fit.epochs=5");
     assert_string_equal(options->list.items[2], "fit.epochs=6");
+    assert_string_equal(options->list.items[3], "fit.once=true");
     cli_call_release(&call);
 }
 
@@ -234,6 +237,8 @@ static void test_help_text(void **state)
               "                          [text, repeatable]\n"
               "      --epochs N          epochs\n"
               "                          [whole number, from 1]\n"
+              "      --once              once\n"
+              "                          [flag]\n"
               "  -h, --help              this text\n"
               "      --                  all that follows are operands\n"
               "\nExit status:\n"

@@ -212,11 +212,13 @@ static void test_start(void **state)
     start.resumed_from = "runs/a/checkpoints/step-00000001.h5";
     start.epoch = 1;
     start.step = 1;
+    start.shared_bytes = 442e6;
     text = (struct ls_text){0};
     ls_line_start(&text, &start);
     expect(&text, "runs/a: 2 nodes, 2 ranks x 2 threads, 3 replicas x 21 to 22 samples = batch of "
                   "64, kernels avx512\n"
                   "4000 samples, 1 step an epoch, 1 epoch\n"
+                  "weights and optimizer: 442.0 MB once a node, not once a rank\n"
                   "resumed from runs/a/checkpoints/step-00000001.h5: epoch 2, after step 1/1\n");
 }
 
