@@ -213,9 +213,9 @@ struct ls_layer_kind {
     int (*mask_axis)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
     size_t forward_points, backward_points; /* cross-replica points; and doubles at each: */
     size_t (*point_doubles)(const struct ls_layer *layer, const struct ls_call_shapes *shapes);
-    /* After the step, on all ranks alike: new values of the updated variables (one pointer a
-     * variable, the others count for nothing) from what the `calls` calls of the layer that trained
-     * left in weight_grad, summed over the replicas. NULL: the kind has none. */
+    /* After the step, once for all who have these weights: new values of the updated variables (one
+     * pointer a variable, the others count for nothing) from what the `calls` calls of the layer
+     * that trained left in weight_grad, summed over the replicas. NULL: the kind has none. */
     void (*update)(const struct ls_layer *layer, float *const *weight, const float *const *sum,
                    size_t calls);
     /* Learning weights from the data before the first step (Normalization without a mean), by sums
