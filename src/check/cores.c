@@ -1,6 +1,8 @@
 /* Where a rank may run: cores, their memories, and what the control group allows of them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cgroup.h"
 #include "check/cpus.h"
@@ -81,6 +83,9 @@ static void find(struct ls_cores_facts *facts)
     ls_cgroup_each("cpu.max", see_quota, &facts->quota);
     see_old_quota(&facts->quota);
     find_cores(facts);
+    facts->online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    ls_kernel_file_read(text, sizeof text, "/proc/loadavg");
+    facts->load = strtod(text, NULL);
     count_memories(facts);
 }
 

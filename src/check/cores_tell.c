@@ -114,23 +114,40 @@ static void judge_binding(struct ls_host_line *line, const struct host *host,
     }
 }
 
+/* What else runs there. */
+static void judge_load(struct ls_host_line *line, const struct host *host)
+{
+    const struct ls_cores_facts *first = host->first;
+    const int busy = host->ranks * host->threads;
+    if (first->load < 1 || first->load + busy < first->online + 1)
+        return;
+    line->level = LS_CHECK_WARNING;
+    snprintf(line->text, sizeof line->text,
+             "others may be at work there: in the last minute %.1f processes ran on its %d CPU%s",
+             first->load, first->online, plural(first->online));
+}
+
 ls_status ls_cores_tell(struct ls_checker *checker, const struct ls_cores_facts *all, int threads)
 {
-    struct ls_host_line *count = NULL, *binding = NULL;
+    struct ls_host_line *count = NULL, *binding = NULL, *load = NULL;
     ls_status status;
     LS_TRY_OUT(ls_allocate(&count, (size_t)checker->nodes, sizeof *count));
     LS_TRY_OUT(ls_allocate(&binding, (size_t)checker->nodes, sizeof *binding));
+    LS_TRY_OUT(ls_allocate(&load, (size_t)checker->nodes, sizeof *load));
     for (int node = 0; node < checker->nodes; node++) {
         struct host host = {.threads = threads, .shared = -1};
         sum_up(&host, checker, all, node);
         judge_count(&count[node], &host);
         checker->crowded |= count[node].level != LS_CHECK_OK;
         judge_binding(&binding[node], &host, all);
+        judge_load(&load[node], &host);
     }
     ls_hosts_tell(checker, "cores", count);
     ls_hosts_tell(checker, "cores", binding);
+    ls_hosts_tell(checker, "cores", load);
 out:
     ls_release(count);
     ls_release(binding);
+    ls_release(load);
     return status;
 }

@@ -18,6 +18,8 @@ struct ls_cores_facts {
     cpu_set_t job;   /* where the job may run: the control group's, else all that are on */
     double quota;    /* CPUs' worth of time; 0: no limit */
     int spanned;     /* NUMA nodes that the mask has CPUs of */
+    int online;      /* CPUs of the host */
+    double load;     /* processes of the host that ran, in the mean over the last minute */
 };
 /* threads: a rank. */
 ls_status ls_cores_tell(struct ls_checker *checker, const struct ls_cores_facts *all, int threads);

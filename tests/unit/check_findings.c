@@ -97,7 +97,7 @@ static void pretend(struct ls_cores_facts all[RANKS], const char *const masks[RA
 {
     for (int rank = 0; rank < RANKS; rank++) {
         struct ls_cores_facts *facts = &all[rank];
-        *facts = (struct ls_cores_facts){.spanned = 1};
+        *facts = (struct ls_cores_facts){.spanned = 1, .online = 8};
         set_cpus(&facts->job, "abcdefgh");
         set_cpus(&facts->mask, masks[rank]);
         CPU_ZERO(&facts->cores);
@@ -186,6 +186,22 @@ static void test_quota_and_memories(void **state)
     expect_line(3, LS_CHECK_WARNING,
                 "host bee: a rank may run on any of 2 NUMA nodes, far from its memory: mpirun "
                 "--map-by slot:PE=1 --bind-to core");
+}
+
+/* A job that has half of a host is not hurt by who works in the other half. */
+static void test_load(void **state)
+{
+    struct ls_cores_facts all[RANKS];
+    (void)state;
+    pretend(all, (const char *[]){"abcd", "abcd", "abcd", "abcd"}, false);
+    all[0].load = all[1].load = 6.9;
+    all[2].load = all[3].load = 7.0;
+    assert_ok(ls_cores_tell(&checker, all, 1));
+    assert_int_equal(check.lines, 3);
+    expect_line(
+        2, LS_CHECK_WARNING,
+        "host bee: others may be at work there: in the last minute 7.0 processes ran on its 8 "
+        "CPUs");
 }
 
 /* -- memory */
@@ -302,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_crowd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hardware_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_quota_and_memories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_speed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clocks, set_up, tear_down),
