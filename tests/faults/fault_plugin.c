@@ -20,8 +20,9 @@
 
 #include "lockstep/plugin.h"
 
-/* Where the training stands: the steps that are done. */
-static int64_t done;
+/* Where the training stands: the steps that are done; -1: it has not begun, what runs is the probe.
+ */
+static int64_t done = -1;
 
 static int64_t number(const char *name, int64_t otherwise)
 {
