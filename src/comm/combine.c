@@ -79,7 +79,7 @@ static ls_status end_bucket(struct ls_combine *combine, bool *done)
 
     *done = combine->done < combine->summed;
     if (*done && combine->nodes > 1)
-        LS_TRY(ls_exchange_end(bucket->exchange, done));
+        LS_TRY(ls_exchange_end(bucket->exchange, combine, done));
     combine->done += *done;
     combine->under_way -= *done ? ls_range_length(bucket->elements) : 0;
     return LS_OK;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "comm/comm.h"
 #include "comm/partition.h"
+#include "kernel/kernels.h"
 
 struct ls_combine;
 
@@ -32,6 +33,8 @@ struct ls_combine_options {
     size_t buckets;                /* 0: one of all elements */
     bool fast; /* MPI's own sum in MPI's own order: no promise of bits but that all ranks have the
                   same */
+    enum ls_wire wire; /* how partial sums and sums go between nodes: in 16 bits the sum is another
+                          wherever nodes begin and end, and depends on the steps before */
 };
 
 /* Collective, after ls_kernels_init. The arenas lie in memory that the node's ranks share where

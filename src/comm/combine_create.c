@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "comm/combine_private.h"
+#include "comm/wire.h"
 #include "kernel/kernels.h"
 
 /* -- memory */
@@ -202,6 +203,10 @@ static ls_status check(const struct ls_comm *comm, const struct ls_combine_optio
                        comm->place.size, (long long)options->replicas,
                        options->replicas == 1 ? "" : "s", (long long)options->replicas,
                        options->replicas == 1 ? "" : "s");
+    if (options->fast && options->wire != LS_WIRE_FLOAT32)
+        return ls_fail(LS_USAGE,
+                       "MPI's own sum (combine: fast) is of float32: leave `wire` out, or "
+                       "`combine`");
     return LS_OK;
 }
 
@@ -261,6 +266,10 @@ ls_status ls_combine_needs(struct ls_comm *comm, const struct ls_combine_options
             ((layout->arenas - layout->sum) * layout->arena_bytes + layout->flags_bytes) / size;
         if (dry->nodes > 1 && !options->fast)
             *bytes += received * (options->floats / (size_t)comm->place.size) * sizeof(float);
+        if (dry->nodes > 1 && options->wire != LS_WIRE_FLOAT32)
+            *bytes +=
+                ls_wire_bytes(dry->node_leaves.count - received, received,
+                              options->floats / (size_t)comm->place.size, options->floats / size);
     }
     ls_combine_free(dry);
     return status;

@@ -142,6 +142,7 @@ ls_status ls_exchange_send(struct ls_exchange *exchange, struct ls_combine *comb
  * sums to the other nodes. */
 ls_status ls_exchange_sum(struct ls_exchange *exchange, struct ls_combine *combine, bool *summed);
 /* Whether all messages are through. */
-ls_status ls_exchange_end(struct ls_exchange *exchange, bool *done);
+ls_status ls_exchange_end(struct ls_exchange *exchange, const struct ls_combine *combine,
+                          bool *done);
 
 #endif

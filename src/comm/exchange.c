@@ -9,12 +9,13 @@
 #include <limits.h>
 
 #include "comm/combine_private.h"
+#include "comm/wire.h"
 
-/* 62 kB: with its header below the size up to which MPI sends without asking first (64 kB in Open
- * MPI's TCP). Longer messages wait for the receiver's word, which comes over the same connection,
- * behind all that the receiver itself is sending: of two nodes that send at once one waits for the
- * other. Measured, 73.5 MB each way over 1 Gbit/s: in one piece 52 MB/s, in pieces of 4 MB 53, of
- * 62 kB 115 (of a plain socket 118). */
+/* In floats, 62 kB: with its header below the size up to which MPI sends without asking first (64
+ * kB in Open MPI's TCP). Longer messages wait for the receiver's word, which comes over the same
+ * connection, behind all that the receiver itself is sending: of two nodes that send at once one
+ * waits for the other. Measured, 73.5 MB each way over 1 Gbit/s: in one piece 52 MB/s, in pieces of
+ * 4 MB 53, of 62 kB 115 (of a plain socket 118). */
 enum { MESSAGE_FLOATS = 15872 };
 /* MPI counts in int. */
 enum { REDUCE_FLOATS = 1 << 28 };
@@ -31,7 +32,9 @@ struct ls_exchange {
     struct ls_range elements, slice, mine;
     float *received; /* [other nodes' partial sums][mine] */
     struct requests receive_partials, send_partials, receive_sums, send_sums;
-    struct requests reduce; /* MPI's own sum */
+    struct requests reduce;  /* MPI's own sum */
+    struct ls_wire_bucket w; /* where what is sent and received has 16 bits */
+    bool narrow;
 };
 
 static struct ls_range intersect(struct ls_range a, struct ls_range b)
@@ -64,12 +67,39 @@ static ls_status grow(struct requests *requests)
     return LS_OK;
 }
 
+/* Element e is at data + (e - first) items. */
+struct place {
+    void *data;
+    int64_t first;
+};
+
 struct message {
-    struct ls_operand place;
+    struct place place;
     struct ls_range elements;
+    MPI_Datatype type;
+    size_t item_bytes;
     int rank, tag;
     MPI_Comm comm;
 };
+
+static struct place at(struct ls_operand operand)
+{
+    return (struct place){operand.data, operand.first};
+}
+
+/* Partial sum i of node_leaves as it is sent or received. */
+static struct place sent_partial(const struct ls_exchange *x, const struct ls_combine *c, int i)
+{
+    int ours = c->node_leaves.first[c->node], end = c->node_leaves.first[c->node + 1];
+    int64_t theirs = i < ours ? i : i - (end - ours);
+
+    if (!x->narrow)
+        return at(partial(x, c, i));
+    if (i >= ours && i < end)
+        return (struct place){x->w.partials + (i - ours) * ls_range_length(x->slice),
+                              x->slice.begin};
+    return (struct place){x->w.received + theirs * ls_range_length(x->mine), x->mine.begin};
+}
 
 static ls_status add_message(struct requests *requests, bool send, const struct message *message)
 {
@@ -78,14 +108,15 @@ static ls_status add_message(struct requests *requests, bool send, const struct 
     while (left.begin < left.end) {
         int64_t length = left.end - left.begin;
         int count = length < MESSAGE_FLOATS ? (int)length : MESSAGE_FLOATS;
-        float *data = message->place.data + (left.begin - message->place.first);
+        char *data = (char *)message->place.data +
+                     (size_t)(left.begin - message->place.first) * message->item_bytes;
         LS_TRY(grow(requests));
         MPI_Request *request = &requests->request[requests->count];
         if (send)
-            LS_TRY(LS_MPI(MPI_Send_init, data, count, MPI_FLOAT, message->rank, message->tag,
+            LS_TRY(LS_MPI(MPI_Send_init, data, count, message->type, message->rank, message->tag,
                           message->comm, request));
         else
-            LS_TRY(LS_MPI(MPI_Recv_init, data, count, MPI_FLOAT, message->rank, message->tag,
+            LS_TRY(LS_MPI(MPI_Recv_init, data, count, message->type, message->rank, message->tag,
                           message->comm, request));
         requests->count++;
         left.begin += count;
@@ -101,24 +132,29 @@ static ls_status add_peer(struct ls_exchange *x, const struct ls_combine *c, int
     struct ls_range its = ls_combine_split(x->elements, c->comm->place.size, position);
     struct ls_range its_slice =
         ls_combine_split(x->elements, node_size, position - c->node_first[node]);
-    struct message message = {.rank = c->comm->rank_at[position], .comm = c->comm->world};
+    struct message message = {.type = x->narrow ? MPI_UINT16_T : MPI_FLOAT,
+                              .item_bytes = x->narrow ? sizeof(uint16_t) : sizeof(float),
+                              .rank = c->comm->rank_at[position],
+                              .comm = c->comm->world};
+    struct place sum = at(c->rest.operand[c->rest.leaves]);
     const int *first = c->node_leaves.first;
 
     message.tag = c->tag + PARTIALS_TAG;
     message.elements = intersect(its_slice, x->mine);
     for (int i = first[node]; i < first[node + 1]; i++) {
-        message.place = partial(x, c, i);
+        message.place = sent_partial(x, c, i);
         LS_TRY(add_message(&x->receive_partials, false, &message));
     }
     message.elements = intersect(x->slice, its);
     for (int i = first[c->node]; i < first[c->node + 1]; i++) {
-        message.place = partial(x, c, i);
+        message.place = sent_partial(x, c, i);
         LS_TRY(add_message(&x->send_partials, true, &message));
     }
     message.tag = c->tag + SUMS_TAG;
-    message.place = c->rest.operand[c->rest.leaves];
+    message.place = x->narrow ? (struct place){x->w.received_sums, x->slice.begin} : sum;
     message.elements = intersect(its, x->slice);
     LS_TRY(add_message(&x->receive_sums, false, &message));
+    message.place = x->narrow ? (struct place){x->w.sums, x->mine.begin} : sum;
     message.elements = intersect(x->mine, its_slice);
     return add_message(&x->send_sums, true, &message);
 }
@@ -129,8 +165,16 @@ static ls_status add_peers(struct ls_exchange *x, const struct ls_combine *c)
     int ours = c->node_leaves.first[c->node + 1] - c->node_leaves.first[c->node];
     size_t theirs = c->node_leaves.count - (size_t)ours;
 
-    LS_TRY(ls_allocate(&x->received, theirs * (size_t)(x->mine.end - x->mine.begin),
-                       sizeof *x->received));
+    LS_TRY(
+        ls_allocate(&x->received, theirs * (size_t)ls_range_length(x->mine), sizeof *x->received));
+    if (x->narrow) {
+        x->w = (struct ls_wire_bucket){.type = c->options.wire,
+                                       .slice = x->slice,
+                                       .mine = x->mine,
+                                       .ours = (size_t)ours,
+                                       .theirs = theirs};
+        LS_TRY(ls_wire_allocate(&x->w));
+    }
     for (int i = 1; i < c->nodes; i++) {
         int node = (c->node + i) % c->nodes;
         for (int p = c->node_first[node]; p < c->node_first[node + 1]; p++)
@@ -151,6 +195,7 @@ ls_status ls_exchange_create(struct ls_exchange **exchange, struct ls_combine *c
     x->elements = bucket->elements;
     x->slice = bucket->slice;
     x->mine = ls_combine_split(x->elements, combine->comm->place.size, position);
+    x->narrow = combine->options.wire != LS_WIRE_FLOAT32;
     if (!combine->options.fast)
         LS_TRY_OUT(add_peers(x, combine));
 out:
@@ -178,6 +223,7 @@ void ls_exchange_free(struct ls_exchange *x)
     release_requests(&x->receive_sums);
     release_requests(&x->send_sums);
     release_requests(&x->reduce);
+    ls_wire_release(&x->w);
     ls_release(x->received);
     ls_release(x);
 }
@@ -225,7 +271,13 @@ static ls_status reduce(struct ls_exchange *x, struct ls_combine *combine)
 
 ls_status ls_exchange_send(struct ls_exchange *x, struct ls_combine *combine)
 {
-    return combine->options.fast ? reduce(x, combine) : start(&x->send_partials);
+    const struct ls_operand *own = combine->tree.operand + combine->tree.leaves;
+
+    if (combine->options.fast)
+        return reduce(x, combine);
+    for (size_t i = 0; x->narrow && i < x->w.ours; i++)
+        ls_wire_tell_partial(&x->w, i, own[i].data + (x->slice.begin - own[i].first));
+    return start(&x->send_partials);
 }
 
 ls_status ls_exchange_sum(struct ls_exchange *x, struct ls_combine *combine, bool *summed)
@@ -236,17 +288,36 @@ ls_status ls_exchange_sum(struct ls_exchange *x, struct ls_combine *combine, boo
     LS_TRY(are_through(&x->receive_partials, summed));
     if (!*summed)
         return LS_OK;
+    if (x->narrow)
+        ls_wire_hear_partials(&x->w, x->received);
     for (uint32_t i = 0; i < combine->rest.leaves; i++)
         combine->rest.operand[i] = partial(x, combine, (int)i);
     ls_treesum_run(&combine->rest, x->mine);
+    if (x->narrow)
+        ls_wire_tell_sum(&x->w, ls_combine_arena(combine, combine->layout.sum) + x->mine.begin);
     return start(&x->send_sums);
 }
 
-ls_status ls_exchange_end(struct ls_exchange *x, bool *done)
+/* What of the slice lies in other nodes' parts: before and after this node's. */
+static void hear_sums(struct ls_exchange *x, const struct ls_combine *combine)
+{
+    int size = combine->comm->place.size, last = combine->node_first[combine->node + 1] - 1;
+    int64_t begin = ls_combine_split(x->elements, size, combine->node_first[combine->node]).begin;
+    int64_t end = ls_combine_split(x->elements, size, last).end;
+    float *sum = ls_combine_arena(combine, combine->layout.sum);
+
+    ls_wire_hear_sum(&x->w, sum, intersect(x->slice, (struct ls_range){x->slice.begin, begin}));
+    ls_wire_hear_sum(&x->w, sum, intersect(x->slice, (struct ls_range){end, x->slice.end}));
+}
+
+ls_status ls_exchange_end(struct ls_exchange *x, const struct ls_combine *combine, bool *done)
 {
     *done = true;
     LS_TRY(are_through(&x->send_partials, done));
     LS_TRY(are_through(&x->receive_sums, done));
     LS_TRY(are_through(&x->send_sums, done));
-    return are_through(&x->reduce, done);
+    LS_TRY(are_through(&x->reduce, done));
+    if (*done && x->narrow)
+        hear_sums(x, combine);
+    return LS_OK;
 }

@@ -98,8 +98,8 @@ struct ls_pool {
     bool mean;  /* mean_pool gives means, else sums */
 };
 
-/* How a number is told: as it is, or in 16 bits: bfloat16 has float32's range and 8 bits of fraction,
- * float16 (IEEE 754's binary16) 11 bits and numbers to 65504. */
+/* How a number is told: as it is, or in 16 bits: bfloat16 has float32's range and 8 bits of
+ * fraction, float16 (IEEE 754's binary16) 11 bits and numbers to 65504. */
 enum ls_wire { LS_WIRE_FLOAT32, LS_WIRE_BF16, LS_WIRE_FP16 };
 
 /* What a map over columns has for each of them. */
@@ -163,9 +163,9 @@ struct ls_kernels {
                               const struct ls_row_map *map, size_t rows, size_t columns);
     /* Rows of numbers of a type to float: exact for what float32 holds, else rounded. */
     void (*convert)(float *out, const void *in, enum ls_number_type type, size_t n);
-    /* out = a + error, rounded to the nearest number of 16 bits (ties to the even one); error = what
-     * the rounding leaves, to be told the next time. The largest number stands for larger ones; of
-     * NaN and infinities nothing is left. */
+    /* out = a + error, rounded to the nearest number of 16 bits (ties to the even one); error =
+     * what the rounding leaves, to be told the next time. The largest number stands for larger
+     * ones; of NaN and infinities nothing is left. */
     void (*narrow)(uint16_t *out, float *error, const float *a, enum ls_wire type, size_t n);
     void (*widen)(float *out, const uint16_t *a, enum ls_wire type, size_t n);
     /* The index of the first element that is NaN or infinite, or n. */

@@ -97,6 +97,7 @@ struct ls_stepper_options ls_fit_stepper(const struct ls_fit_job *job)
         .class_weight = job->fit->class_weight,
         .bucket_bytes = job->fit->bucket_size,
         .fast = job->fit->combine == LS_COMBINE_FAST,
+        .wire = (enum ls_wire)job->fit->wire,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,
         .profile = job->profile,
     };

@@ -16,6 +16,9 @@ static const char *const batchnorms[] = {"global", "replica", NULL};
 /* In the order of enum ls_combine_order. */
 static const char *const combines[] = {"exact", "fast", NULL};
 
+/* In the order of enum ls_wire. */
+static const char *const wires[] = {"float32", "bf16", "fp16", NULL};
+
 #define SCALING(field) offsetof(struct ls_rate_scaling, field)
 static const struct ls_option scaling_options[] = {
     {.name = "base_batch_size",
@@ -133,6 +136,14 @@ static const struct ls_option fit_options[] = {
      .help =
          "a run is ended when a rank that the others wait for gets nothing done for so long; 0: "
          "never"},
+    {.name = "wire",
+     .type = LS_OPTION_CHOICE,
+     .offset = FIT(wire),
+     .initial = "float32",
+     .choices = wires,
+     .help =
+         "gradients go from node to node so; in 16 bits (what rounding leaves is added the next "
+         "time) another number of ranks or nodes, or a resume, gives other bits"},
     {.name = "callbacks",
      .type = LS_OPTION_KINDS,
      .offset = FIT(callbacks),

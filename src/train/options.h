@@ -32,6 +32,7 @@ struct ls_fit_options {
     int combine;          /* enum ls_combine_order */
     bool shard_optimizer; /* a node's ranks have weights and slots once, and update a part each */
     double watchdog;      /* seconds without progress until a hang is ended; 0: never */
+    int wire;             /* enum ls_wire */
     struct ls_instances callbacks;      /* of ls_callbacks_known */
     const struct ls_tree *class_weight; /* train/class_weight.h; NULL: none */
     struct ls_instance

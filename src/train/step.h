@@ -24,6 +24,7 @@ struct ls_stepper_options {
     bool profile;         /* on this rank: may differ between ranks */
     struct ls_crew
         *crew; /* whose ranks have weights and slots in common; NULL: each rank its own */
+    enum ls_wire wire;
 };
 
 /* Collective. All that is given must outlive it, and the model's weights are there. */

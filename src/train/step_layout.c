@@ -71,6 +71,7 @@ struct ls_combine_options ls_step_combine(const struct ls_stepper_options *optio
         .replicas = options->replicas,
         .resident = ls_plan_segments(layout->plan) > 1,
         .fast = options->fast,
+        .wire = options->wire,
     };
 }
 

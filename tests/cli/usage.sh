@@ -72,6 +72,7 @@ refused 64 "train: option '--threads': 2000 is out of range (1 to 1024 threads a
     train a.yaml --threads 2000
 refused 64 "train: option '--seed': '1.5' is not a whole number" train a.yaml --seed 1.5
 refused 64 "train: option '--combine': 'exac' is none of exact|fast" train a.yaml --combine exac
+refused 64 "train: option '--wire': 'fp8' is none of float32|bf16|fp16" train a.yaml --wire fp8
 refused 64 "train: option '--combine': 'exact|fast' is none of exact|fast" \
     train a.yaml --combine 'exact|fast'
 refused 64 "evaluate: option '--threads': 0 is out of range (1 to 1024 threads a rank)" \

@@ -311,46 +311,6 @@ static void one_slow_rank(const struct setting *setting)
     ls_comm_free(run.comm);
 }
 
-/* -- MPI's own order */
-
-/* Near the right sum, and the same bits on all ranks. */
-static void fast(const struct setting *setting)
-{
-    int size = ls_comm_size(check_world);
-    struct run run = {.name = setting->name, .comm = check_part(size, &setting->test)};
-    struct ls_combined sum;
-
-    for (int replicas = size; replicas <= REPLICAS; replicas++) {
-        run.options =
-            (struct ls_combine_options){.floats = SMALL, .doubles = DOUBLES, .replicas = replicas};
-        run.options.fast = true;
-        run.options.resident = replicas % 2;
-        if (replicas > size)
-            cut(&run.options, buckets, 160 * (size_t)replicas);
-        CHECK_OK(ls_combine_create(&run.combine, run.comm, &run.options));
-        for (run.step = 0; run.step < STEPS; run.step++) {
-            uint64_t hash = 0;
-            double worst = 0, largest = 0;
-            write_all(&run);
-            CHECK_OK(ls_combine_finish(run.combine, &sum));
-            for (int e = 0; e < SMALL; e++) {
-                const float right = expected[run.step][replicas][e];
-                worst = fmax(worst, fabs((double)(sum.floats[e] - right)));
-                largest = fmax(largest, fabs((double)right));
-                uint32_t bits;
-                memcpy(&bits, &sum.floats[e], sizeof bits);
-                hash = hash * 31 + bits;
-            }
-            CHECK_THAT(worst <= 1e-6 * largest, "%s, %d replicas: off by %g of %g", setting->name,
-                       replicas, worst, largest);
-            CHECK_OK(ls_comm_same(run.comm, hash, "the sum in MPI's order"));
-            CHECK(sum.doubles[1] == expected_double(replicas, 1, run.step));
-        }
-        ls_combine_free(run.combine);
-    }
-    ls_comm_free(run.comm);
-}
-
 /* -- what is refused */
 
 static void more_ranks_than_replicas(void)
@@ -438,8 +398,6 @@ int main(void)
         run_setting(&settings[i]);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         one_slow_rank(&settings[i]);
-    for (size_t i = 0; i < 3; i++)
-        fast(&settings[i]);
     more_ranks_than_replicas();
     finish_too_early();
     two_combines();

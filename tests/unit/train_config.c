@@ -79,6 +79,7 @@ static void test_defaults(void **state)
         assert_int_equal(config.fit.verify, 100);
         assert_int_equal(config.fit.bucket_size, 4 << 20);
         assert_int_equal(config.fit.combine, LS_COMBINE_EXACT);
+        assert_int_equal(config.fit.wire, LS_WIRE_FLOAT32);
         assert_int_equal(config.checkpoint.unit, LS_EVERY_EPOCHS);
         assert_true(config.checkpoint.count == 1);
         assert_int_equal(config.checkpoint.keep, 3);
@@ -204,6 +205,9 @@ static void test_refused_fit(void **state)
            "run.yaml:7: fit bucket_size: must be at least 64 and at most 1073741824, found 63");
     refuse(MODEL "fit: {combine: fastest}\n",
            "run.yaml:7: fit combine: must be one of exact, fast; found 'fastest'");
+    refuse(MODEL "fit: {wire: float64}\n",
+           "run.yaml:7: fit wire: must be one of float32, bf16, fp16; found 'float64' (did you "
+           "mean 'float32'?)");
     refuse(MODEL "fit: {seed: null}\n", "run.yaml:7: fit seed: must not be null");
     refuse(MODEL "fit: 3\n", "run.yaml:7: fit: expected a map of options, found '3'");
     refuse(MODEL "checkpoint: {keep: 0}\n",

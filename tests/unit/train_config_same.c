@@ -76,6 +76,9 @@ static void test_changes(void **state)
     check_change("fit.combine=fast", "fit.combine",
                  "the run was started with fit.combine: (nothing), now it is \"fast\" (--accept "
                  "fit.combine takes the change)");
+    check_change("fit.wire=bf16", "fit.wire",
+                 "the run was started with fit.wire: (nothing), now it is \"bf16\" (--accept "
+                 "fit.wire takes the change)");
     check_change("fit.batch_size=16", "fit.batch_size",
                  "the run was started with fit.batch_size: 8, now it is 16 (--accept "
                  "fit.batch_size takes the change)");
