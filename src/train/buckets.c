@@ -4,6 +4,14 @@
 
 #include "base/memory.h"
 
+enum { A_RANK = 64 << 10, LEAST = 512 << 10, MOST = 8 << 20 };
+
+int64_t ls_buckets_bytes(int ranks)
+{
+    int64_t bytes = (int64_t)ranks * A_RANK;
+    return bytes < LEAST ? LEAST : bytes > MOST ? MOST : bytes;
+}
+
 struct bucket {
     struct ls_range range;
     size_t final;

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "kernel/kernels.h"
+#include "train/buckets.h"
 #include "train/callback.h"
 #include "train/common_weights.h"
 #include "train/equal.h"
@@ -95,7 +96,9 @@ struct ls_stepper_options ls_fit_stepper(const struct ls_fit_job *job)
         .seed = (uint64_t)job->fit->seed,
         .shuffle = (enum ls_shuffle)job->fit->shuffle,
         .class_weight = job->fit->class_weight,
-        .bucket_bytes = job->fit->bucket_size,
+        .bucket_bytes = job->fit->bucket_size == LS_NULL_INT
+                            ? ls_buckets_bytes(ls_comm_size(job->comm))
+                            : job->fit->bucket_size,
         .fast = job->fit->combine == LS_COMBINE_FAST,
         .wire = (enum ls_wire)job->fit->wire,
         .own_statistics = job->fit->batchnorm == LS_BATCHNORM_REPLICA,

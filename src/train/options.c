@@ -106,13 +106,15 @@ static const struct ls_option fit_options[] = {
     {.name = "bucket_size",
      .type = LS_OPTION_INT,
      .offset = FIT(bucket_size),
-     .initial = "4194304",
+     .initial = "null",
      .min = 64,
      .max = 1 << 30,
      .unit = "bytes",
+     .nullable = true,
      .help =
          "of gradients that are summed over the ranks together, while the backward pass goes on "
-         "with others; the result does not depend on it"},
+         "with others; null: 64 kB a rank, from 512 kB to 8 MB; the result does not depend on "
+         "it"},
     {.name = "combine",
      .type = LS_OPTION_CHOICE,
      .offset = FIT(combine),

@@ -28,7 +28,8 @@ struct ls_fit_options {
     int64_t replicas;     /* LS_NULL_INT: the number of ranks */
     int batchnorm;        /* enum ls_batchnorm */
     int64_t verify;       /* weights are compared across ranks every so many steps; 0: never */
-    int64_t bucket_size;  /* bytes of gradients that are summed between ranks together */
+    int64_t bucket_size;  /* bytes of gradients that are summed between ranks together; LS_NULL_INT:
+                             ls_buckets_bytes */
     int combine;          /* enum ls_combine_order */
     bool shard_optimizer; /* a node's ranks have weights and slots once, and update a part each */
     double watchdog;      /* seconds without progress until a hang is ended; 0: never */

@@ -209,6 +209,14 @@ static void test_order(void **state)
     ls_model_free(model);
 }
 
+static void test_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(ls_buckets_bytes(2), 512 << 10);
+    assert_int_equal(ls_buckets_bytes(64), 4 << 20);
+    assert_int_equal(ls_buckets_bytes(4096), 8 << 20);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -221,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_final),
         cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -77,7 +77,7 @@ static void test_defaults(void **state)
         assert_int_equal(config.fit.threads, 1);
         assert_true(config.fit.replicas == LS_NULL_INT);
         assert_int_equal(config.fit.verify, 100);
-        assert_int_equal(config.fit.bucket_size, 4 << 20);
+        assert_true(config.fit.bucket_size == LS_NULL_INT);
         assert_int_equal(config.fit.combine, LS_COMBINE_EXACT);
         assert_int_equal(config.fit.wire, LS_WIRE_FLOAT32);
         assert_int_equal(config.checkpoint.unit, LS_EVERY_EPOCHS);
