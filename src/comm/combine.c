@@ -212,6 +212,7 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
 {
     struct ls_range replicas = combine->replicas;
 
+    ls_pump_rest(combine->pump);
     if (combine->pushed != (size_t)(replicas.end - replicas.begin))
         return ls_fail(LS_USAGE,
                        "the combine of replicas %lld to %lld was finished before all were "
@@ -222,7 +223,6 @@ ls_status ls_combine_finish(struct ls_combine *combine, struct ls_combined *sum)
         *sum = (struct ls_combined){ls_combine_arena(combine, 0), ls_combine_doubles(combine, 0)};
         return LS_OK;
     }
-    ls_pump_rest(combine->pump);
     note_busy(combine, false);
     if (combine->fault != LS_OK)
         return ls_fail(combine->fault, "%s", combine->broken);
