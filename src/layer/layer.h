@@ -151,6 +151,8 @@ enum ls_layer_flags {
     LS_LAYER_FROZEN_INFERS = 2048, /* a layer whose `trainable` is false is not training */
     LS_LAYER_SAYS_TRAINING = 4096, /* Keras' call has training=True as its default and its configs
                                       say so, which means no more than in other layers */
+    LS_LAYER_SAME = 8192, /* a view that Keras' call returns its input for: whose result that is, is
+                             seen through it */
 };
 
 /* What a layer that is adapted adds up: `doubles` of sums for a built layer (0: it needs none, as

@@ -204,6 +204,6 @@ const struct ls_layer_kind ls_layer_reshape = {
 
 const struct ls_layer_kind ls_layer_identity = {
     .kind = {.name = "Identity", .summary = "its input as it is"},
-    .flags = LS_LAYER_VIEW | LS_LAYER_PASSES_MASK,
+    .flags = LS_LAYER_VIEW | LS_LAYER_SAME | LS_LAYER_PASSES_MASK,
     .examples = (const struct ls_layer_example[]){{"{}", "[2, 3]", 1}, {"{}", "[]", 1}, {0}},
 };

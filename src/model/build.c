@@ -253,15 +253,39 @@ struct ls_variable_at ls_model_variable(const struct ls_model *model, size_t ind
     return (struct ls_variable_at){0};
 }
 
+static bool is_same(const struct ls_model *model, struct ls_edge edge)
+{
+    return ls_layer_flags(model->layer[model->call[edge.call].layer]) & LS_LAYER_SAME;
+}
+
+struct ls_edge ls_model_maker(const struct ls_model *model, struct ls_edge edge)
+{
+    while (is_same(model, edge))
+        edge = model->call[edge.call].in[0];
+    return edge;
+}
+
+/* Whether another call than `reader`, or another output, reads of this one. */
+static bool is_read(const struct ls_model *model, size_t call, size_t output, size_t reader)
+{
+    for (size_t o = 0; o < model->outputs; o++)
+        if (o != output && model->output[o].call == call)
+            return true;
+    for (size_t c = call + 1; c < model->calls; c++)
+        for (size_t i = 0; c != reader && i < model->call[c].shapes.inputs; i++)
+            if (model->call[c].in[i].call == call)
+                return true;
+    return false;
+}
+
 bool ls_model_output_is_last(const struct ls_model *model, size_t output)
 {
     struct ls_edge edge = model->output[output];
-    for (size_t o = 0; o < model->outputs; o++)
-        if (o != output && model->output[o].call == edge.call)
+    size_t reader = SIZE_MAX;
+    for (; is_same(model, edge); edge = model->call[edge.call].in[0]) {
+        if (is_read(model, edge.call, output, reader))
             return false;
-    for (size_t c = edge.call + 1; c < model->calls; c++)
-        for (size_t i = 0; i < model->call[c].shapes.inputs; i++)
-            if (model->call[c].in[i].call == edge.call)
-                return false;
-    return true;
+        reader = edge.call;
+    }
+    return !is_read(model, edge.call, output, reader);
 }

@@ -207,7 +207,11 @@ ls_status ls_model_order(struct ls_model *model);
 /* Where an output stands among the model's outputs in Keras, which takes those of a dictionary in
  * the order of their names. */
 size_t ls_model_output_rank(const struct ls_model *model, size_t output);
-/* Whether nobody but the model's user reads this output: no other call, no other output. */
+/* The edge that was made with this tensor, as Keras has it: behind it are layers that give what
+ * they get (Identity). */
+struct ls_edge ls_model_maker(const struct ls_model *model, struct ls_edge edge);
+/* Whether nobody but the model's user reads this output, or what was its maker: no other call, no
+ * other output. */
 bool ls_model_output_is_last(const struct ls_model *model, size_t output);
 /* What a layer asks of an input of the model that it reads as it is, or through views: whole
  * numbers in [0, count). Of several layers the one with the smallest count; count 0: none asks. */

@@ -60,7 +60,7 @@ static ls_status set_outputs(struct ls_plan *plan, const struct ls_plan_options 
     LS_TRY(ls_allocate(&plan->call, plan->calls, sizeof *plan->call));
     for (size_t i = 0; i < plan->outputs; i++)
         if (options->defer && options->defer[i])
-            plan->call[wanted[i].call].defer = true;
+            plan->call[ls_model_maker(plan->model, wanted[i]).call].defer = true;
     return LS_OK;
 }
 

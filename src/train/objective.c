@@ -62,10 +62,15 @@ static ls_status check_form(const struct ls_objective_output *output, const stru
     return LS_OK;
 }
 
+static const struct ls_layer *maker_of(const struct ls_model *model, size_t o)
+{
+    return model->layer[model->call[ls_model_maker(model, model->output[o]).call].layer];
+}
+
 /* The activation that the output is the direct result of, if there is one. */
 static struct ls_activation activation_of(const struct ls_model *model, size_t o)
 {
-    const struct ls_layer *layer = output_layer(model, o);
+    const struct ls_layer *layer = maker_of(model, o);
     bool direct = layer->has_activation && ls_model_output_is_last(model, o);
     return direct ? layer->activation : ls_activation_default(LS_ACTIVATION_LINEAR);
 }
@@ -78,7 +83,7 @@ static void take_logits(struct ls_objective *objective, size_t o)
     output->from_logits = option_bool(output->loss.options, kind->from_logits_offset);
     if ((output->from_logits && kind->takes_given) || kind->logits_of == LS_ACTIVATION_LINEAR ||
         (int)output->activation.id != kind->logits_of ||
-        output_layer(objective->model, o)->activity_regularizer)
+        maker_of(objective->model, o)->activity_regularizer)
         return;
     output->from_logits = objective->defer[o] = true;
 }

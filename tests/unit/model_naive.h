@@ -87,7 +87,7 @@ static inline bool naive_again(const struct naive *n, size_t c)
 static inline bool naive_defers(const struct naive *n, size_t c)
 {
     for (size_t o = 0; n->defer && o < n->model->outputs; o++)
-        if (n->defer[o] && n->model->output[o].call == c)
+        if (n->defer[o] && ls_model_maker(n->model, n->model->output[o]).call == c)
             return true;
     return false;
 }

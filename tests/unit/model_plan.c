@@ -252,12 +252,13 @@ static void test_slopes_with_deferred_activation(void **state)
         {"Activation", "activation: sigmoid"},
     };
     float *input = numbers(8 * 9, 405);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        const char *const layers[] = {
-            "Input",     "shape: [4, 2]", "Dense",    "units: 5", "Flatten",  NULL, "Dropout",
-            "rate: 0.2", "Dense",         "units: 4", ends[i][0], ends[i][1], NULL};
+    for (size_t i = 0; i < 2 * sizeof ends / sizeof *ends; i++) {
+        const char *const *end = ends[i / 2], *behind = i % 2 ? "Identity" : NULL;
+        const char *const layers[] = {"Input", "shape: [4, 2]", "Dense",     "units: 5", "Flatten",
+                                      NULL,    "Dropout",       "rate: 0.2", "Dense",    "units: 4",
+                                      end[0],  end[1],          behind,      NULL,       NULL};
         struct ls_model *model = model_of(layers);
-        const struct ls_layer *last = model->layer[model->layers - 1];
+        const struct ls_layer *last = model->layer[model->layers - (behind ? 2 : 1)];
         assert_true(last->has_activation);
         check_training(model, input, 9, true);
         ls_model_free(model);

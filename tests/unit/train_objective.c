@@ -389,20 +389,30 @@ static void test_accuracy(void **state)
 
 /* -- activations left to the loss */
 
-static void check_deferred(const char *kind, const char *last, const char *loss, bool wanted)
+/* `behind`: a layer behind the last one, which has no options; NULL: none. */
+static void check_deferred_behind(const char *const last[2], const char *behind, const char *loss,
+                                  bool wanted)
 {
     struct ls_objective *objective;
     bool sigmoid = strstr(loss, "inary") != NULL;
+    const char *shape = sigmoid ? "shape: [1]" : "shape: [4]";
     struct ls_data *data = make_data(sigmoid ? "[1]" : "[4]", sigmoid ? "[]" : "[4]", 2, NULL);
-    struct ls_model *model = make_model(sigmoid ? "[1]" : "[4]", kind, last);
+    struct ls_model *model = layers_model(
+        (const char *const[]){"Input", shape, last[0], last[1], behind, NULL, NULL}, 1);
     struct ls_tree *compile = yaml_tree(loss);
     assert_ok(ls_objective_create(&objective, model, compile, data));
     if (ls_objective_defer(objective)[0] != wanted)
-        fail_msg("%s {%s}, %s: %s", kind, last ? last : "", loss, wanted ? "not left" : "left");
+        fail_msg("%s {%s} %s, %s: %s", last[0], last[1] ? last[1] : "", behind ? behind : "", loss,
+                 wanted ? "not left" : "left");
     ls_objective_free(objective);
     ls_tree_free(compile);
     ls_model_free(model);
     ls_data_free(data);
+}
+
+static void check_deferred(const char *kind, const char *last, const char *loss, bool wanted)
+{
+    check_deferred_behind((const char *const[]){kind, last}, NULL, loss, wanted);
 }
 
 static void test_deferral(void **state)
@@ -427,6 +437,9 @@ static void test_deferral(void **state)
     /* its penalty is of what the activation gives */
     check_deferred("Dense", "units: 4, activation: softmax, activity_regularizer: l2", categorical,
                    false);
+    /* Keras sees the softmax behind a layer that gives its input itself, not behind a Reshape */
+    check_deferred_behind((const char *const[]){"Softmax", NULL}, "Identity", categorical, true);
+    check_deferred_behind((const char *const[]){"Softmax", NULL}, "Flatten", categorical, false);
 }
 
 int main(void)
