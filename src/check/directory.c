@@ -10,10 +10,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/text.h"
-#include "check/check.h"
-#include "train/fit.h"
+#include "check/facts.h"
 
 static const char content[] = "lockstep check\n";
 
@@ -107,16 +105,13 @@ static void end_trial(struct trial *trial)
 
 /* -- what other hosts see of it */
 
-enum { SEEN, UNSEEN, UNLOCKED };
-
 /* File systems of networks take a moment. */
-static int look(const char *path)
+static enum ls_sight look(const char *path)
 {
     static const double patience = 2.0; /* seconds */
     const struct timespec pause = {.tv_nsec = 20000000};
     char text[sizeof content] = "";
     double until = ls_seconds() + patience;
-    int seen = UNSEEN;
     do {
         int file = open(path, O_RDONLY | O_CLOEXEC);
         if (file >= 0) {
@@ -125,25 +120,25 @@ static int look(const char *path)
             bool locked = flock(file, LOCK_SH | LOCK_NB) != 0;
             close(file);
             if (same)
-                return locked ? SEEN : UNLOCKED;
+                return locked ? LS_SEEN : LS_UNLOCKED;
         }
         nanosleep(&pause, NULL);
     } while (ls_seconds() < until);
-    return seen;
+    return LS_UNSEEN;
 }
 
-static ls_status tell_seen(struct ls_checker *checker, const int *seen)
+ls_status ls_directory_tell(struct ls_checker *checker, const enum ls_sight *seen)
 {
     struct ls_host_line *line = NULL;
     LS_TRY(ls_allocate(&line, (size_t)checker->nodes, sizeof *line));
     for (int node = 1; node < checker->nodes; node++) {
-        int found = seen[checker->first_of[node]];
+        enum ls_sight found = seen[checker->first_of[node]];
         line[node].level = LS_CHECK_WARNING;
-        if (found == UNSEEN)
+        if (found == LS_UNSEEN)
             snprintf(line[node].text, sizeof line[node].text,
                      "does not see the run directory: only rank 0 writes there, but a resume that "
                      "begins on another host would find nothing");
-        else if (found == UNLOCKED)
+        else if (found == LS_UNLOCKED)
             snprintf(line[node].text, sizeof line[node].text,
                      "does not see locks in the run directory: a second job there would not be "
                      "refused");
@@ -156,7 +151,7 @@ static ls_status tell_seen(struct ls_checker *checker, const int *seen)
 static ls_status check_hosts(struct ls_checker *checker, const struct trial *trial)
 {
     char *path = trial->path;
-    int mine = SEEN, *all = NULL;
+    enum ls_sight mine = LS_SEEN, *all = NULL;
     if (checker->nodes == 1)
         return LS_OK;
     LS_TRY(ls_comm_broadcast_text(checker->comm, &path, 0));
@@ -165,7 +160,7 @@ static ls_status check_hosts(struct ls_checker *checker, const struct trial *tri
     if (!ls_checker_writes(checker))
         ls_release(path);
     LS_TRY(ls_checker_gather(checker, &all, &mine, sizeof mine));
-    ls_status status = ls_checker_writes(checker) ? tell_seen(checker, all) : LS_OK;
+    ls_status status = ls_checker_writes(checker) ? ls_directory_tell(checker, all) : LS_OK;
     ls_release(all);
     return ls_comm_agree(checker->comm, status);
 }

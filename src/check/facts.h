@@ -37,6 +37,10 @@ ls_status ls_speed_tell(struct ls_checker *checker, const double *all);
 /* By node. */
 void ls_clocks_tell(struct ls_checker *checker, const struct ls_clock_difference *of);
 
+/* What a host sees of the file that rank 0 wrote, and locked. By rank. */
+enum ls_sight { LS_SEEN, LS_UNSEEN, LS_UNLOCKED };
+ls_status ls_directory_tell(struct ls_checker *checker, const enum ls_sight *seen);
+
 struct ls_network {
     struct ls_interfaces *hosts; /* [nodes] */
     const char *list;            /* what Open MPI is told to take or, excluded, not to; or NULL */

@@ -258,6 +258,24 @@ static void test_clocks(void **state)
                 "will be wrong; synchronize them (chrony, ntpd)");
 }
 
+/* -- the run directory */
+
+static void test_directory(void **state)
+{
+    (void)state;
+    assert_ok(ls_directory_tell(&checker, (enum ls_sight[RANKS]){0}));
+    assert_int_equal(check.lines, 0);
+    assert_ok(ls_directory_tell(&checker, (enum ls_sight[RANKS]){[2] = LS_UNSEEN}));
+    expect_line(0, LS_CHECK_WARNING,
+                "host bee: does not see the run directory: only rank 0 writes there, but a resume "
+                "that begins on another host would find nothing");
+    assert_ok(ls_directory_tell(&checker, (enum ls_sight[RANKS]){[2] = LS_UNLOCKED}));
+    expect_line(
+        1, LS_CHECK_WARNING,
+        "host bee: does not see locks in the run directory: a second job there would not be "
+        "refused");
+}
+
 /* -- networks */
 
 static void add(struct ls_interfaces *host, const char *name, const uint8_t address[4], int speed)
@@ -322,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_speed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clocks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_network, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,8 +18,13 @@
 #include "comm/launch.h"
 #include "lockstep/mpi.h"
 
-static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_SIZE", "PMI_RANK",
-                                    "SLURM_STEP_NUM_TASKS"};
+static const char *const names[] = {"OMPI_COMM_WORLD_SIZE",
+                                    "PMIX_RANK",
+                                    "PMI_SIZE",
+                                    "PMI_RANK",
+                                    "SLURM_STEP_NUM_TASKS",
+                                    "OMPI_MCA_btl_tcp_if_include",
+                                    "OMPI_MCA_btl_tcp_if_exclude"};
 
 static int clear_environment(void **state)
 {
@@ -223,6 +228,22 @@ static void abort_gives_the_status(void **state)
     assert_int_equal(in_child(abort_alone), 65);
 }
 
+static void interfaces(void **state)
+{
+    bool excluded;
+
+    (void)state;
+    assert_null(ls_launch_tcp_interfaces(&excluded));
+    assert_true(excluded);
+    setenv("OMPI_MCA_btl_tcp_if_include", "", 1);
+    setenv("OMPI_MCA_btl_tcp_if_exclude", "lo,docker0", 1);
+    assert_string_equal(ls_launch_tcp_interfaces(&excluded), "lo,docker0");
+    assert_true(excluded);
+    setenv("OMPI_MCA_btl_tcp_if_include", "10.0.0.0/8", 1);
+    assert_string_equal(ls_launch_tcp_interfaces(&excluded), "10.0.0.0/8");
+    assert_false(excluded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup(refused_without_mpi, clear_environment),
         cmocka_unit_test_setup(refused_by_size, clear_environment),
         cmocka_unit_test_setup(programs_own_mpi, clear_environment),
+        cmocka_unit_test_setup(interfaces, clear_environment),
         cmocka_unit_test_setup(alone, clear_environment),
         cmocka_unit_test_setup(abort_gives_the_status, clear_environment),
     };
