@@ -3,7 +3,7 @@
 # and the help.
 . "$(dirname "$0")/common.bash"
 
-known="train, evaluate, predict, summary, import, export, list, status, stop, diff, version, help"
+known="train, evaluate, predict, summary, import, export, list, check, status, stop, diff, version, help"
 refused 64 "missing command (try 'lockstep --help')"
 refused 64 "unknown command 'trian' (did you mean 'train'?)" trian run.yaml
 refused 64 "unknown command 'frobnicate' (known: $known)" frobnicate model.h5
