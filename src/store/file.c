@@ -174,15 +174,21 @@ out:
     return status;
 }
 
+static ls_status take_name(struct ls_draft *draft)
+{
+    if (rename(draft->temporary, draft->path) != 0)
+        return cannot_write(draft->path, errno);
+    ls_release(draft->temporary);
+    draft->temporary = NULL;
+    return LS_OK;
+}
+
 ls_status ls_draft_publish(struct ls_draft *draft)
 {
     if (TEMP_FAILURE_RETRY(fsync(draft->file)) != 0)
         return cannot_write(draft->path, errno);
     LS_TRY(read_back(draft));
-    if (rename(draft->temporary, draft->path) != 0)
-        return cannot_write(draft->path, errno);
-    ls_release(draft->temporary);
-    draft->temporary = NULL;
+    LS_TRY(take_name(draft));
     return sync_directory(draft->directory);
 }
 
@@ -199,15 +205,26 @@ void ls_draft_close(struct ls_draft *draft)
     *draft = (struct ls_draft){.file = -1};
 }
 
-ls_status ls_file_publish(const char *path, const void *bytes, size_t count)
+static ls_status write_file(const char *path, const void *bytes, size_t count,
+                            ls_status (*finish)(struct ls_draft *draft))
 {
     struct ls_draft draft;
     LS_TRY(ls_draft_open(&draft, path));
     ls_status status = ls_draft_write(&draft, bytes, count);
     if (status == LS_OK)
-        status = ls_draft_publish(&draft);
+        status = finish(&draft);
     ls_draft_close(&draft);
     return status;
+}
+
+ls_status ls_file_publish(const char *path, const void *bytes, size_t count)
+{
+    return write_file(path, bytes, count, ls_draft_publish);
+}
+
+ls_status ls_file_replace(const char *path, const void *bytes, size_t count)
+{
+    return write_file(path, bytes, count, take_name);
 }
 
 ls_status ls_file_sync(const char *path)

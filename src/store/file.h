@@ -27,8 +27,11 @@ ls_status ls_draft_publish(struct ls_draft *draft);
 /* Removes the temporary when it was not published; a released or failed draft is allowed. */
 void ls_draft_close(struct ls_draft *draft);
 
-/* A whole file at once: run.yaml, status.json. */
+/* A whole file at once: run.yaml. */
 ls_status ls_file_publish(const char *path, const void *bytes, size_t count);
+/* The same for what is told every few seconds: nothing waits for the disk, so that a crash of the
+ * machine can leave less of it. */
+ls_status ls_file_replace(const char *path, const void *bytes, size_t count);
 
 /* Has the disk keep what was written to a file so far, by whomever; one that is not there is none.
  */

@@ -180,8 +180,9 @@ ls_status ls_directory_write_status(const struct ls_directory *directory,
     }
     if (result == LS_OK)
         result = ls_directory_file(&path, directory->path, status_name);
-    if (result == LS_OK)
-        result = ls_file_publish(path, text.data, text.length);
+    if (result == LS_OK) /* while it trains it does not wait for the disk */
+        result = (status->state == LS_RUN_RUNNING ? ls_file_replace
+                                                  : ls_file_publish)(path, text.data, text.length);
     ls_release(path);
     ls_text_release(&text);
     ls_tree_free(map);

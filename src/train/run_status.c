@@ -87,8 +87,12 @@ static ls_status read_status(struct ls_run_status *status, const char *directory
         goto out; /* no run was ever begun here */
     if (result == LS_OK)
         result = ls_file_read_text(path, &text);
+    if (result == LS_OK && text.data[0] == '\0') { /* its machine crashed before the disk had it */
+        status->state = LS_RUN_DEAD;
+        goto out;
+    }
     if (result == LS_OK)
-        result = ls_tree_parse_json(&map, text.data ? text.data : "", text.length, path);
+        result = ls_tree_parse_json(&map, text.data, text.length, path);
     if (result == LS_OK)
         result = take(status, map, written);
 out:

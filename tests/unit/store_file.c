@@ -19,6 +19,20 @@ static void a_file_is_published_whole(void **state)
     free(bytes);
 }
 
+static void it_is_replaced_whole_too(void **state)
+{
+    (void)state;
+    char *bytes;
+    assert_ok(ls_file_replace("a.txt", "first", 5));
+    assert_ok(ls_file_replace("a.txt", "second", 6));
+    assert_int_equal(read_bytes("a.txt", &bytes), 6);
+    assert_string_equal(bytes, "second");
+    assert_int_equal(count_entries("."), 1);
+    assert_fails(ls_file_replace("no/where.txt", "x", 1), LS_CANNOT_WRITE,
+                 "cannot write 'no/where.txt': No such file or directory");
+    free(bytes);
+}
+
 static void an_empty_file_too(void **state)
 {
     (void)state;
@@ -221,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(a_file_is_published_whole),
+        scratch_test(it_is_replaced_whole_too),
         scratch_test(an_empty_file_too),
         scratch_test(the_umask_holds),
         scratch_test(a_missing_directory_is_named),

@@ -75,6 +75,8 @@ static void test_silent(void **state)
     write_text("run/status.json",
                "{\"state\": \"running\", \"host\": \"another.host\", \"time\": 1}");
     check_state("run", LS_RUN_DEAD);
+    write_text("run/status.json", ""); /* what a crash of the machine leaves of it */
+    check_state("run", LS_RUN_DEAD);
     write_text("run/status.json", "{\"state\": \"running\", ");
     struct ls_run_status status;
     expect_status(ls_run_status("run", &status), LS_BAD_INPUT);
