@@ -11,6 +11,7 @@
 /* A rank as who judges sees it. */
 struct ls_seen_rank {
     bool known; /* false: nothing was ever heard of it (yet), or it has left */
+    bool heard; /* it is of another node, and something was heard */
     char
         state; /* of its main thread as /proc has it, T: stopped, D: in a disk's wait; 0: unknown */
     double idle;   /* seconds without a beat of its pulse */

@@ -18,6 +18,8 @@
 /* Looks in the time limit; a tick is between these. */
 enum { LOOKS = 20, AWAY_TICKS = 3, TURN_TICKS = 2, CLAIM_SECONDS = 10, GOODBYES = 3 };
 static const double tick_least = 0.05, tick_most = 1;
+/* By then all are heard that can be. */
+static const double hear_seconds = 60;
 /* What rank 0 has before those of other nodes act in its place: so long it takes until mpirun has
  * ended them. And between nodes, when it is rank 0 that they miss. */
 static const double other_nodes = 5, between_nodes = 3, between_most = 30;
@@ -53,7 +55,8 @@ struct ls_watchdog {
     struct memory *memory;     /* by post */
     struct ls_watch_note *note;
     double found; /* seconds for which somebody has held the job up */
-    bool told;
+    double ran;   /* seconds */
+    bool told, missed;
 
     pthread_t thread;
     int wake;
@@ -130,6 +133,7 @@ static void take_note(void *user, const struct ls_watch_note *note)
         if (w->ranks[i] == note->rank)
             return; /* this node knows better */
     seen->known = !note->left;
+    seen->heard = true;
     seen->idle = note->idle;
     seen->silent = note->silent;
     seen->state = note->state;
@@ -153,6 +157,25 @@ static void send_notes(struct ls_watchdog *w)
     for (int i = 0; i < w->posts; i++)
         write_note(w, &w->note[i], w->ranks[i]);
     ls_watch_net_send(w->net, w->note, (size_t)w->posts);
+}
+
+/* Rank 0 says once which hosts it cannot watch. */
+static void miss_unheard(struct ls_watchdog *w, double passed)
+{
+    int count = 0, first = -1;
+    w->ran += passed;
+    if (!w->net || w->comm->place.rank != 0 || w->missed || w->ran < hear_seconds)
+        return;
+    w->missed = true;
+    for (int i = 0; i < w->posts; i++)
+        w->seen[w->ranks[i]].heard = true;
+    for (int rank = 0; rank < w->comm->place.size; rank++)
+        if (!w->seen[rank].heard)
+            first = count++ ? first : rank;
+    if (count > 0)
+        ls_warn("the watchdog hears nothing of %d rank%s, first rank %d (host %s): let UDP pass "
+                "between the hosts, else nobody misses a host that stands still",
+                count, count > 1 ? "s" : "", first, w->comm->hosts[first]);
 }
 
 /* -- acting */
@@ -224,6 +247,7 @@ static void *watch(void *user)
         look(w, passed);
         hear(w);
         send_notes(w);
+        miss_unheard(w, passed);
         judge(w, passed);
     }
     return NULL;

@@ -3,7 +3,7 @@
 # it did. mpirun never would. A run that is stopped as a whole and continued is left alone.
 . "$(dirname "${BASH_SOURCE[0]}")/processes.bash"
 make_fault_run
-limit=2
+limit=3
 
 # ended RANK PATTERN: the run ends a few seconds after the limit, with one line that matches; nothing is left.
 ended() {

@@ -17,7 +17,7 @@ start_hosts() {
         --mca oob_tcp_keepalive_probes 3 "$program" train "$work/fault.yaml" -o "$work/run" --quiet "$@" >out 2>err.all &
     mpirun=$!
     pids=()
-    wait_for 30 saved run || fail "no checkpoint"
+    wait_for 60 saved run || fail "no checkpoint"
     nap 1 300
 }
 ranks_on() { # HOST: the ranks' processes there
@@ -28,10 +28,13 @@ ranks_on() { # HOST: the ranks' processes there
 }
 
 cut_off() {
+    local began
     start_hosts
     "$tests/hosts" link $prefix 2 down
+    began=$SECONDS
     ends 20
     [ "$status" != 0 ] || fail "exit status 0"
+    echo "the run ended $((SECONDS - began)) s after the link"
     wait_for 10 nobody_on ${prefix}1 || fail "ranks survived"
     wait_for 20 nobody_on ${prefix}2 || fail "ranks of the lost host survived"
     "$tests/hosts" link $prefix 2 up
@@ -41,12 +44,12 @@ nobody_on() { [ -z "$(ranks_on "$1")" ]; }
 
 # The host answers mpirun, but its rank stands still: its watchdog does too, and rank 0's misses it.
 stand_still() {
-    start_hosts --watchdog 2
+    start_hosts --watchdog 4
     # shellcheck disable=SC2046
     kill -STOP $(ranks_on ${prefix}2)
     ends 20
     status 1
-    says_like "rank 2 (host ${prefix}2) gave no sign of life for 2 s at step *; ranks 0-1 wait for it in *; the newest checkpoint is step *: run it again with --resume"
+    says_like "rank 2 (host ${prefix}2) gave no sign of life for 4 s at step *; ranks 0-1 wait for it in *; the newest checkpoint is step *: run it again with --resume"
     wait_for 20 nobody_on ${prefix}2 || fail "the rank survived"
     goes_on run 2
 }
