@@ -89,6 +89,20 @@ static void tell_progress(struct ls_session *session, const struct ls_fit_state 
     observer(session)->progress(observer(session)->user, &progress);
 }
 
+/* Every so often. Who stood still for longer than the watchdog allows was given up by the others,
+ * who have written so: he is to be killed in a moment, and does not write that all is well. */
+static ls_status tell_running(struct ls_session *session)
+{
+    double silent = ls_seconds() - session->told;
+    if (silent <= tell_every)
+        return LS_OK;
+    if (session->watchdog && silent > session->config.fit.watchdog) {
+        session->told = ls_seconds();
+        return LS_OK;
+    }
+    return tell_status(session, LS_RUN_RUNNING);
+}
+
 /* A checkpoint is told of when it is published, not when it is begun. */
 static void tell_checkpoint(struct ls_session *session)
 {
@@ -116,7 +130,7 @@ static ls_status on_step(void *user, const struct ls_fit_state *state)
     tell_progress(session, state, false);
     tell_checkpoint(session);
     update_status(session, state);
-    return ls_seconds() - session->told > tell_every ? tell_status(session, LS_RUN_RUNNING) : LS_OK;
+    return tell_running(session);
 }
 
 /* The best epoch so far, by val_loss where there is one. */
