@@ -16,7 +16,7 @@
 #include "comm/watch_net.h"
 
 /* Looks in the time limit; a tick is between these. */
-enum { LOOKS = 20, AWAY_TICKS = 3, TURN_TICKS = 2, CLAIM_SECONDS = 10, GOODBYES = 3 };
+enum { LOOKS = 20, AWAY_TICKS = 3, TURN_TICKS = 2, CLAIM_SECONDS = 20, GOODBYES = 3 };
 static const double tick_least = 0.05, tick_most = 1;
 /* By then all are heard that can be. */
 static const double hear_seconds = 60;

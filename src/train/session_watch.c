@@ -1,5 +1,6 @@
 /* The watchdog of a session: what becomes of a hang. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,13 @@
 #include "train/session.h"
 
 /* A disk that hangs must not keep the watchdog from ending the run. */
-enum { FILES_SECONDS = 2 };
+enum { FILES_SECONDS = 10 };
 
 struct hang {
     const struct ls_session *session;
     char line[LS_MESSAGE_BYTES];
-    char newest[LS_MESSAGE_BYTES]; /* what to do now */
+    char newest[LS_MESSAGE_BYTES]; /* what to do now, once it is known */
+    atomic_bool known;
 };
 
 static void tell_newest(struct hang *hang)
@@ -47,6 +49,7 @@ static void *use_files(void *user)
 {
     struct hang *hang = user;
     tell_newest(hang);
+    atomic_store(&hang->known, true);
     write_status(hang);
     return NULL;
 }
@@ -65,10 +68,11 @@ static void on_hang(void *user, const char *line)
     snprintf(hang.line, sizeof hang.line, "%s", line);
     clock_gettime(CLOCK_REALTIME, &limit);
     limit.tv_sec += FILES_SECONDS;
-    if (pthread_create(&files, NULL, use_files, &hang) == 0 &&
-        pthread_timedjoin_np(files, NULL, &limit) == 0)
-        snprintf(hang.line, sizeof hang.line, "%s%s", line, hang.newest);
-    observer->hang(observer->user, hang.line);
+    if (pthread_create(&files, NULL, use_files, &hang) == 0)
+        pthread_timedjoin_np(files, NULL, &limit);
+    char told[2 * LS_MESSAGE_BYTES];
+    snprintf(told, sizeof told, "%s%s", line, atomic_load(&hang.known) ? hang.newest : "");
+    observer->hang(observer->user, told);
 }
 
 ls_status ls_session_watch(struct ls_session *session)

@@ -7,7 +7,7 @@ limit=3
 
 # ended RANK PATTERN: the run ends a few seconds after the limit, with one line that matches; nothing is left.
 ended() {
-    ends $((limit + 10))
+    ends $((limit + 20))
     status 1
     says_like "rank $1 (host $(hostname)) $2"
     grep -q '; the newest checkpoint is step [0-9]*: run it again with --resume$' err || fail "expected the newest checkpoint"
