@@ -14,7 +14,7 @@ try() {
     says "run: in use by process ${pids[0]} on $(hostname)"
     kill -KILL "${pids[0]}"
     wait_for 5 gone "${pids[0]}"
-    run timeout 5 "$program" train fault.yaml -o run --resume --quiet
+    run timeout 60 "$program" train fault.yaml -o run --resume --quiet
     status 0
     as_whole run
     ends 10

@@ -8,20 +8,20 @@ named() { # RANK
     as_whole run
 }
 
-# It stands still most of the time.
+# It stands still most of the time, for a while.
 by_turns() {
     local rank=$((RANDOM % 3))
     rm -rf run
     pace 10
     export FAULT_RANK=-1
     start 3 fault.yaml -o run
-    while ! gone "${pids[rank]}"; do
+    for _ in 1 2 3 4; do
         kill -STOP "${pids[rank]}" 2>/dev/null
-        sleep 0.6
+        sleep 0.8
         kill -CONT "${pids[rank]}" 2>/dev/null
         sleep 0.2
     done
-    ends 20
+    ends 60
     status 0
     cp out lines
     named $rank
