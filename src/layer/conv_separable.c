@@ -170,6 +170,7 @@ static void backward(const struct ls_call *call)
     if (depthwise)
         ls_convolution_kernel(call->prepared, depthwise, call->in[0], p.middle_grad,
                               call->accumulate);
+    ls_call_written(call);
     if (call->in_grad[0])
         ls_convolution_data(call->prepared, call->in_grad[0], p.middle_grad,
                             call->weight[DEPTHWISE]);

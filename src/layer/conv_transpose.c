@@ -157,6 +157,7 @@ static void backward(const struct ls_call *call)
     }
     if (kernel_grad)
         ls_convolution_kernel(call->prepared, kernel_grad, grad, call->in[0], call->accumulate);
+    ls_call_written(call);
     if (call->in_grad[0])
         ls_convolution_forward(call->prepared, call->in_grad[0], grad, call->weight[KERNEL], NULL);
 }
