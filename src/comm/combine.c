@@ -1,6 +1,7 @@
 /* A step of the combine: what is written is summed on the node and sent on, bucket by bucket. */
 #include <string.h>
 
+#include "base/pulse.h"
 #include "comm/combine_private.h"
 
 struct ls_range ls_combine_replicas(const struct ls_combine *combine)
@@ -161,9 +162,19 @@ static enum ls_combine_part waits_for(const struct ls_combine *combine, uint64_t
     return combine->nodes > 1 && written ? LS_COMBINE_EXCHANGING : LS_COMBINE_WAITING;
 }
 
+/* Begins or ends, or neither, a wait for other ranks, as the watchdog is told. */
+static void tell_wait(bool *waits, bool now)
+{
+    if (now && !*waits)
+        ls_pulse_wait("the combine (gradients)");
+    else if (!now && *waits)
+        ls_pulse_done();
+    *waits = now;
+}
+
 /* The doubles go when the last partial sums are here: then every rank is as far, and nobody who
  * waits for the doubles lets buckets lie that others wait for; they travel beside the last sums. */
-static ls_status complete(struct ls_combine *combine, uint64_t all)
+static ls_status complete(struct ls_combine *combine, uint64_t all, bool *waits)
 {
     bool doubles = false, moved;
     int pauses = 0;
@@ -174,10 +185,14 @@ static ls_status complete(struct ls_combine *combine, uint64_t all)
             ls_combine_lap(combine, LS_COMBINE_ADDING);
         if (!doubles && combine->summed == combine->buckets &&
             ls_team_reached(&combine->team, LS_EVENT_WRITTEN, all)) {
+            tell_wait(waits, false);
             LS_TRY(sum_doubles(combine));
             doubles = true;
             ls_combine_lap(combine, combine->nodes > 1 ? LS_COMBINE_EXCHANGING : LS_COMBINE_ADDING);
-        } else if (!moved) {
+        } else {
+            tell_wait(waits, !moved);
+            if (moved)
+                continue;
             LS_TRY(ls_team_pause(&combine->team, &pauses));
             ls_combine_lap(combine, waits_for(combine, all));
         }
@@ -191,10 +206,13 @@ static ls_status complete(struct ls_combine *combine, uint64_t all)
 static ls_status finish(struct ls_combine *combine)
 {
     uint64_t all = count_of(combine, combine->buckets + 1);
+    bool waits = false;
 
     combine->written = combine->buckets;
     ls_team_publish(&combine->team, LS_EVENT_WRITTEN, all);
-    LS_TRY(complete(combine, all));
+    ls_status status = complete(combine, all, &waits);
+    tell_wait(&waits, false);
+    LS_TRY(status);
     ls_team_publish(&combine->team, LS_EVENT_REDUCED, all);
     LS_TRY(ls_team_wait(&combine->team, LS_EVENT_REDUCED, all));
     ls_combine_lap(combine, LS_COMBINE_WAITING);
