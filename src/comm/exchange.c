@@ -6,8 +6,6 @@
  * visit all ranks and want the pieces packed.
  *
  * MPI's own sum is one MPI_Iallreduce in place of all that. */
-#include <limits.h>
-
 #include "comm/combine_private.h"
 #include "comm/wire.h"
 
