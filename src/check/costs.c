@@ -1,6 +1,7 @@
 /* What a run would take on more ranks: the model of train/cost.h, as a table. */
 #include "check/check.h"
 #include "comm/link.h"
+#include "train/buckets.h"
 #include "train/cost_measure.h"
 
 static const char topic[] = "cost";
@@ -40,7 +41,8 @@ static ls_status measure(struct costs *costs, int64_t rows)
 {
     struct ls_session *session = &costs->checker->session;
     const struct ls_fit_job job = ls_session_job(session);
-    const struct ls_stepper_options options = ls_fit_stepper(&job);
+    struct ls_stepper_options options = ls_fit_stepper(&job);
+    options.bucket_bytes = ls_buckets_bytes(1); /* the smallest: others are made of these */
     ls_cost_trial_release(&costs->trial);
     return ls_cost_measure(&costs->trial, &options, rows);
 }
@@ -66,9 +68,9 @@ static void tell_trial(const struct costs *costs)
         bytes += step->bucket[i].bytes;
     ls_check_add(costs->checker->check, LS_CHECK_OK, topic,
                  "measured here, %lld samples a replica: forward and backward %.3f ms, the rest of "
-                 "a step %.3f ms; gradients of %.3g MB in %zu bucket%s, adding at %.3g GB/s",
+                 "a step %.3f ms; gradients of %.3g MB, adding at %.3g GB/s",
                  (long long)step->rows, step->compute * MILLI, step->rest * MILLI, bytes * MEGA,
-                 step->buckets, step->buckets == 1 ? "" : "s", step->add_rate * GIGA);
+                 step->add_rate * GIGA);
 }
 
 static void tell_head(struct ls_check *check)
@@ -78,14 +80,22 @@ static void tell_head(struct ls_check *check)
                  "eff.");
 }
 
+static int64_t bucket_bytes(const struct costs *costs, int64_t ranks)
+{
+    const int64_t given = costs->checker->session.config.fit.bucket_size;
+    return given == LS_NULL_INT ? ls_buckets_bytes((int)ranks) : given;
+}
+
 static ls_status tell_cost(const struct costs *costs, int64_t ranks, int64_t replicas,
                            struct ls_cost *cost)
 {
     const struct ls_cost_step *step = &costs->trial.step;
-    LS_TRY(ls_cost_predict(cost, step, &costs->net,
-                           &(struct ls_cost_job){.ranks = (int)ranks,
-                                                 .ranks_per_node = costs->ranks_per_node,
-                                                 .replicas = replicas}));
+    LS_TRY(
+        ls_cost_predict(cost, step, &costs->net,
+                        &(struct ls_cost_job){.ranks = (int)ranks,
+                                              .ranks_per_node = costs->ranks_per_node,
+                                              .replicas = replicas,
+                                              .bucket_bytes = (double)bucket_bytes(costs, ranks)}));
     ls_check_add(costs->checker->check, LS_CHECK_OK, topic,
                  "%5lld %5d %8lld %9.3f %9.3f %10.3f %8.0f %10.0f %3.0f%%", (long long)ranks,
                  cost->nodes, (long long)(replicas * step->rows), cost->step * MILLI,

@@ -170,6 +170,21 @@ static void fill_in(struct ls_cost *cost, const struct setting *s, const struct 
     cost->efficiency = ((double)job->replicas / ranks * step->compute + step->rest) / cost->step;
 }
 
+/* Buckets that go together are ready with the last of them. */
+static size_t merge(struct ls_cost_bucket *merged, const struct ls_cost_step *step, double most)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < step->buckets; i++) {
+        const struct ls_cost_bucket *bucket = &step->bucket[i];
+        if (count > 0 && most > 0 && merged[count - 1].bytes + bucket->bytes <= most)
+            merged[count - 1].bytes += bucket->bytes;
+        else
+            merged[count++].bytes = bucket->bytes;
+        merged[count - 1].ready = bucket->ready;
+    }
+    return count;
+}
+
 ls_status ls_cost_predict(struct ls_cost *cost, const struct ls_cost_step *step,
                           const struct ls_cost_net *net, const struct ls_cost_job *job)
 {
@@ -178,15 +193,23 @@ ls_status ls_cost_predict(struct ls_cost *cost, const struct ls_cost_step *step,
                        (long long)job->replicas, job->ranks, job->ranks_per_node);
     int on_node = job->ranks < job->ranks_per_node ? job->ranks : job->ranks_per_node;
     struct setting s = {
-        .step = step,
         .net = net,
         .nodes = (job->ranks + on_node - 1) / on_node,
         .ranks_per_node = on_node,
         .local = (double)((job->replicas + job->ranks - 1) / job->ranks),
     };
     s.partials = s.nodes > 1 ? count_partials(job) : 1;
-    LS_TRY(ls_allocate(&s.arrives, step->buckets + 1, sizeof *s.arrives));
+    struct ls_cost_step of = *step;
+    struct ls_cost_bucket *merged = NULL;
+    s.step = &of;
+    ls_status status;
+    LS_TRY_OUT(ls_allocate(&merged, step->buckets + 1, sizeof *merged));
+    LS_TRY_OUT(ls_allocate(&s.arrives, step->buckets + 1, sizeof *s.arrives));
+    of.buckets = merge(merged, step, job->bucket_bytes);
+    of.bucket = merged;
     fill_in(cost, &s, job);
+out:
+    ls_release(merged);
     ls_release(s.arrives);
-    return LS_OK;
+    return status;
 }

@@ -57,7 +57,8 @@ struct ls_cost_step {
 
 struct ls_cost_job {
     int ranks, ranks_per_node;
-    int64_t replicas; /* at least as many as ranks */
+    int64_t replicas;    /* at least as many as ranks */
+    double bucket_bytes; /* neighbouring buckets go together up to this size; 0: none */
 };
 
 struct ls_cost {

@@ -112,7 +112,7 @@ static ls_status measure(struct bench *b, double wire, double compute)
             compute * (forward + (1 - forward) * (double)(i + 1) / (double)b->buckets);
     double seconds = best_of(b, wire < 0.05 ? 20 : 1);
     LS_TRY(ls_cost_predict(&cost, &of, &b->net,
-                           &(struct ls_cost_job){place->size, place->node_size, place->size}));
+                           &(struct ls_cost_job){place->size, place->node_size, place->size, 0}));
     if (place->rank == 0)
         printf("%7.2f MB, %d nodes, %d ranks, compute %9.3f ms: step %9.3f ms, predicted %9.3f ms "
                "(%+.0f%%); not hidden %.3f of the wire's time, predicted %.3f\n",

@@ -42,7 +42,7 @@ static void one_bucket_on_two_nodes(void **state)
     (void)state;
     struct ls_cost_bucket bucket = {1e6, 1};
     struct ls_cost_step step = step_of(&bucket, 1);
-    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2});
+    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2, 0});
     near(cost.exposed, 1.02);
     near(cost.step, 2.27);
     near(cost.compute, 1.25);
@@ -52,7 +52,7 @@ static void one_bucket_on_two_nodes(void **state)
     near(cost.samples_per_second, 16 / 2.27);
     near(cost.efficiency, 1.25 / 2.27);
     step.add_rate = 3e6; /* two partial sums read, half an arena each, and the sum written: 0.5 s */
-    near(predict(&step, &net, (struct ls_cost_job){2, 1, 2}).exposed, 1.52);
+    near(predict(&step, &net, (struct ls_cost_job){2, 1, 2, 0}).exposed, 1.52);
 }
 
 /* The first bucket is through its first way at 0.51, when its sums go: the link is free of them at
@@ -62,14 +62,26 @@ static void a_bucket_goes_while_others_are_computed(void **state)
     (void)state;
     struct ls_cost_bucket bucket[] = {{1e6, 0}, {1e6, 1}};
     struct ls_cost_step step = step_of(bucket, 2);
-    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2});
+    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2, 0});
     near(cost.exposed, 1.03);
     near(cost.combine, 2.01); /* a full link, and the last latency */
     bucket[1].bytes = 0;
-    cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2});
+    cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2, 0});
     near(cost.exposed, 0.03); /* 1.01, 10 ms; 10 ms */
     step.pause = 0.2;         /* the sums go at 0.71, the link is free at 1.21 */
-    near(predict(&step, &net, (struct ls_cost_job){2, 1, 2}).exposed, 0.23);
+    near(predict(&step, &net, (struct ls_cost_job){2, 1, 2, 0}).exposed, 0.23);
+}
+
+/* Both go when the second is final: as one of 2 MB. */
+static void buckets_go_together(void **state)
+{
+    (void)state;
+    struct ls_cost_bucket bucket[] = {{1e6, 0}, {1e6, 1}};
+    struct ls_cost_step step = step_of(bucket, 2);
+    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 2, 2e6});
+    near(cost.exposed, 2.02);
+    near(cost.messages, 2);
+    near(predict(&step, &net, (struct ls_cost_job){2, 1, 2, 1.9e6}).messages, 4);
 }
 
 /* What a rank does for its messages it does in place of computing: 3 sent, 3 received, for partial
@@ -80,7 +92,7 @@ static void messages_cost_the_ranks(void **state)
     struct ls_cost_bucket bucket[] = {{0, 0}, {0, 1}};
     struct ls_cost_step step = step_of(bucket, 2);
     struct ls_cost_net with = {.bytes_per_second = 1e6, .latency = 0.01, .overhead = 0.001};
-    struct ls_cost cost = predict(&step, &with, (struct ls_cost_job){4, 1, 4});
+    struct ls_cost cost = predict(&step, &with, (struct ls_cost_job){4, 1, 4, 0});
     near(cost.messages, 12);
     near(cost.exposed, 4 * 0.006 + 2 * 0.01);
 }
@@ -92,11 +104,11 @@ static void one_node_sends_nothing(void **state)
     struct ls_cost_bucket bucket = {1e6, 1};
     struct ls_cost_step step = step_of(&bucket, 1);
     step.add_rate = 1e7;
-    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 2, 2});
+    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 2, 2, 0});
     assert_int_equal(cost.nodes, 1);
     near(cost.exposed, 0.15);
     near(cost.bytes, 0);
-    cost = predict(&step, &net, (struct ls_cost_job){1, 2, 1});
+    cost = predict(&step, &net, (struct ls_cost_job){1, 2, 1, 0});
     near(cost.exposed, 0);
     near(cost.efficiency, 1);
 }
@@ -109,15 +121,15 @@ static void replicas_are_dealt(void **state)
     (void)state;
     struct ls_cost_bucket bucket = {1e6, 1};
     struct ls_cost_step step = step_of(&bucket, 1);
-    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 5});
+    struct ls_cost cost = predict(&step, &net, (struct ls_cost_job){2, 1, 5, 0});
     near(cost.compute, 3.25);
     near(cost.efficiency, 2.75 / 4.77);
-    assert_int_equal(predict(&step, &net, (struct ls_cost_job){3, 1, 5}).partials, 1);
-    cost = predict(&step, &net, (struct ls_cost_job){3, 1, 8});
+    assert_int_equal(predict(&step, &net, (struct ls_cost_job){3, 1, 5, 0}).partials, 1);
+    cost = predict(&step, &net, (struct ls_cost_job){3, 1, 8, 0});
     assert_int_equal(cost.partials, 2);
     near(cost.exposed, 4 / 3. + 2 / 3. + 0.02);
     near(cost.bytes, 2e6);
-    assert_int_equal(predict(&step, &net, (struct ls_cost_job){4, 2, 8}).partials, 1);
+    assert_int_equal(predict(&step, &net, (struct ls_cost_job){4, 2, 8, 0}).partials, 1);
 }
 
 /* 4 ranks of 1 MB each: two rounds of 10 ms, 3 MB of the others to every rank. */
@@ -127,12 +139,12 @@ static void what_all_ranks_gather(void **state)
     struct ls_cost_step step = step_of(NULL, 0);
     step.points = 1;
     step.point_bytes = 1e6;
-    near(predict(&step, &net, (struct ls_cost_job){4, 1, 4}).exposed, 3.02);
+    near(predict(&step, &net, (struct ls_cost_job){4, 1, 4, 0}).exposed, 3.02);
     step.points = 10;
-    near(predict(&step, &net, (struct ls_cost_job){4, 1, 4}).exposed, 3.2);
+    near(predict(&step, &net, (struct ls_cost_job){4, 1, 4, 0}).exposed, 3.2);
     step.points = step.point_bytes = 0;
     step.doubles = 1e6;
-    near(predict(&step, &net, (struct ls_cost_job){4, 2, 4}).exposed, 4.02);
+    near(predict(&step, &net, (struct ls_cost_job){4, 2, 4, 0}).exposed, 4.02);
 }
 
 static void no_job(void **state)
@@ -140,9 +152,11 @@ static void no_job(void **state)
     (void)state;
     struct ls_cost_step step = step_of(NULL, 0);
     struct ls_cost cost;
-    assert_int_equal(ls_cost_predict(&cost, &step, &net, &(struct ls_cost_job){4, 1, 3}), LS_USAGE);
+    assert_int_equal(ls_cost_predict(&cost, &step, &net, &(struct ls_cost_job){4, 1, 3, 0}),
+                     LS_USAGE);
     assert_string_equal(ls_message(), "no step of 3 replicas on 4 ranks, 1 a node");
-    assert_int_equal(ls_cost_predict(&cost, &step, &net, &(struct ls_cost_job){0, 1, 3}), LS_USAGE);
+    assert_int_equal(ls_cost_predict(&cost, &step, &net, &(struct ls_cost_job){0, 1, 3, 0}),
+                     LS_USAGE);
 }
 
 static void networks(void **state)
@@ -182,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_bucket_on_two_nodes),
         cmocka_unit_test(a_bucket_goes_while_others_are_computed),
+        cmocka_unit_test(buckets_go_together),
         cmocka_unit_test(messages_cost_the_ranks),
         cmocka_unit_test(one_node_sends_nothing),
         cmocka_unit_test(replicas_are_dealt),
