@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* -- what a run tells while it goes on. Called on rank 0 only, but for `hang`.
+/* -- what a run tells while it goes on. Called on rank 0 only, but for `hang` and `watched`.
  * --------------------------------------- */
 
 struct ls_run_start {
@@ -86,6 +86,8 @@ struct ls_run_observer {
      * it is to print that and to end the process at once (_exit(1)), whereupon mpirun ends the
      * others, who cannot know. Without it, which is to be so on all ranks, nobody looks. */
     void (*hang)(void *user, const char *line);
+    /* On every rank, with `hang` alone: from here on somebody looks, or it was not asked for. */
+    void (*watched)(void *user);
 };
 
 /* -- train

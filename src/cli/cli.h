@@ -115,6 +115,7 @@ const char *cli_nearest(const char *name, const char *const *names, size_t count
 
 /* This process' rank as the launcher's environment tells it; 0 when nobody launched it. */
 int cli_launched_rank(void);
+bool cli_launched(void);
 
 /* "lockstep: " and one line on standard error, on the first rank only; returns status. */
 ls_status cli_fail(ls_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -125,6 +126,11 @@ ls_status cli_fail_library(ls_status status);
 /* "lockstep: " and one line on standard error on any rank, and the end of the process with status
  * LS_FAILED: for a thread beside one that hangs, and may hold the streams. */
 _Noreturn void cli_die(const char *line);
+
+/* From begin to end a launched process waits for others to do what `what` says ("begin"); when that
+ * takes so long, it says so and dies (cli_die). Nothing for a process alone, or 0 seconds. */
+void cli_guard_begin(double seconds, const char *what);
+void cli_guard_end(void);
 
 /* Until the next call, errors and notes clear this progress' line first. NULL: nothing to clear. */
 void cli_speak_around(struct ls_progress *progress);

@@ -12,7 +12,8 @@ enum { DIE_MILLISECONDS = 1000 };
 /* The line that must be cleared before others are written: one program, one standard error. */
 static struct ls_progress *around;
 
-int cli_launched_rank(void)
+/* The rank that the launcher tells; -1: nobody launched it. */
+static int find_rank(void)
 {
     static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                             "SLURM_PROCID", NULL};
@@ -25,7 +26,18 @@ int cli_launched_rank(void)
         if (*end == '\0' && rank >= 0 && rank <= INT32_MAX)
             return (int)rank;
     }
-    return 0;
+    return -1;
+}
+
+int cli_launched_rank(void)
+{
+    int rank = find_rank();
+    return rank < 0 ? 0 : rank;
+}
+
+bool cli_launched(void)
+{
+    return find_rank() >= 0;
 }
 
 void cli_speak_around(struct ls_progress *progress)

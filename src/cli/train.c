@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
@@ -134,6 +135,7 @@ static const struct cli_option options[] = {
 };
 
 enum { PATH_BYTES = 4096 };
+enum { WATCHDOG_SECONDS = 300 }; /* fit.watchdog's default */
 
 /* What the end of the program tells; the rest goes on to the progress bar. */
 struct view {
@@ -170,6 +172,23 @@ static void on_hang(void *user, const char *line)
 {
     (void)user;
     cli_die(line);
+}
+
+static void on_watched(void *user)
+{
+    (void)user;
+    cli_guard_end();
+}
+
+/* As the command line has it: no run file is read before the ranks have met. */
+static double watchdog_of(const struct options *given)
+{
+    static const char key[] = "fit.watchdog=";
+    double seconds = WATCHDOG_SECONDS;
+    for (size_t i = 0; i < given->set.count; i++)
+        if (strncmp(given->set.items[i], key, strlen(key)) == 0)
+            seconds = strtod(given->set.items[i] + strlen(key), NULL);
+    return seconds;
 }
 
 static void print_number(const char *name, double value, bool known)
@@ -268,6 +287,7 @@ static ls_status train(struct ls_comm *comm, const struct cli_call *call, struct
                                              .checkpoint = on_checkpoint,
                                              .profile = on_profile,
                                              .hang = on_hang,
+                                             .watched = on_watched,
                                              .user = view};
     const struct ls_run_train run = {
         .run = call->operands[0],
@@ -297,6 +317,7 @@ static ls_status run(const struct cli_call *call)
     struct ls_comm *comm = NULL;
     /* Every rank makes one; the first rank's is used. */
     ls_status status = ls_progress_create(&progress, stdout, NULL);
+    cli_guard_begin(watchdog_of(given), "begin");
     status = cli_meet(&comm, call, status);
     view.progress = progress;
     view.json = given->json;
@@ -313,7 +334,10 @@ static ls_status run(const struct cli_call *call)
     cli_speak_around(NULL);
     ls_progress_free(progress);
     fflush(stdout); /* the run is saved, whatever became of its log */
+    cli_guard_end();
+    cli_guard_begin(watchdog_of(given), "end");
     ls_comm_free(comm);
+    cli_guard_end();
     return status;
 }
 

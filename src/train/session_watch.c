@@ -75,7 +75,7 @@ static void on_hang(void *user, const char *line)
     observer->hang(observer->user, told);
 }
 
-ls_status ls_session_watch(struct ls_session *session)
+static ls_status start_watchdog(struct ls_session *session)
 {
     const struct ls_run_observer *observer = session->options->observer;
     const double seconds = session->config.fit.watchdog;
@@ -85,4 +85,13 @@ ls_status ls_session_watch(struct ls_session *session)
     return ls_watchdog_start(
         &session->watchdog, session->comm,
         &(struct ls_watchdog_options){.seconds = seconds, .hang = on_hang, .user = session});
+}
+
+ls_status ls_session_watch(struct ls_session *session)
+{
+    const struct ls_run_observer *observer = session->options->observer;
+    LS_TRY(start_watchdog(session));
+    if (observer && observer->hang && observer->watched)
+        observer->watched(observer->user);
+    return LS_OK;
 }

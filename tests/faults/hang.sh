@@ -4,6 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/processes.bash"
 make_fault_run
 limit=3
+lockstep=$program
 
 # ended RANK PATTERN: the run ends a few seconds after the limit, with one line that matches; nothing is left.
 ended() {
@@ -54,6 +55,19 @@ suspend() {
     as_whole run
 }
 
+# A rank that stands still before MPI has gathered all.
+never_begin() {
+    local program
+    program=$(command -v bash)
+    # shellcheck disable=SC2016
+    run ranks 2 -c '[ $OMPI_COMM_WORLD_RANK = 0 ] || kill -STOP $$; exec "$0" "$@"' \
+        "$lockstep" train fault.yaml -o never --quiet --watchdog $limit
+    status 1
+    says_like "rank 0 (host $(hostname)) has waited for $limit s for the others to begin: one that was started with it stands still, *"
+    absent never
+}
+
+never_begin
 for ((i = 0; i < $(sample 1 10); i++)); do stop_rank 0 saving; done
 for ((i = 0; i < $(sample 0 20); i++)); do stop_rank $((RANDOM % 3)) saved; done
 for ((i = 0; i < $(sample 0 10); i++)); do stick $((RANDOM % 3)) hang 'made no progress'; done
