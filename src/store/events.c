@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,9 +38,14 @@ static double wall_time(void)
 
 int64_t ls_events_run(const char *directory)
 {
-    const double mine[] = {wall_time(), getpid()};
+    struct {
+        double time;
+        uint64_t process, random; /* two may begin in one tick of the clock */
+    } mine = {wall_time(), (uint64_t)getpid(), 0};
+    if (!directory && getrandom(&mine.random, sizeof mine.random, GRND_NONBLOCK) < 0)
+        mine.random = (uintptr_t)&mine;
     uint64_t hash =
-        directory ? ls_hash64(directory, strlen(directory), 0) : ls_hash64(mine, sizeof mine, 0);
+        directory ? ls_hash64(directory, strlen(directory), 0) : ls_hash64(&mine, sizeof mine, 0);
     return (int64_t)(hash >> 16);
 }
 
