@@ -26,7 +26,9 @@ start_run() {
 
 stop_rank() { # RANK WHEN
     pace 8
+    [ "$2" != saving ] || slow_saves
     start_run
+    through=()
     if [ "$2" = saving ]; then
         wait_for 20 saving run || fail "no checkpoint is written"
     else

@@ -4,14 +4,16 @@
 . "$(dirname "${BASH_SOURCE[0]}")/processes.bash"
 make_fault_run
 
-start_run() {
+start_run() { # WHEN
     rm -rf run
+    through=()
+    [ "$1" != saving ] || slow_saves
     pace 8
     start 3 fault.yaml -o run --quiet
 }
 
-kill_rank() {
-    start_run
+kill_rank() { # WHEN LONGEST
+    start_run "$1"
     [ "$1" = 0 ] || wait_for 20 saved run || fail "no checkpoint"
     if [ "$1" = saving ]; then
         wait_for 20 saving run || fail "no checkpoint is written"
@@ -25,7 +27,7 @@ kill_rank() {
 }
 
 kill_mpirun() {
-    start_run
+    start_run saved
     wait_for 20 saved run || fail "no checkpoint"
     nap 1 500
     left=$(ls /dev/shm/vader_segment.*."$(id -u)".*)

@@ -15,6 +15,8 @@ expect_saved() { # DIR
 
 ask_mpirun() { # WHEN: saved, saving, twice
     rm -rf run
+    through=()
+    [ "$1" != saving ] || slow_saves
     pace 8
     start 3 fault.yaml -o run --quiet
     wait_for 30 saved run || fail "no checkpoint"

@@ -26,25 +26,31 @@ TEXT
 pace() { export FAULT_KIND=slow:$1 FAULT_RANK=0; }
 unpace() { unset FAULT_KIND FAULT_RANK FAULT_STEP FAULT_TIMES; }
 
+# slow_saves: checkpoints of the directory run take long enough on their way to the disk that one can be met.
+slow_saves() {
+    through=(env "LD_PRELOAD=$shim" "FAULT_UNDER=$(pwd -P)/run/checkpoints" FAULT_CALL=fsync FAULT_AT=1 FAULT_ON=yes
+        FAULT_MODE=slow FAULT_MS=100)
+}
+through=()
+
 # start N ARGUMENTS...: the run on N ranks in the background. $mpirun is mpirun's process, $pids the ranks' in
 # their order.
 start() {
     local n=$1
     shift
     last="train $*"
-    "$tests/mpirun" "$n" "$program" train "$@" >out 2>err.all &
+    "$tests/mpirun" "$n" "${through[@]}" "$program" train "$@" >out 2>err.all &
     mpirun=$!
-    wait_for 20 all_started "$n" || fail "the ranks did not start"
-    find_ranks
+    wait_for 20 find_ranks "$n" || fail "the ranks did not start"
 }
-all_started() { [ "$(pgrep -c -P $mpirun -x lockstep)" = "$1" ]; }
-find_ranks() {
+find_ranks() { # N: false when there are not so many; a process that has just begun has no environment yet
     local pid rank
     pids=()
     for pid in $(pgrep -P $mpirun -x lockstep); do
         rank=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p')
         [ -z "$rank" ] || pids[rank]=$pid
     done
+    [ ${#pids[@]} = "$1" ]
 }
 
 # ends SECONDS: the run ends in that time and leaves no process; its exit status in $status.

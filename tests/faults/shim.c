@@ -5,7 +5,9 @@
  *   FAULT_UNDER  the directory: absolute, no links in it
  *   FAULT_AT     the number of the call, from 1 on; what the mode does happens before it
  *   FAULT_MODE   count (nothing happens), kill, tear (half of what it writes, then kill), short (it
- *                writes half), or an error that it fails with: ENOSPC, EIO, EDQUOT, EINTR, EACCES
+ *                writes half), slow (it takes FAULT_MS more), or an error that it fails with: ENOSPC, EIO,
+ *                EDQUOT, EINTR, EACCES
+ *   FAULT_MS     milliseconds
  *   FAULT_ON     not empty: at every call from that one on
  *   FAULT_CALL   counts the calls of this name alone
  *   FAULT_LOG    a file that gets a line a call: NUMBER NAME PATH
@@ -39,7 +41,7 @@ enum { WHOLE = -1, NOTHING = -2 }; /* how much of a call is done, where it is no
 static pthread_mutex_t lock =
     PTHREAD_MUTEX_INITIALIZER; /* a call at a time: the log is the order */
 static const char *under, *mode, *disk, *only;
-static long at, count;
+static long at, count, slowness;
 static bool on;
 static int log_file = -1, opened_file = -1;
 
@@ -69,6 +71,7 @@ __attribute__((constructor)) static void start(void)
     disk = disk && *disk ? disk : NULL;
     only = getenv("FAULT_CALL");
     at = getenv("FAULT_AT") ? atol(getenv("FAULT_AT")) : 0;
+    slowness = getenv("FAULT_MS") ? atol(getenv("FAULT_MS")) : 0;
     on = getenv("FAULT_ON") && *getenv("FAULT_ON");
     if (!under || !mode)
         say_and_leave("FAULT_UNDER and FAULT_MODE are not set");
@@ -231,7 +234,9 @@ static ssize_t begin(const char *call, const char *path, size_t bytes)
             errno = errors[i].number;
             return NOTHING;
         }
-    if (strcmp(mode, "count") != 0)
+    if (strcmp(mode, "slow") == 0)
+        usleep((useconds_t)slowness * 1000);
+    else if (strcmp(mode, "count") != 0)
         say_and_leave("unknown FAULT_MODE");
     return WHOLE;
 }
