@@ -33,20 +33,32 @@ slow_saves() {
 }
 through=()
 
-# start N ARGUMENTS...: the run on N ranks in the background. $mpirun is mpirun's process, $pids the ranks' in
-# their order.
+# start N ARGUMENTS...: the run on N ranks in the background. $mpirun is mpirun's process (or launch/run's), $pids
+# the ranks' in their order.
 start() {
     local n=$1
     shift
     last="train $*"
     "$tests/mpirun" "$n" "${through[@]}" "$program" train "$@" >out 2>err.all &
+    wait_for_ranks "$n"
+}
+# launch N ARGUMENTS...: the same by launch/run
+launch() {
+    local n=$1
+    shift
+    last="launch/run -n $n train $*"
+    "$tests/../launch/run" -n "$n" --program "$program" train "$@" >out 2>err.all &
+    wait_for_ranks "$n"
+}
+wait_for_ranks() {
     mpirun=$!
-    wait_for 20 find_ranks "$n" || fail "the ranks did not start"
+    wait_for 20 find_ranks "$1" || fail "the ranks did not start"
 }
 find_ranks() { # N: false when there are not so many; a process that has just begun has no environment yet
-    local pid rank
+    local pid rank below
+    below=$(pgrep -d , -P $mpirun)
     pids=()
-    for pid in $(pgrep -P $mpirun -x lockstep); do
+    for pid in $(pgrep -P "$mpirun${below:+,$below}" -x lockstep); do
         rank=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p')
         [ -z "$rank" ] || pids[rank]=$pid
     done

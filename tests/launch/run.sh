@@ -130,6 +130,9 @@ expect "what is said" "launch/run: a rank was killed by signal 9 (KILL): starts 
 launch/run: a rank was killed by signal 9 (KILL): starts again (2 of 2 without a newer checkpoint)" "$text"
 real=$PATH
 PATH=$work/fake:$PATH
+# One that stays when nothing it started lives
+"$run" -n 1 --program sh -c 'sleep 1.5 & wait; exec sleep 100' >"$work/stays" 2>&1 &
+stays=$!
 restarted 9 'exit 1' "-n 1 --restarts 2" "train a.yaml --resume"
 expect "status when it goes on crashing" 1 $status
 expect "starts when it goes on crashing" 3 "$(wc -l <<<"$starts")"
@@ -224,5 +227,9 @@ wrong "--hosts a:b train a.yaml" 64 "--hosts: 'a:b' is neither HOST nor HOST:RAN
 wrong "--hostfile $work/none train a.yaml" 66 "$work/none: no such file of hosts, or it cannot be read"
 wrong "--restarts x train a.yaml" 64 "--restarts needs a number of restarts, not 'x'"
 wrong "--ranks-per-node 0 train a.yaml" 64 "--ranks-per-node needs a number of ranks, not '0'"
+
+wait $stays
+expect "status when mpirun stays without processes" 137 $?
+expect "what is said when mpirun stays" "launch/run: a rank was killed by signal 9 (KILL)" "$(cat "$work/stays")"
 
 exit $((failures > 0))
