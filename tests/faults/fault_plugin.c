@@ -7,13 +7,18 @@
  *     flip[:BIT]  changes a bit (30: a high one) of the rank's first weight
  *     nan         an output is no number
  *     stop kill   the process gets SIGSTOP, SIGKILL
+ *     usr1        it gets SIGUSR1, which asks the run to save and to end after that step
  *     hang        nothing goes on, though nothing stopped it
  *     slow:MS     from this step on each step takes so many milliseconds more
  *
  * FAULT_RANK -1: on all. FAULT_TIMES: so often, each time the training comes to that step; else
- * once. */
+ * once.
+ *
+ * FAULT_SAMPLES=FILE: each rank adds to FILE.RANK a line "STEP NUMBER" for each row that it trains
+ * on: the first number of the layer's input. */
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,11 +88,27 @@ static int64_t columns_of(const struct ls_custom_layer_call *call)
     return call->input_shape[0].size[call->input_shape[0].rank - 1];
 }
 
+static void log_samples(const struct ls_custom_layer_call *call)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s.%d", getenv("FAULT_SAMPLES"),
+             (int)number("OMPI_COMM_WORLD_RANK", 0));
+    FILE *file = fopen(path, "ae");
+    if (!file)
+        abort();
+    for (int64_t i = 0; i < call->rows; i++)
+        fprintf(file, "%lld %.0f\n", (long long)done + 1,
+                (double)call->input[0][i * columns_of(call)]);
+    fclose(file);
+}
+
 static void forward(const struct ls_custom_layer_call *call)
 {
     const int64_t count = call->rows * (int64_t)ls_custom_count(&call->input_shape[0]);
     for (int64_t i = 0; i < count; i++)
         call->output[i] = call->input[0][i] * call->weight[0][i % columns_of(call)];
+    if (call->training && done >= 0 && getenv("FAULT_SAMPLES"))
+        log_samples(call);
     if (call->training && is_this_rank())
         break_down(call);
 }
@@ -117,6 +138,9 @@ static const struct ls_custom_layer fault = {
 static ls_status count_steps(struct ls_custom_callback_call *call)
 {
     done = call->iteration;
+    if (is_this_rank() && strcmp(getenv("FAULT_KIND"), "usr1") == 0 &&
+        done == number("FAULT_STEP", 1))
+        raise(SIGUSR1);
     return LS_OK;
 }
 
