@@ -5,19 +5,14 @@
  *   FAULT_UNDER  the directory: absolute, no links in it
  *   FAULT_AT     the number of the call, from 1 on; what the mode does happens before it
  *   FAULT_MODE   count (nothing happens), kill, tear (half of what it writes, then kill), short (it
- *                writes half), slow (it takes FAULT_MS more), or an error that it fails with: ENOSPC, EIO,
- *                EDQUOT, EINTR, EACCES
- *   FAULT_MS     milliseconds
- *   FAULT_ON     not empty: at every call from that one on
- *   FAULT_CALL   counts the calls of this name alone
- *   FAULT_LOG    a file that gets a line a call: NUMBER NAME PATH
- *   FAULT_OPENED a file that gets a line a file that is opened, wherever: its path as it was given
- *   FAULT_DISK   a directory that gets what was synced (what a disk has after a crash of the
- *                machine; `lost` of common.bash makes files of it):
- *                  file-ID  the bytes of a file, as of its last fsync
- *                  dir-ID   the entries of a directory, as of its last fsync: TYPE ID NAME
- *                  now-ID   the same, when the process was killed
- *                  root     the ID of FAULT_UNDER
+ *                writes half), slow (it takes FAULT_MS more), or an error that it fails with:
+ * ENOSPC, EIO, EDQUOT, EINTR, EACCES FAULT_MS     milliseconds FAULT_ON     not empty: at every
+ * call from that one on FAULT_CALL   counts the calls of this name alone FAULT_LOG    a file that
+ * gets a line a call: NUMBER NAME PATH FAULT_OPENED a file that gets a line a file that is opened,
+ * wherever: its path as it was given FAULT_DISK   a directory that gets what was synced (what a
+ * disk has after a crash of the machine; `lost` of common.bash makes files of it): file-ID  the
+ * bytes of a file, as of its last fsync dir-ID   the entries of a directory, as of its last fsync:
+ * TYPE ID NAME now-ID   the same, when the process was killed root     the ID of FAULT_UNDER
  */
 #include <dirent.h>
 #include <errno.h>
