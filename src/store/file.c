@@ -268,17 +268,27 @@ out:
     return status;
 }
 
+/* Links are not followed. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat about_a, about_b;
+    return lstat(a, &about_a) == 0 && lstat(b, &about_b) == 0 && about_a.st_dev == about_b.st_dev &&
+           about_a.st_ino == about_b.st_ino;
+}
+
 ls_status ls_file_link(const char *existing, const char *path)
 {
     char *name = NULL;
     int made = -1;
+    if (is_same_file(existing, path)) /* a rename would do nothing, and leave both names */
+        return sync_parent(path);
     ls_status status = make_temporary(&name, path, existing, make_link, &made);
     if (status != LS_OK)
         return copy_file(existing, path);
-    if (rename(name, path) != 0)
+    if (rename(name, path) != 0) {
         status = cannot_write(path, errno);
-    /* A rename between two names of one file does nothing and leaves both. */
-    unlink(name);
+        unlink(name); /* once it has moved, its name may be that of another thread's temporary */
+    }
     ls_release(name);
     return status == LS_OK ? sync_parent(path) : status;
 }

@@ -1,6 +1,8 @@
 #include "unit/store_test.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -143,6 +145,37 @@ static void a_link_replaces_what_was_there(void **state)
     assert_int_equal(count_entries("."), 3);
 }
 
+static atomic_bool enough;
+
+static void *link_on(void *failed)
+{
+    for (int i = 0; !enough; i++)
+        if (ls_file_link(i % 2 ? "one" : "two", "newest") != LS_OK)
+            *(bool *)failed = true;
+    return NULL;
+}
+
+/* As when a run writes its status while its writer's thread gives a checkpoint a second name. */
+static void two_threads_keep_their_temporaries(void **state)
+{
+    (void)state;
+    enum { FILES = 1000 };
+    pthread_t thread;
+    bool failed = false;
+    write_bytes("one", "1", 1);
+    write_bytes("two", "2", 1);
+    enough = false;
+    assert_int_equal(pthread_create(&thread, NULL, link_on, &failed), 0);
+    ls_status status = LS_OK;
+    for (int i = 0; i < FILES && status == LS_OK; i++)
+        status = ls_file_replace("other", "x", 1);
+    enough = true;
+    pthread_join(thread, NULL);
+    assert_ok(status);
+    assert_false(failed);
+    assert_int_equal(count_entries("."), 4);
+}
+
 static void where_there_are_no_links_it_is_a_copy(void **state)
 {
     (void)state;
@@ -244,6 +277,7 @@ int main(void)
         scratch_test(a_full_disk_leaves_what_was_there),
         scratch_test(other_bytes_than_were_written_are_seen),
         scratch_test(a_link_replaces_what_was_there),
+        scratch_test(two_threads_keep_their_temporaries),
         scratch_test(where_there_are_no_links_it_is_a_copy),
         scratch_test(stale_temporaries_are_swept_live_ones_are_not),
         scratch_test(directories_are_made),
