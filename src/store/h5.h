@@ -89,6 +89,7 @@ ls_status ls_h5_read_doubles(const struct ls_h5 *h5, const char *object, double 
 struct ls_h5_buffer {
     char *bytes;
     size_t length, room;
+    bool lacks_memory; /* it could not grow */
 };
 /* Room for so many bytes without growing. */
 ls_status ls_h5_buffer_reserve(struct ls_h5_buffer *buffer, size_t bytes);

@@ -21,6 +21,8 @@ struct ls_h5_piece {
 
 static ls_status failed(const struct ls_h5_image *image, const char *object)
 {
+    if (image->buffer->lacks_memory) /* HDF5 only knows that it failed */
+        return ls_fail(LS_FAILED, "cannot lay out '%s': out of memory", image->path);
     return ls_fail(LS_CANNOT_WRITE, "cannot lay out '%s': HDF5 does not take %s", image->path,
                    object);
 }
@@ -62,8 +64,10 @@ static void *buffer_take(size_t bytes, H5FD_file_image_op_t operation, void *use
     (void)operation;
     if (bytes > buffer->room) {
         size_t room = bytes > 2 * buffer->room ? bytes : 2 * buffer->room;
-        if (ls_h5_buffer_reserve(buffer, room) != LS_OK)
+        if (ls_h5_buffer_reserve(buffer, room) != LS_OK) {
+            buffer->lacks_memory = true;
             return NULL;
+        }
     }
     return buffer->bytes;
 }
@@ -105,6 +109,7 @@ ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffe
     *image = (struct ls_h5_image){.file = -1, .path = path, .buffer = buffer};
     ls_h5_quiet_begin(&image->quiet);
     buffer->length = 0;
+    buffer->lacks_memory = false;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0 && H5Pset_fapl_core(access, IMAGE_STEP_BYTES, false) >= 0 &&
         H5Pset_file_image_callbacks(access, &callbacks) >= 0)
@@ -112,8 +117,9 @@ ls_status ls_h5_image_open(struct ls_h5_image *image, struct ls_h5_buffer *buffe
     H5Pclose(access);
     if (image->file >= 0)
         return LS_OK;
+    ls_status status = failed(image, "a new file");
     ls_h5_image_close(image);
-    return failed(image, "a new file");
+    return status;
 }
 
 void ls_h5_image_close(struct ls_h5_image *image)

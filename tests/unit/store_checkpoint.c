@@ -194,7 +194,7 @@ static void seal_again(const char *path)
     char *mark = memmem(bytes, size, LS_DIGEST_MARK, strlen(LS_DIGEST_MARK));
     assert_non_null(mark);
     memcpy(mark, LS_DIGEST_EMPTY, strlen(LS_DIGEST_EMPTY));
-    struct ls_h5_buffer buffer = {bytes, size, size};
+    struct ls_h5_buffer buffer = {.bytes = bytes, .length = size, .room = size};
     assert_ok(ls_digest_seal(&buffer, path));
     write_bytes(path, bytes, size);
     free(bytes);
