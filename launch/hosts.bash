@@ -18,6 +18,7 @@ add_host() { # NAME SLOTS: a name that comes again, as in PBS' file, adds to its
 # A,B:2 as --hosts has it
 add_list() {
     local entry entries
+    [ -n "$1" ] || fail 64 "--hosts: which? there is no name"
     IFS=, read -ra entries <<<"$1"
     for entry in "${entries[@]}"; do
         [[ $entry =~ ^([^:]+)(:([1-9][0-9]*))?$ ]] ||

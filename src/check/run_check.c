@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "check/check.h"
+#include "train/cost.h"
 
 bool ls_checker_fails(struct ls_checker *checker, const char *topic, ls_status status)
 {
@@ -108,7 +109,11 @@ ls_status ls_run_check(struct ls_comm *comm, const struct ls_run_check *options,
         .check = check,
     };
     memset(check, 0, sizeof *check);
-    ls_status status = ls_session_read(&checker.session, comm, &checker.train);
+    /* A mistake in the command is told before the time that trials take. */
+    ls_status status =
+        options->net ? ls_cost_net_parse(&(struct ls_cost_net){0}, options->net) : LS_OK;
+    if (status == LS_OK)
+        status = ls_session_read(&checker.session, comm, &checker.train);
     if (status == LS_OK)
         status = check_all(&checker);
     ls_session_close(&checker.session);

@@ -48,6 +48,7 @@ for net in 25Gbit 25Gbit,5 5us,25Gbit "25Gbit,5us,"; do
     run lockstep check run.yaml --net "$net"
     status 64
     says "'$net' is no network: $wrong"
+    prints_no .
 done
 run lockstep check run.yaml --replicas 4 --ranks 8 --net 25Gbit,5us
 status 64

@@ -72,13 +72,19 @@ wrong() {
 wrong "-n" 64 "-n needs a value"
 wrong "-n 0 train" 64 "-n needs a number of ranks, not '0'"
 wrong "-n two train" 64 "-n needs a number of ranks, not 'two'"
+wrong "--net nonesuch0 train" 64 "--net: 'nonesuch0' is neither a network, as 10.1.0.0/16, nor an interface of this host"
+wrong "--net lo,10.1.0.0 train" 64 \
+    "--net: '10.1.0.0' is neither a network, as 10.1.0.0/16, nor an interface of this host"
+text=$("$run" --hosts "" train 2>&1)
+expect "status of no hosts" 64 $?
+expect "message of no hosts" "launch/run: --hosts: which? there is no name" "$text"
 wrong "--mca a" 64 "--mca needs a name and a value"
 wrong "--ranks 2" 64 "unknown option '--ranks' (see launch/run --help)"
 wrong "--program $work/none" 66 "$work/none: no such program"
 
-text=$("$run" --dry-run -n 2 --host a,b --net ib0 --mca btl self --program echo "a b")
+text=$("$run" --dry-run -n 2 --host a,b --net lo --mca btl self --program echo "a b")
 # shellcheck disable=SC2076
-for part in "mpirun " " -n 2 " " --host a:1\\,b:1 " " --mca btl_tcp_if_include ib0 " " --mca btl self " " echo a\\ b "; do
+for part in "mpirun " " -n 2 " " --host a:1\\,b:1 " " --mca btl_tcp_if_include lo " " --mca btl self " " echo a\\ b "; do
     [[ $text == *"$part"* ]] || expect "dry run" "$part" "$text"
 done
 [[ $text != *oversubscribe* ]] || expect "dry run on hosts" "no oversubscription" "$text"
