@@ -62,6 +62,19 @@ for name in TERM INT HUP USR1; do
     signal $name 75
 done
 
+# Only a training saves: another command ends at once, without a word of saving.
+ln -s rank "$work/lockstep"
+(cd "$work" && exec env --default-signal=INT "$run" -n 2 --program "$work/lockstep" evaluate 2>said) &
+for _ in {1..200}; do
+    [ "$(cat "$work/evaluate.ready" 2>/dev/null | wc -l)" = 2 ] && break
+    sleep 0.05
+done
+kill -s INT $!
+wait $!
+expect "status of an evaluation after INT" 1 $?
+expect "what an evaluation says after INT" "" \
+    "$(grep -h "launch/run:\|saved" "$work/said" "$work"/evaluate.[01] 2>/dev/null)"
+
 # wrong ARGUMENTS STATUS MESSAGE
 wrong() {
     # shellcheck disable=SC2086
