@@ -26,6 +26,20 @@ static bool same_scalar(const struct ls_tree *a, const struct ls_tree *b)
     return ls_double_parse(a->text, &left) && ls_double_parse(b->text, &right) && left == right;
 }
 
+/* What is left out of `fit` has its default. */
+static bool is_default(const char *key, const struct ls_tree *value)
+{
+    static const char fit[] = "fit.";
+    if (value->type != LS_TREE_SCALAR || strncmp(key, fit, strlen(fit)) != 0)
+        return false;
+    for (const struct ls_option *option = ls_fit_kind.options; option->name; option++) {
+        const struct ls_tree initial = {.type = LS_TREE_SCALAR, .text = (char *)option->initial};
+        if (strcmp(option->name, key + strlen(fit)) == 0)
+            return option->initial && same_scalar(value, &initial);
+    }
+    return false;
+}
+
 /* Two configs side by side; `forth` says that the first one is the present one. */
 struct comparison {
     bool forth;
@@ -86,7 +100,7 @@ static ls_status compare(const struct comparison *c, const struct ls_tree *a,
         return LS_OK; /* told the other way round */
     bool maps = a->type == LS_TREE_MAP && (!b || b->type == LS_TREE_MAP);
     if (!b && !maps)
-        return differ(c, a, b, key);
+        return is_default(key, a) ? LS_OK : differ(c, a, b, key);
     if (b && (a->type != b->type || (a->type == LS_TREE_LIST && a->count != b->count)))
         return differ(c, a, b, key);
     if (a->type == LS_TREE_SCALAR)

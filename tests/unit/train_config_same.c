@@ -51,6 +51,10 @@ static void test_free_keys(void **state)
                                    "data.train=/b.h5:train", "data.validation=[/c.h5:a, /d.h5:b]",
                                    "fit.bucket_size=64", NULL},
              NULL));
+    /* what is left out has its default */
+    assert_ok(same((const char *const[]){"fit.combine=exact", "fit.wire=float32",
+                                         "fit.batchnorm=global", NULL},
+                   NULL));
     /* the same number in other digits is the same */
     assert_ok(same((const char *const[]){"model.layers.1.kernel_initializer.value=1e-1",
                                          "fit.batch_size=8.0", NULL},
