@@ -1,6 +1,7 @@
 /* Reading HDF5 files that somebody else made: what is odd is refused, nothing is followed. */
 #include "unit/store_test.h"
 
+#include "base/memory.h"
 #include "store/h5.h"
 
 static hid_t file;
