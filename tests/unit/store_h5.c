@@ -1,7 +1,6 @@
 /* Reading HDF5 files that somebody else made: what is odd is refused, nothing is followed. */
 #include "unit/store_test.h"
 
-#include "base/memory.h"
 #include "store/h5.h"
 
 static hid_t file;
@@ -416,22 +415,6 @@ static void many_short_names_are_one_list(void **state)
     ls_h5_buffer_release(&buffer);
 }
 
-static void memory_that_hdf5_did_not_get_is_told(void **state)
-{
-    (void)state;
-    struct ls_h5_buffer buffer = {0};
-    struct ls_h5_image image;
-    ls_memory_fail_at(1);
-    ls_status status = ls_h5_image_open(&image, &buffer, "a.h5");
-    if (status == LS_OK) /* it is taken later */
-        status = ls_h5_image_finish(&image);
-    ls_memory_fail_at(0);
-    assert_int_equal(status, LS_FAILED);
-    assert_string_equal(ls_message(), "cannot lay out 'a.h5': out of memory");
-    ls_h5_image_close(&image);
-    ls_h5_buffer_release(&buffer);
-}
-
 static void what_hdf5_does_not_take_is_told(void **state)
 {
     (void)state;
@@ -499,7 +482,6 @@ int main(void)
         scratch_test(attributes_of_other_types_are_refused),
         scratch_test(long_lists_are_cut_as_keras_cuts_them),
         scratch_test(many_short_names_are_one_list),
-        scratch_test(memory_that_hdf5_did_not_get_is_told),
         scratch_test(what_hdf5_does_not_take_is_told),
         scratch_test(hdf5_s_messages_are_off_only_meanwhile),
     };

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "base/memory.h"
 #include "store/h5.h"
 #include "store/h5_table.h"
 #include "store/history.h"
@@ -219,6 +220,23 @@ static void a_log_that_shrinks_while_in_use_is_told(void **state)
     ls_history_close(history);
 }
 
+/* By HDF5, which lays out history.h5 */
+static void memory_that_hdf5_did_not_get_is_told(void **state)
+{
+    (void)state;
+    struct ls_h5_buffer buffer = {0};
+    struct ls_h5_image image;
+    ls_memory_fail_at(1);
+    ls_status status = ls_h5_image_open(&image, &buffer, "a.h5");
+    if (status == LS_OK) /* it is taken later */
+        status = ls_h5_image_finish(&image);
+    ls_memory_fail_at(0);
+    assert_int_equal(status, LS_FAILED);
+    assert_string_equal(ls_message(), "cannot lay out 'a.h5': out of memory");
+    ls_h5_image_close(&image);
+    ls_h5_buffer_release(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +248,7 @@ int main(void)
         scratch_test(what_cannot_be_written_is_named),
         scratch_test(a_full_disk_is_named_and_can_be_tried_again),
         scratch_test(a_log_that_shrinks_while_in_use_is_told),
+        scratch_test(memory_that_hdf5_did_not_get_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
