@@ -8,7 +8,7 @@
 #include "base/status.h"
 
 /* A column of numbers is no longer than this; a quote that nobody closed is. */
-enum { RECORD_BYTES_MAX = 64 * 1024 * 1024 };
+enum { RECORD_BYTES_MAX = 64 * 1024 * 1024, FIELDS_MAX = 1 << 20 };
 
 ls_status ls_csv_open(struct ls_csv *csv, const char *path, struct ls_watch *watch)
 {
@@ -94,6 +94,9 @@ static ls_status append(struct ls_csv *csv, const void *bytes, size_t count)
 
 static ls_status begin_field(struct ls_csv *csv)
 {
+    if (csv->fields == FIELDS_MAX)
+        return ls_fail(LS_BAD_INPUT, "%s:%lld: more than %d columns", csv->input.path,
+                       (long long)csv->record_line, FIELDS_MAX);
     if (csv->fields == csv->field_room) {
         size_t room = 2 * csv->field_room + 32;
 

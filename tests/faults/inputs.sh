@@ -89,5 +89,6 @@ head -c 100000 /dev/urandom >noise.csv
 refused_within huge-idx import idx huge-idx labels-idx -o out.h5
 for file in quote noise; do refused_within $file.csv import csv $file.csv --target kind -o out.h5; done
 refused_within wide.csv import csv wide.csv --target kind -o out.h5
+says "wide.csv:1: more than 1048576 columns"
 absent out.h5
 finish
