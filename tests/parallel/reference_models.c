@@ -358,7 +358,8 @@ int main(void)
 {
     CHECK_OK(ls_comm_create(&check_world));
     CHECK_OK(ls_plugin_register(&lockstep_plugin));
-    for (int ranks = 1; ranks <= 3; ranks++) {
+    const int first = getenv("TESTS_SANITIZED") ? 3 : 1; /* all is several times slower then */
+    for (int ranks = first; ranks <= 3; ranks++) {
         struct ls_comm *comm = check_part(ranks, &(struct ls_comm_test){0});
         for (size_t m = 0; comm && m < sizeof models / sizeof *models; m++)
             check_model(comm, models[m]);
